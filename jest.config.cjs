@@ -1,0 +1,24 @@
+/** Tests run as they are compiled for production: CommonJS, by swc. Types are checked by `npm run types`. */
+const swc = [
+  '@swc/jest',
+  {
+    jsc: { target: 'es2023', parser: { syntax: 'typescript' } },
+    module: { type: 'commonjs' },
+    sourceMaps: 'inline',
+  },
+];
+
+/** Published as ES modules only, which jest can not require on Node 20. */
+const esOnlyPackages = ['temporal-polyfill', 'temporal-utils', 'temporal-spec'];
+
+module.exports = {
+  testEnvironment: 'node',
+  roots: ['<rootDir>/test'],
+  testMatch: ['<rootDir>/test/**/*.test.ts'],
+  transform: { '^.+\\.[tj]s$': swc },
+  transformIgnorePatterns: [`/node_modules/(?!(${esOnlyPackages.join('|')})/)`],
+  maxWorkers: 2,
+  testTimeout: 30_000,
+  forceExit: false,
+  collectCoverageFrom: ['src/**/*.ts', 'simulator/**/*.ts', '!src/gen/**'],
+};

@@ -1,0 +1,66 @@
+import type { Knex } from 'knex';
+
+/**
+ * What each database account may do, as reviewed data; `billing migrate` applies it. No account has DELETE, DROP (and
+ * so TRUNCATE) or TRIGGER on anything but the migration account's own TRIGGER. UPDATE is granted by column, only where
+ * state moves; triggers freeze the rest a second time.
+ */
+interface TablePrivileges {
+  /** May the application add rows? */
+  readonly insert: boolean;
+  /** The columns the application may change. */
+  readonly update: readonly string[];
+  /** Whether the report account may read it; personal data and sealed bodies are kept from it. */
+  readonly report: boolean;
+}
+
+export const TABLE_PRIVILEGES: Readonly<Record<string, TablePrivileges>> = {
+  users: {
+    insert: true,
+    update: [
+      'quota_remaining',
+      'log_sequence',
+      'log_hash',
+      'log_time',
+      'membership_plan_id',
+      'membership_expire_time',
+    ],
+    report: true,
+  },
+  plans: { insert: false, update: [], report: true },
+  plan_prices: { insert: false, update: [], report: true },
+  orders: {
+    insert: true,
+    update: ['status', 'refunded_amount', 'transaction_id', 'paid_time', 'apply_time'],
+    report: true,
+  },
+  payments: { insert: true, update: ['status'], report: true },
+  quota_grants: { insert: true, update: ['remaining', 'held', 'grace_time'], report: true },
+  quota_logs: { insert: true, update: [], report: true },
+  membership_periods: { insert: true, update: ['end_time', 'next_grant_time'], report: true },
+  wechatpay_notifications: {
+    insert: true,
+    update: ['status', 'reason', 'times_received', 'attempts', 'next_attempt_time', 'apply_time'],
+    report: true,
+  },
+  wechatpay_notification_bodies: { insert: true, update: [], report: false },
+  request_keys: { insert: true, update: [], report: false },
+  audit_logs: { insert: true, update: [], report: true },
+  outbox: { insert: true, update: [], report: false },
+};
+
+/** The accounts that the privileges go to. */
+export interface Accounts {
+  readonly app: string;
+  readonly report: string;
+}
+
+/** Grants every table's privileges. Granting again what is there changes nothing. */
+export async function applyPrivileges(knex: Knex, accounts: Accounts): Promise<void> {
+  for (const [table, privileges] of Object.entries(TABLE_PRIVILEGES)) {
+    const updates = privileges.update.map((column) => `\`${column}\``).join(', ');
+    const app = ['SELECT', privileges.insert ? 'INSERT' : '', updates === '' ? '' : `UPDATE (${updates})`];
+    await knex.raw(`GRANT ${app.filter((item) => item !== '').join(', ')} ON \`${table}\` TO ?@'%'`, [accounts.app]);
+    if (privileges.report) await knex.raw(`GRANT SELECT ON \`${table}\` TO ?@'%'`, [accounts.report]);
+  }
+}

@@ -1,0 +1,56 @@
+import { MembershipServiceService } from './gen/billing/v1/membership_service.pb';
+import { OrderServiceService } from './gen/billing/v1/order_service.pb';
+import { QuotaServiceService } from './gen/billing/v1/quota_service.pb';
+import type { Role } from './platform/calls';
+
+const DEFINITIONS = { ...MembershipServiceService, ...OrderServiceService, ...QuotaServiceService };
+
+type PathOf<Method> = Method extends { readonly path: `/${infer Rpc}` } ? Rpc : never;
+
+/** Full name of a billing RPC; a misspelt one does not compile. */
+export type BillingRpc = PathOf<(typeof DEFINITIONS)[keyof typeof DEFINITIONS]>;
+
+/** Every billing RPC of the generated services: a test proves that each of them is decided below. */
+export const BILLING_RPCS = Object.values(DEFINITIONS).map(({ path }) => path.slice(1) as BillingRpc);
+
+/** What operations, finance and auditors may all do: every read but the audit log. */
+const READS: readonly BillingRpc[] = [
+  'billing.v1.MembershipService/GetMembership',
+  'billing.v1.MembershipService/CheckEntitlement',
+  'billing.v1.MembershipService/ListPlans',
+  'billing.v1.OrderService/GetOrder',
+  'billing.v1.OrderService/GetOrderPayment',
+  'billing.v1.OrderService/ListOrders',
+  'billing.v1.QuotaService/GetQuota',
+  'billing.v1.QuotaService/ListQuotaLogs',
+];
+
+/**
+ * Who may call what, as the public contract has it ("Who may call" in docs/architecture.md). Deny by default: an RPC
+ * that a row does not list is refused with CALLER_NOT_ALLOWED.
+ */
+export const ACCESS_MATRIX: Readonly<Record<Role, readonly BillingRpc[]>> = {
+  'ai-task-service': [
+    'billing.v1.QuotaService/ConsumeQuota',
+    'billing.v1.QuotaService/RefundQuota',
+    'billing.v1.QuotaService/GetQuota',
+    'billing.v1.QuotaService/ListQuotaLogs',
+    'billing.v1.MembershipService/GetMembership',
+    'billing.v1.MembershipService/CheckEntitlement',
+  ],
+  'order-service': [
+    'billing.v1.MembershipService/RegisterUser',
+    'billing.v1.MembershipService/GetMembership',
+    'billing.v1.MembershipService/CheckEntitlement',
+    'billing.v1.MembershipService/ListPlans',
+    'billing.v1.QuotaService/GetQuota',
+    'billing.v1.QuotaService/ListQuotaLogs',
+    'billing.v1.OrderService/CreateOrder',
+    'billing.v1.OrderService/GetOrder',
+    'billing.v1.OrderService/GetOrderPayment',
+    'billing.v1.OrderService/ListOrders',
+  ],
+  operations: READS,
+  finance: READS,
+  auditor: READS,
+};

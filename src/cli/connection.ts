@@ -1,0 +1,86 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { credentials, Metadata, type ChannelCredentials, type ServiceError } from '@grpc/grpc-js';
+import { readCliEnvironment } from '../platform/config';
+
+/** How the command line reaches the service: with the person's own certificate, from flags, environment or local stack. */
+export interface ConnectionOptions {
+  readonly address?: string;
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  /** An identity of the local stack. */
+  readonly identity?: string;
+}
+
+/** Where to call and as whom. */
+export interface Connection {
+  readonly address: string;
+  readonly channelCredentials: ChannelCredentials;
+}
+
+interface LocalEndpoints {
+  readonly grpc: string;
+  readonly tls: {
+    readonly ca: string;
+    readonly identities: Readonly<Record<string, { readonly cert: string; readonly key: string }>>;
+  };
+}
+
+/** The identity of the local stack that may read most. */
+const LOCAL_IDENTITY = 'operations';
+const CALL_TIMEOUT_MS = 10_000;
+
+function readLocalEndpoints(): LocalEndpoints {
+  try {
+    return JSON.parse(readFileSync('.local/endpoints.json', 'utf8')) as LocalEndpoints;
+  } catch {
+    throw new Error('no address given and no local stack found: run `npm run up`, or pass --address --ca --cert --key');
+  }
+}
+
+/** Opens the way to the service: all of --address --ca --cert --key (or their environment), else the local stack. */
+export function openConnection(options: ConnectionOptions): Connection {
+  const env = readCliEnvironment();
+  const { address = env.BILLING_ADDRESS, ca = env.BILLING_CA, cert = env.BILLING_CERT, key = env.BILLING_KEY } = options;
+  if (address !== undefined && ca !== undefined && cert !== undefined && key !== undefined) {
+    return { address, channelCredentials: readCredentials(ca, cert, key) };
+  }
+  if (address !== undefined || ca !== undefined || cert !== undefined || key !== undefined) {
+    throw new Error('--address, --ca, --cert and --key belong together: give all four or none');
+  }
+  const local = readLocalEndpoints();
+  const name = options.identity ?? LOCAL_IDENTITY;
+  const identity = local.tls.identities[name];
+  if (identity === undefined) {
+    throw new Error(`the local stack has no identity ${name}; it has ${Object.keys(local.tls.identities).join(', ')}`);
+  }
+  return { address: local.grpc, channelCredentials: readCredentials(local.tls.ca, identity.cert, identity.key) };
+}
+
+function readCredentials(ca: string, cert: string, key: string): ChannelCredentials {
+  const [caPem, certPem, keyPem] = [ca, cert, key].map((path) => readFileSync(resolve(path)));
+  return credentials.createSsl(caPem ?? null, keyPem ?? null, certPem ?? null);
+}
+
+type UnaryCall<Request, Response> = (
+  request: Request,
+  metadata: Metadata,
+  options: { deadline: Date },
+  callback: (error: ServiceError | null, response: Response) => void,
+) => unknown;
+
+/** Calls one RPC with a deadline counted from `now`. Rejects with grpc-js's ServiceError. */
+export function callUnary<Request, Response>(
+  method: UnaryCall<Request, Response>,
+  request: Request,
+  now: Date,
+): Promise<Response> {
+  const deadline = new Date(now.getTime() + CALL_TIMEOUT_MS);
+  return new Promise((resolveCall, reject) => {
+    method(request, new Metadata(), { deadline }, (error, response) => {
+      if (error === null) resolveCall(response);
+      else reject(error);
+    });
+  });
+}

@@ -1,0 +1,187 @@
+#!/usr/bin/env node
+import { Command } from 'commander';
+import { MembershipServiceClient, PeriodUnit } from '../gen/billing/v1/membership_service.pb';
+import { OrderServiceClient, OrderStatus, type Order } from '../gen/billing/v1/order_service.pb';
+import { QuotaLogType, QuotaServiceClient } from '../gen/billing/v1/quota_service.pb';
+import { systemClock } from '../platform/clock';
+import { loadMigrateConfig } from '../platform/config';
+import { VERSION } from '../version';
+import { callUnary, openConnection, type ConnectionOptions } from './connection';
+import { advanceDevClock, setDevClock, showDevClock, type DevClockState } from './dev-clock';
+import { describeFailure } from './failure';
+import { migrate } from './migrate';
+import { createOutput, type Output } from './output';
+
+/** The `billing` command: a gRPC client with the person's own certificate. Only `migrate` touches the database. */
+
+type GlobalOptions = ConnectionOptions & { readonly json?: boolean };
+
+const program = new Command('billing')
+  .description('Operate billing-guard: look at users, quota and orders; migrate the database.')
+  .version(VERSION)
+  .option('--json', 'print JSON instead of tables')
+  .option('--address <host:port>', 'the service; also BILLING_ADDRESS. Default: the local stack')
+  .option('--ca <file>', 'certificate authority of the service; also BILLING_CA')
+  .option('--cert <file>', 'your certificate; also BILLING_CERT')
+  .option('--key <file>', 'your private key; also BILLING_KEY')
+  .option('--identity <name>', 'identity of the local stack to act as', 'operations')
+  .showHelpAfterError()
+  .showSuggestionAfterError();
+
+function output(): Output {
+  return createOutput(program.opts<GlobalOptions>().json === true);
+}
+
+/** Runs a call with a client that is closed afterwards. */
+async function withClient<Client extends { close(): void }, Result>(
+  Type: new (address: string, credentials: ReturnType<typeof openConnection>['channelCredentials']) => Client,
+  run: (client: Client) => Promise<Result>,
+): Promise<Result> {
+  const { address, channelCredentials } = openConnection(program.opts<GlobalOptions>());
+  const client = new Type(address, channelCredentials);
+  try {
+    return await run(client);
+  } finally {
+    client.close();
+  }
+}
+
+const quota = program.command('quota').description('look at quota');
+
+quota
+  .command('show <user_id>')
+  .description('what a user can use now, and the grants it consists of')
+  .action(async (userId: string) => {
+    const view = await withClient(QuotaServiceClient, (client) =>
+      callUnary(client.getQuota.bind(client), { userId }, systemClock.now()),
+    );
+    const rows = view.grants.map((grant) => [grant.grantId, grant.source, grant.remaining, grant.amount, grant.expireTime]);
+    const { quotaRemaining, quotaHeld, membership } = view;
+    const plan = membership?.active === true ? membership.planName : '-';
+    output().record({ user_id: userId, quota_remaining: quotaRemaining, quota_held: quotaHeld, membership: plan });
+    output().rows(['grant', 'source', 'remaining', 'amount', 'expires'], rows);
+  });
+
+quota
+  .command('logs <user_id>')
+  .description("a user's quota log, newest first")
+  .option('--page-size <rows>', 'rows to show, at most 200', '50')
+  .option('--page-token <token>', 'where to go on')
+  .action(async (userId: string, options: { pageSize: string; pageToken?: string }) => {
+    const request = { userId, type: QuotaLogType.UNSPECIFIED, startTime: undefined, endTime: undefined };
+    const paging = { pageSize: Number(options.pageSize), pageToken: options.pageToken ?? '' };
+    const page = await withClient(QuotaServiceClient, (client) =>
+      callUnary(client.listQuotaLogs.bind(client), { ...request, ...paging }, systemClock.now()),
+    );
+    output().rows(
+      ['sequence', 'type', 'amount', 'remaining', 'request_id', 'task', 'time'],
+      page.logs.map((log) => [
+        log.sequence,
+        QuotaLogType[log.type],
+        log.amount,
+        log.quotaRemaining,
+        log.requestId,
+        log.taskId,
+        log.createTime,
+      ]),
+    );
+    if (page.nextPageToken !== '') process.stderr.write(`More: --page-token ${page.nextPageToken}\n`);
+  });
+
+program
+  .command('membership <user_id>')
+  .description('the membership a user holds now')
+  .action(async (userId: string) => {
+    const { membership } = await withClient(MembershipServiceClient, (client) =>
+      callUnary(client.getMembership.bind(client), { userId }, systemClock.now()),
+    );
+    output().record({
+      user_id: userId,
+      active: membership?.active ?? false,
+      plan: membership?.planName ?? '',
+      starts: membership?.startTime,
+      expires: membership?.expireTime,
+      features: membership?.features.join(' ') ?? '',
+    });
+  });
+
+program
+  .command('plans')
+  .description('the plans on sale now')
+  .action(async () => {
+    const { plans } = await withClient(MembershipServiceClient, (client) =>
+      callUnary(client.listPlans.bind(client), { pageSize: 0, pageToken: '' }, systemClock.now()),
+    );
+    output().rows(
+      ['plan', 'name', 'price fen', 'period', 'quota', 'features'],
+      plans.map((plan) => [
+        plan.planId,
+        plan.name,
+        plan.price,
+        `${plan.periodCount} ${PeriodUnit[plan.periodUnit]}`,
+        plan.quotaUnits,
+        plan.features.join(' '),
+      ]),
+    );
+  });
+
+const order = program.command('order').description('look at orders');
+
+function orderRow(row: Order): readonly (string | number | Date | undefined)[] {
+  return [row.orderId, row.planName, OrderStatus[row.status], row.finalAmount, row.createTime, row.paidTime];
+}
+
+const ORDER_HEADINGS = ['order', 'plan', 'status', 'final fen', 'created', 'paid'];
+
+order
+  .command('show <user_id> <order_id>')
+  .description('one order of a user')
+  .action(async (userId: string, orderId: string) => {
+    const response = await withClient(OrderServiceClient, (client) =>
+      callUnary(client.getOrder.bind(client), { userId, orderId }, systemClock.now()),
+    );
+    output().rows(ORDER_HEADINGS, response.order === undefined ? [] : [orderRow(response.order)]);
+  });
+
+order
+  .command('list <user_id>')
+  .description("a user's newest orders")
+  .action(async (userId: string) => {
+    const request = { userId, status: OrderStatus.UNSPECIFIED, pageSize: 0, pageToken: '' };
+    const { orders } = await withClient(OrderServiceClient, (client) =>
+      callUnary(client.listOrders.bind(client), request, systemClock.now()),
+    );
+    output().rows(ORDER_HEADINGS, orders.map(orderRow));
+  });
+
+program
+  .command('migrate')
+  .description('bring the database up to date (MIGRATE_DATABASE_URL, APP_DATABASE_USER, REPORT_DATABASE_USER)')
+  .action(async () => {
+    const { applied } = await migrate(loadMigrateConfig());
+    output().rows(['migration applied'], applied.map((name) => [name]));
+  });
+
+const clock = program.command('dev').description('local stack only').command('clock').description("the stack's clock");
+
+function showClock({ now, offsetSeconds }: DevClockState): void {
+  output().record({ now, offset_seconds: offsetSeconds });
+}
+
+clock
+  .command('show', { isDefault: true })
+  .description("the local stack's time")
+  .action(() => showClock(showDevClock()));
+clock
+  .command('set <instant>')
+  .description('set it, for example 2026-03-01T00:00:00+08:00')
+  .action((instant: string) => showClock(setDevClock(instant)));
+clock
+  .command('advance <duration>')
+  .description('move it, for example 90s, 15m, 2h, 31d')
+  .action((duration: string) => showClock(advanceDevClock(duration)));
+
+program.parseAsync().catch((error: unknown) => {
+  process.stderr.write(`${describeFailure(error)}\n`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,66 @@
+import { knex, type Knex } from 'knex';
+import { migrateToLatest } from '../../migrations';
+import { applyPrivileges } from '../../migrations/privileges';
+import type { MigrateConfig } from '../platform/config';
+
+/** Longest wait for another process that is migrating the same database. */
+const LOCK_WAIT_SECONDS = 60;
+
+/** Triggers remember the mode they were made under: the MySQL 8 default, as for every connection of the service. */
+const SESSION =
+  "SET SESSION time_zone = '+00:00', sql_mode = 'ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE," +
+  "NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'";
+
+function connect(url: URL): Knex {
+  return knex({
+    client: 'mysql2',
+    connection: {
+      host: url.hostname,
+      port: Number(url.port === '' ? 3306 : url.port),
+      user: decodeURIComponent(url.username),
+      password: decodeURIComponent(url.password),
+      database: decodeURIComponent(url.pathname.slice(1)),
+      charset: 'utf8mb4',
+    },
+    pool: {
+      min: 0,
+      max: 1,
+      afterCreate: (
+        connection: { query(sql: string, done: (error: Error | null) => void): void },
+        done: (error: Error | null, connection: unknown) => void,
+      ) => connection.query(SESSION, (error) => done(error, connection)),
+    },
+  });
+}
+
+/** What a migration did. */
+export interface MigrationReport {
+  /** Names of the migrations that ran, in order; empty when there was nothing to do. */
+  readonly applied: readonly string[];
+}
+
+/**
+ * Brings the schema up to date and grants the accounts their reviewed privileges. Safe to run at any time and from
+ * several places at once: a lock that dies with its connection lets one work at a time, so nothing stays locked after a
+ * kill -9, and every migration can run again after it was cut off.
+ */
+export async function migrate(config: MigrateConfig): Promise<MigrationReport> {
+  const url = new URL(config.MIGRATE_DATABASE_URL);
+  const locker = connect(url);
+  const worker = connect(url);
+  try {
+    const lockName = `migrate:${url.pathname.slice(1)}`;
+    const [rows] = (await locker.raw('SELECT GET_LOCK(?, ?) AS got', [lockName, LOCK_WAIT_SECONDS])) as [
+      { got: number | null }[],
+    ];
+    if (rows[0]?.got !== 1) throw new Error(`another process has been migrating for ${LOCK_WAIT_SECONDS} s`);
+    // knex's own lock outlives its process; ours is what counts.
+    await worker.migrate.forceFreeMigrationsLock();
+    const applied = await migrateToLatest(worker);
+    await applyPrivileges(worker, { app: config.APP_DATABASE_USER, report: config.REPORT_DATABASE_USER });
+    return { applied };
+  } finally {
+    await worker.destroy();
+    await locker.destroy();
+  }
+}

@@ -1,0 +1,69 @@
+import { z } from 'zod';
+import {
+  MembershipServiceService,
+  PeriodUnit,
+  type Membership,
+  type Plan,
+} from '../gen/billing/v1/membership_service.pb';
+import type { Clock } from '../platform/clock';
+import type { Database } from '../platform/db/database';
+import { readOnly } from '../platform/db/tx';
+import { cutPage, readPageToken } from '../platform/paging';
+import * as rules from '../platform/request-rules';
+import { defineService, type RpcService } from '../platform/rpc/service';
+import { fromEpochMs } from '../platform/time';
+import { checkEntitlement, readMembership, type MembershipView } from './membership.queries';
+import { readPlansOnSale, type PlanOffer } from './plan.queries';
+import { registerUser, type RegistrationPolicy } from './register-user';
+
+const registerRequest = z.object({ requestId: rules.opaqueId, userId: rules.opaqueId });
+const getRequest = z.object({ userId: rules.opaqueId });
+const checkRequest = z.object({ userId: rules.opaqueId, feature: rules.opaqueId, amount: rules.units });
+const listRequest = z.object({ pageSize: rules.pageSize, pageToken: rules.pageToken });
+
+/** View → message; GetQuota shows the same. */
+export function toMembershipMessage(view: MembershipView): Membership {
+  return { ...view, features: [...view.features] };
+}
+
+function toPlanMessage(offer: PlanOffer): Plan {
+  const { planId, name, price, listPrice, currency, periodCount, quotaUnits, features } = offer;
+  const periodUnit = offer.periodUnit === 'month' ? PeriodUnit.MONTH : PeriodUnit.DAY;
+  return { planId, name, price, listPrice, currency, periodUnit, periodCount, quotaUnits, features: [...features].sort() };
+}
+
+/** What MembershipService is built from. */
+export interface MembershipServiceParts {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly policy: RegistrationPolicy;
+}
+
+/** MembershipService: decode, call, encode. */
+export function createMembershipService({ db, clock, policy }: MembershipServiceParts): RpcService {
+  return defineService(MembershipServiceService, {
+    registerUser: async ({ caller, signal }, request) => {
+      const command = { ...registerRequest.parse(request), caller, signal, now: clock.now() };
+      const { response, replayed } = await registerUser(db, command, policy);
+      const { userId, quotaRemaining, registrationGranted } = response;
+      const createTime = fromEpochMs(Date.parse(response.createTime));
+      return { user: { userId, createTime }, quotaRemaining, registrationGranted, replayed };
+    },
+    getMembership: async (_context, request) => {
+      const { userId } = getRequest.parse(request);
+      return { membership: toMembershipMessage(await readMembership(db, userId, clock.now())) };
+    },
+    checkEntitlement: async (_context, request) => {
+      const { userId, feature, amount } = checkRequest.parse(request);
+      return checkEntitlement(db, userId, feature, amount, clock.now());
+    },
+    listPlans: async (_context, request) => {
+      const { pageSize, pageToken } = listRequest.parse(request);
+      const filters = { list: 'plans' };
+      const after = readPageToken(pageToken, filters) ?? '';
+      const offers = await readOnly(db, (reader) => readPlansOnSale(reader, clock.now(), pageSize + 1, after));
+      const page = cutPage(offers, pageSize, filters, (offer) => offer.planId);
+      return { plans: page.rows.map(toPlanMessage), nextPageToken: page.nextPageToken };
+    },
+  });
+}

@@ -1,0 +1,79 @@
+import type { Knex } from 'knex';
+import type { QueryBuilder } from 'objection';
+import { fen, type Fen } from '../platform/money';
+import type { PeriodUnit } from '../platform/time';
+import { membershipErrors } from './membership.errors';
+import { PlanPriceRow } from './plan.model';
+
+/** A plan with the price version in force: what an order copies. */
+export interface PlanOffer {
+  readonly planId: string;
+  readonly planPriceId: number;
+  readonly name: string;
+  readonly listPrice: Fen;
+  readonly price: Fen;
+  readonly currency: string;
+  readonly periodUnit: PeriodUnit;
+  readonly periodCount: number;
+  readonly quotaUnits: number;
+  readonly features: readonly string[];
+  readonly taxRateBasisPoints: number;
+}
+
+type PlanKind = 'sale' | 'basic';
+
+/** Price versions in force at an instant, [valid_from, valid_to), of active plans of a kind. */
+function inForce(reader: Knex, kind: PlanKind, now: Date): QueryBuilder<PlanPriceRow> {
+  return PlanPriceRow.query(reader)
+    .join('plans', 'plans.id', 'plan_prices.plan_id')
+    .select('plan_prices.*', 'plans.name as planName')
+    .where({ 'plans.kind': kind, 'plans.status': 'active' })
+    .where('plan_prices.valid_from', '<=', now)
+    .where((validity) => {
+      void validity.whereNull('plan_prices.valid_to').orWhere('plan_prices.valid_to', '>', now);
+    });
+}
+
+function toOffer(row: PlanPriceRow): PlanOffer {
+  const { planId, currency, periodUnit, periodCount, quotaUnits, taxRateBasisPoints } = row;
+  return {
+    planId,
+    planPriceId: row.id,
+    name: row.planName,
+    listPrice: fen(row.listPrice),
+    price: fen(row.price),
+    currency,
+    periodUnit,
+    periodCount,
+    quotaUnits,
+    features: JSON.parse(row.features) as string[],
+    taxRateBasisPoints,
+  };
+}
+
+/** Plans on sale at an instant by id, after a given id. */
+export async function readPlansOnSale(
+  reader: Knex,
+  now: Date,
+  limit: number,
+  afterPlanId: string,
+): Promise<readonly PlanOffer[]> {
+  const rows = await inForce(reader, 'sale', now)
+    .where('plans.id', '>', afterPlanId)
+    .orderBy('plans.id')
+    .limit(limit);
+  return rows.map(toOffer);
+}
+
+/** One plan on sale at an instant. Throws PLAN_NOT_FOUND. */
+export async function readPlanOnSale(reader: Knex, planId: string, now: Date): Promise<PlanOffer> {
+  const row = await inForce(reader, 'sale', now).findOne('plans.id', planId);
+  if (row === undefined) throw membershipErrors.PLAN_NOT_FOUND({ metadata: { plan_id: planId } });
+  return toOffer(row);
+}
+
+/** What every registered user may use at an instant, membership or not. */
+export async function readBasicFeatures(reader: Knex, now: Date): Promise<readonly string[]> {
+  const rows = await inForce(reader, 'basic', now);
+  return rows.flatMap((row) => toOffer(row).features);
+}

@@ -1,0 +1,43 @@
+import { SYSTEM_ACTOR } from '../platform/calls';
+import { appendAudit } from '../platform/db/audit-log';
+import { appendEvents } from '../platform/db/outbox';
+import { expectRows } from '../platform/db/rows';
+import type { Tx } from '../platform/db/tx';
+import { startPeriod } from '../membership';
+import { recordPayment, type WechatpayTransaction } from '../payment';
+import { OrderRow } from './order.model';
+import { nextStatus } from './order-state';
+
+/**
+ * The one paid transition, whoever found out that the money arrived. The caller holds the user's and the order's lock,
+ * and has checked merchant, app, amount and currency. In one transaction: the payment, the order, the membership period
+ * and its quota lot, the audit row, the event. `paid_time` is WeChat's success_time and fixes the business day;
+ * `apply_time` is ours and starts the membership.
+ */
+export async function markOrderPaid(
+  tx: Tx,
+  order: OrderRow,
+  transaction: WechatpayTransaction,
+  now: Date,
+): Promise<void> {
+  const status = nextStatus(order.status, 'paid');
+  if (status === undefined) throw new Error(`order ${order.id} can not be paid in status ${order.status}`);
+  const { id: orderId, userId } = order;
+  const { transactionId, successTime } = transaction;
+  await recordPayment(tx, { orderId, userId }, 'applied', transaction, now);
+  const paid = { status, transactionId, paidTime: successTime, applyTime: now };
+  expectRows(await OrderRow.query(tx).findById(orderId).patch(paid), 1, `order ${orderId}`);
+  const period = await startPeriod(tx, userId, { orderId, ...soldBy(order) }, now);
+
+  const subject = { subjectType: 'order', subjectId: orderId, userId } as const;
+  const after = { status, transaction_id: transactionId, paid_time: successTime, period };
+  const entry = { action: 'MarkOrderPaid', actor: SYSTEM_ACTOR, ...subject, cause: transactionId };
+  await appendAudit(tx, [{ ...entry, before: { status: order.status }, after }], now);
+  const payload = { order_id: orderId, final_amount: order.finalAmount, transaction_id: transactionId };
+  await appendEvents(tx, [{ type: 'order.paid', userId, payload }], now);
+}
+
+function soldBy(order: OrderRow) {
+  const { planId, planName, features, quotaUnits, periodUnit, periodCount } = order;
+  return { planId, planName, features, quotaUnits, periodUnit, periodCount };
+}

@@ -1,0 +1,114 @@
+import type { Clock } from '../platform/clock';
+import { SYSTEM_ACTOR } from '../platform/calls';
+import { appendAudit } from '../platform/db/audit-log';
+import type { Database } from '../platform/db/database';
+import { appendEvents } from '../platform/db/outbox';
+import { expectRows } from '../platform/db/rows';
+import { withTx } from '../platform/db/tx';
+import type { Logger } from '../platform/log';
+import { fen } from '../platform/money';
+import { lockUser } from '../quota';
+import { wechatpayErrors, WechatpayRefused, type WechatpayClient } from '../payment';
+import { orderErrors } from './order.errors';
+import { OrderRow } from './order.model';
+import { readOrder } from './order.queries';
+import { nextStatus, type OrderEvent } from './order-state';
+
+/** What opening a payment needs. */
+export interface OpenPaymentParts {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly wechatpay: WechatpayClient;
+  /** Longest time for one opening, however much the caller has left. */
+  readonly wechatpayTimeoutMs: number;
+}
+
+/** The call it happens in. */
+export interface OpenPaymentCall {
+  /** When the caller stops waiting, on the machine's clock. */
+  readonly deadline: Date;
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+}
+
+/** Time kept back from the caller's deadline for writing down what WeChat Pay said. */
+const RESERVE_MS = 500;
+
+/** Whether an order is waiting for money at an instant. */
+export function isPayable(order: OrderRow, now: Date): boolean {
+  const isOpen = order.status === 'created' || order.status === 'pending';
+  return isOpen && now.getTime() < order.expireTime.getTime();
+}
+
+/** Moves an order under its user's lock; an order that has moved on meanwhile is left as it is. */
+async function moveOrder(parts: OpenPaymentParts, order: OrderRow, event: OrderEvent): Promise<OrderRow> {
+  const now = parts.clock.now();
+  return withTx(parts.db, { name: 'MoveOrder' }, async (tx) => {
+    await lockUser(tx, order.userId);
+    const current = await OrderRow.query(tx).findById(order.id).forUpdate().throwIfNotFound();
+    const status = nextStatus(current.status, event);
+    if (status === undefined) return current;
+    expectRows(await OrderRow.query(tx).findById(order.id).patch({ status }), 1, `order ${order.id}`);
+    const { id: orderId, userId } = order;
+    const change = { actor: SYSTEM_ACTOR, subjectType: 'order', subjectId: orderId, userId, cause: 'prepay' } as const;
+    const states = { before: { status: current.status }, after: { status } };
+    await appendAudit(tx, [{ action: 'OpenPayment', ...change, ...states }], now);
+    await appendEvents(tx, [{ type: `order.${status}`, userId, payload: { order_id: orderId } }], now);
+    return OrderRow.query(tx).findById(order.id).throwIfNotFound();
+  });
+}
+
+/**
+ * Opens an order for payment at WeChat Pay, outside any transaction, and gives what the payer needs. Repeating it is
+ * harmless: the request is the same to the byte, and WeChat Pay then gives a fresh code for the same order.
+ *
+ * An unknown outcome leaves the order as it is and throws WECHATPAY_UNAVAILABLE; a definite refusal fails the order.
+ * Throws ORDER_NOT_PAYABLE when the order is not waiting for money (any more).
+ */
+export async function openPayment(
+  parts: OpenPaymentParts,
+  order: OrderRow,
+  call: OpenPaymentCall,
+): Promise<{ readonly order: OrderRow; readonly codeUrl: string }> {
+  const refuse = (status: string) =>
+    orderErrors.ORDER_NOT_PAYABLE({ metadata: { order_id: order.id, status } });
+  if (!isPayable(order, parts.clock.now())) throw refuse(order.status);
+  const { id: orderId, expireTime } = order;
+  const prepay = { orderId, description: order.planName, amount: fen(order.finalAmount), expireTime };
+  const leftMs = call.deadline.getTime() - parts.clock.machineNow().getTime() - RESERVE_MS;
+  const timeoutMs = Math.max(1, Math.min(leftMs, parts.wechatpayTimeoutMs));
+  let codeUrl: string;
+  try {
+    ({ codeUrl } = await parts.wechatpay.prepayNative(prepay, { timeoutMs, signal: call.signal }));
+  } catch (error) {
+    if (!(error instanceof WechatpayRefused)) throw error;
+    call.log.error({ orderId, httpStatus: error.httpStatus, code: error.code }, 'WeChat Pay refused to open an order');
+    throw await afterRefusal(parts, order, error, refuse);
+  }
+  return { order: await moveOrder(parts, order, 'prepaid'), codeUrl };
+}
+
+/** Codes that say the order, not our configuration, is the reason; then the order's own state decides. */
+const ORDER_CODES = new Set(['ORDER_PAID', 'ORDER_CLOSED', 'OUT_TRADE_NO_USED']);
+
+/**
+ * What a definite refusal means. A paid or closed order is not payable. A refusal of the request itself fails the order
+ * only if the answer was signed: an unsigned error may come from anybody between WeChat Pay and us.
+ */
+async function afterRefusal(
+  parts: OpenPaymentParts,
+  order: OrderRow,
+  refused: WechatpayRefused,
+  refuse: (status: string) => Error,
+): Promise<Error> {
+  if (ORDER_CODES.has(refused.code)) return refuse((await readOrder(parts.db, order.userId, order.id)).status);
+  const isRequestAtFault = refused.code === 'PARAM_ERROR' || refused.code === 'INVALID_REQUEST';
+  if (refused.isVerified && isRequestAtFault) {
+    const moved = await moveOrder(parts, order, 'prepay_refused');
+    return refuse(moved.status);
+  }
+  return wechatpayErrors.WECHATPAY_UNAVAILABLE({
+    cause: refused,
+    metadata: { order_id: order.id, wechatpay_code: refused.code },
+  });
+}

@@ -1,0 +1,17 @@
+import { defineErrors } from '../platform/errors';
+
+/** Refusals about orders. */
+export const orderErrors = defineErrors({
+  ORDER_NOT_FOUND: {
+    code: 'NOT_FOUND',
+    message: 'The user has no such order.',
+  },
+  ORDER_NOT_PAYABLE: {
+    code: 'FAILED_PRECONDITION',
+    message: 'The order can not be paid (any more). Look at its status; create a new order if it is not paid.',
+  },
+  COUPON_NOT_FOUND: {
+    code: 'NOT_FOUND',
+    message: 'The user has no such coupon.',
+  },
+});

@@ -1,0 +1,39 @@
+import { Model } from 'objection';
+import type { PeriodUnit } from '../platform/time';
+import type { OrderStatus } from './order-state';
+
+/** How an order is paid. */
+export type OrderChannel = 'native' | 'jsapi' | 'h5' | 'app';
+
+/** A row of `orders`. What was sold is frozen by the database. */
+export class OrderRow extends Model {
+  static override tableName = 'orders';
+
+  declare id: string;
+  declare userId: string;
+  declare status: OrderStatus;
+  declare channel: OrderChannel;
+  declare planId: string;
+  declare planPriceId: number;
+  declare planName: string;
+  declare periodUnit: PeriodUnit;
+  declare periodCount: number;
+  declare quotaUnits: number;
+  /** JSON of string[]. */
+  declare features: string;
+  declare listAmount: number;
+  declare originalAmount: number;
+  declare discountAmount: number;
+  declare finalAmount: number;
+  declare refundedAmount: number;
+  declare currency: string;
+  declare taxRateBasisPoints: number;
+  declare netAmount: number;
+  declare taxAmount: number;
+  declare couponId: string | null;
+  declare transactionId: string | null;
+  declare createTime: Date;
+  declare expireTime: Date;
+  declare paidTime: Date | null;
+  declare applyTime: Date | null;
+}

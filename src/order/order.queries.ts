@@ -1,0 +1,39 @@
+import type { Database } from '../platform/db/database';
+import { readOnly } from '../platform/db/tx';
+import { cutPage, readPageToken, type Page } from '../platform/paging';
+import { readUser } from '../quota';
+import { orderErrors } from './order.errors';
+import { OrderRow } from './order.model';
+
+/** One order of a user. Throws ORDER_NOT_FOUND, also for an order of somebody else. */
+export async function readOrder(db: Database, userId: string, orderId: string): Promise<OrderRow> {
+  const order = await readOnly(db, (reader) => OrderRow.query(reader).findById(orderId));
+  if (order === undefined || order.userId !== userId) {
+    throw orderErrors.ORDER_NOT_FOUND({ metadata: { order_id: orderId } });
+  }
+  return order;
+}
+
+/** Which orders to list. */
+export interface OrderFilter {
+  readonly userId: string;
+  readonly status: string | undefined;
+}
+
+/** One page of a user's orders, newest first. Throws USER_NOT_FOUND, INVALID_REQUEST for a foreign page token. */
+export async function listOrders(
+  db: Database,
+  filter: OrderFilter,
+  pageSize: number,
+  pageToken: string,
+): Promise<Page<OrderRow>> {
+  const after = readPageToken(pageToken, { ...filter });
+  await readUser(db, filter.userId);
+  const rows = await readOnly(db, (reader) => {
+    const query = OrderRow.query(reader).where('userId', filter.userId).orderBy('id', 'desc').limit(pageSize + 1);
+    if (filter.status !== undefined) void query.where('status', filter.status);
+    if (after !== undefined) void query.where('id', '<', after);
+    return query;
+  });
+  return cutPage(rows, pageSize, { ...filter }, (order) => order.id);
+}

@@ -1,0 +1,14 @@
+/** What other domains may use of payment. Meaning and invariants: README.md. */
+export { findPayment, recordPayment } from './record-payment';
+export { createWechatpayClient, type WechatpayClient } from './wechatpay/client';
+export {
+  lockNotification,
+  postponeNotification,
+  readDueNotifications,
+  settleNotification,
+  type InboxItem,
+} from './wechatpay/inbox';
+export { createKeyRing, readMerchantKey } from './wechatpay/keys';
+export { createNotificationHandler, type ApplyResult } from './wechatpay/notification.route';
+export type { WechatpayTransaction } from './wechatpay/transaction';
+export { wechatpayErrors, WechatpayRefused } from './wechatpay/wechatpay.errors';

@@ -1,0 +1,36 @@
+import type { Tx } from '../platform/db/tx';
+import { mintId } from '../platform/ids';
+import { PaymentRow } from './payment.model';
+import type { WechatpayTransaction } from './wechatpay/transaction';
+
+/**
+ * Records money that arrived, under the lock of its order. `applied` pays the order; `received` is money for an order
+ * that is not waiting for it. The unique transaction_id makes a second row for the same money impossible.
+ */
+export async function recordPayment(
+  tx: Tx,
+  owner: { readonly orderId: string; readonly userId: string },
+  status: 'applied' | 'received',
+  transaction: WechatpayTransaction,
+  now: Date,
+): Promise<void> {
+  await PaymentRow.query(tx).insert({
+    id: mintId(now),
+    orderId: owner.orderId,
+    userId: owner.userId,
+    method: 'wechatpay',
+    status,
+    transactionId: transaction.transactionId,
+    amount: transaction.amountTotal,
+    payerTotal: transaction.payerTotal,
+    currency: transaction.currency,
+    tradeType: transaction.tradeType,
+    successTime: transaction.successTime,
+    createTime: now,
+  });
+}
+
+/** The recorded payment of a WeChat Pay transaction, if there is one. */
+export async function findPayment(tx: Tx, transactionId: string): Promise<PaymentRow | undefined> {
+  return PaymentRow.query(tx).findOne({ transactionId });
+}

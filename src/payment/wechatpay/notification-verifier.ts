@@ -1,0 +1,82 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { z } from 'zod';
+import { decryptResource, type EncryptedResource } from './resource-cipher';
+import { findSignatureFault, type SignaturePolicy } from './signed-message';
+import { transactionShape, type WechatpayTransaction } from './transaction';
+import { NotificationRefused } from './wechatpay.errors';
+
+/** The outer, signed part of a notification. Its resource is still encrypted. */
+export interface NotificationEnvelope {
+  /** WeChat's id of the event; may differ between retries, so it is for logs and never the key of an effect. */
+  readonly eventId: string;
+  /** TRANSACTION.SUCCESS, REFUND.SUCCESS …; the list is open. */
+  readonly eventType: string;
+  readonly resource: EncryptedResource;
+}
+
+/** Source: WeChat Pay API v3, 支付成功回调通知. Lower bounds of the resource are the cipher's to judge. */
+const envelopeShape = z
+  .object({
+    id: z.string().min(1).max(64),
+    event_type: z.string().min(1).max(32),
+    resource: z.object({
+      algorithm: z.string().max(32),
+      ciphertext: z.string().max(1_048_576),
+      associated_data: z.string().max(16).nullish(),
+      nonce: z.string().max(16),
+    }),
+  })
+  .transform(({ id, event_type, resource }): NotificationEnvelope => ({
+    eventId: id,
+    eventType: event_type,
+    resource: {
+      algorithm: resource.algorithm,
+      ciphertext: resource.ciphertext,
+      associatedData: resource.associated_data ?? '',
+      nonce: resource.nonce,
+    },
+  }));
+
+/**
+ * Believes a notification or throws NotificationRefused, in this order: signature headers, age, key by serial, probe,
+ * signature over the raw bytes, and only then JSON and shape. `rawBody` must be the bytes as they came.
+ */
+export function verifyNotification(
+  headers: IncomingHttpHeaders,
+  rawBody: Buffer,
+  policy: SignaturePolicy,
+): NotificationEnvelope {
+  const fault = findSignatureFault(headers, rawBody, policy);
+  if (fault !== null) throw new NotificationRefused(fault);
+  return parseAs(envelopeShape, rawBody);
+}
+
+/** Decrypts what a verified notification carries, of whatever kind. Throws NotificationRefused: decrypt_failed. */
+export function openResource(envelope: NotificationEnvelope, apiv3Key: string): string {
+  return decrypt(envelope.resource, apiv3Key).toString('utf8');
+}
+
+/**
+ * Decrypts the payment of a verified TRANSACTION.SUCCESS. Throws NotificationRefused: decrypt_failed when our APIv3 key
+ * does not open it, malformed when what it holds is no transaction.
+ */
+export function openTransaction(envelope: NotificationEnvelope, apiv3Key: string): WechatpayTransaction {
+  return parseAs(transactionShape, decrypt(envelope.resource, apiv3Key));
+}
+
+function decrypt(resource: EncryptedResource, apiv3Key: string): Buffer {
+  try {
+    return decryptResource(resource, apiv3Key);
+  } catch (error) {
+    throw new NotificationRefused('decrypt_failed', error);
+  }
+}
+
+function parseAs<Shape extends z.ZodType>(shape: Shape, bytes: Buffer): z.output<Shape> {
+  try {
+    const json: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    return shape.parse(json);
+  } catch (error) {
+    throw new NotificationRefused('malformed', error);
+  }
+}

@@ -1,0 +1,61 @@
+import { defineErrors } from '../../platform/errors';
+
+/** Refusals that reach callers when WeChat Pay is at fault. */
+export const wechatpayErrors = defineErrors({
+  WECHATPAY_UNAVAILABLE: {
+    code: 'UNAVAILABLE',
+    message: 'WeChat Pay gave no usable answer; whether it acted is not known. Retry with the same request_id.',
+    retryAfterMs: 2_000,
+  },
+});
+
+/**
+ * WeChat Pay declined the request for good: the same request would be declined again. The order domain decides by
+ * `code` what that means. SIGN_ERROR, NO_AUTH, MCH_NOT_EXISTS and APPID_MCHID_NOT_MATCH tell of our configuration or
+ * clock, not of the order.
+ */
+export class WechatpayRefused extends Error {
+  constructor(
+    readonly httpStatus: number,
+    /** WeChat's code in its present spelling: ORDER_PAID also where WeChat wrote ORDERPAID. */
+    readonly code: string,
+    /** WeChat's Request-ID, which its support asks for; null when it sent none. */
+    readonly requestId: string | null,
+    /** Whether the answer carried WeChat's valid signature. Errors often lack one: query before relying on such. */
+    readonly isVerified: boolean,
+  ) {
+    super(`WeChat Pay refused the request: ${code} (HTTP ${httpStatus}).`);
+    this.name = 'WechatpayRefused';
+  }
+}
+
+/** Why a notification was refused, and the HTTP status that WeChat Pay gets for it. */
+const NOTIFICATION_REFUSALS = {
+  /** A signature header is absent, or its timestamp or nonce has no legal form. */
+  headers_missing: 401,
+  /** WeChat's own probe of whether we verify; expected now and then, so it is counted apart and pages nobody. */
+  signtest: 401,
+  stale: 401,
+  unknown_serial: 401,
+  signature_invalid: 401,
+  /** Signed by WeChat Pay, yet not the JSON that its documentation promises. */
+  malformed: 400,
+  /** Signed by WeChat Pay, yet our APIv3 key does not open it: our configuration is wrong, WeChat must retry. */
+  decrypt_failed: 500,
+} as const;
+
+type NotificationRefusal = keyof typeof NOTIFICATION_REFUSALS;
+
+/** A notification that was not believed or not understood; nothing of it may be applied. */
+export class NotificationRefused extends Error {
+  readonly httpStatus: 401 | 400 | 500;
+
+  constructor(
+    readonly reason: NotificationRefusal,
+    cause?: unknown,
+  ) {
+    super(`WeChat Pay notification refused: ${reason}.`, { cause });
+    this.name = 'NotificationRefused';
+    this.httpStatus = NOTIFICATION_REFUSALS[reason];
+  }
+}

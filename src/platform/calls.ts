@@ -1,0 +1,17 @@
+/** Who calls, and the frame of one call: what every use case above the database may know about its caller. */
+
+/** Roles that a certificate can carry. One place: the access matrix and the tests are built from it. */
+export const ROLES = ['ai-task-service', 'order-service', 'operations', 'finance', 'auditor'] as const;
+export type Role = (typeof ROLES)[number];
+
+/** A person or a service, proved by its client certificate's SAN `spiffe://billing/<role>/<name>`. */
+export interface Caller {
+  readonly role: Role;
+  /** The person or service within the role; two-person rules compare names. */
+  readonly name: string;
+  /** The whole SAN: what logs and audit rows record as the actor. */
+  readonly identity: string;
+}
+
+/** What the service itself signs its own rows with: jobs, callbacks, side effects. */
+export const SYSTEM_ACTOR = 'spiffe://billing/system/billing-guard';

@@ -1,0 +1,179 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+
+/**
+ * All configuration, read once at boot from the environment and frozen. The only reader of process.env.
+ * Every setting NAME may instead be given as NAME_FILE, the path of a file that holds the value (for mounted secrets).
+ * No default exists for a secret, an address or an amount of money. docs/timeouts.md lists every bound; a test compares.
+ */
+
+const ROLES_OF_PROCESS = ['all', 'rpc', 'edge', 'worker'] as const;
+
+const port = z.coerce.number().int().min(0).max(65_535);
+const milliseconds = (fallback: number) => z.coerce.number().int().min(1).max(600_000).default(fallback);
+const count = (fallback: number, max: number) => z.coerce.number().int().min(1).max(max).default(fallback);
+const text = z.string().min(1);
+const pem = (label: RegExp) => z.string().regex(label, 'must be PEM');
+
+/** One key of the data key ring: `id:base64 of 32 bytes`. */
+const dataKey = z
+  .string()
+  .regex(/^[a-z0-9-]{1,16}:[A-Za-z0-9+/]{43}=$/, 'must be id:base64 of 32 bytes')
+  .transform((entry) => {
+    const [id = '', key = ''] = entry.split(':');
+    return { id, key: Buffer.from(key, 'base64') };
+  });
+
+const settings = z.object({
+  BILLING_ENV: z.enum(['production', 'development']).default('production'),
+  BILLING_ROLE: z.enum(ROLES_OF_PROCESS).default('all'),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
+
+  GRPC_HOST: text.default('0.0.0.0'),
+  GRPC_PORT: port,
+  EDGE_HOST: text.default('0.0.0.0'),
+  EDGE_PORT: port,
+  INTERNAL_HOST: text.default('127.0.0.1'),
+  INTERNAL_PORT: port,
+  TLS_CA: pem(/BEGIN CERTIFICATE/),
+  TLS_CERT: pem(/BEGIN CERTIFICATE/),
+  TLS_KEY: pem(/BEGIN [A-Z ]*PRIVATE KEY/),
+
+  DATABASE_URL: z.url({ protocol: /^mysql$/ }),
+  DATABASE_POOL_SIZE: count(16, 200),
+  REDIS_URL: z.url({ protocol: /^rediss?$/ }),
+  DATA_KEYS: text.transform((list) => list.split(',')).pipe(z.array(dataKey).min(1)),
+
+  WECHATPAY_BASE_URL: z.url({ protocol: /^https?$/ }),
+  WECHATPAY_MCHID: z.string().regex(/^\d{8,10}$/, 'must be 8 to 10 digits'),
+  WECHATPAY_APPID: z.string().regex(/^wx[0-9a-f]{16}$/, 'must be wx and 16 hex digits'),
+  WECHATPAY_APIV3_KEY: z.string().regex(/^[0-9A-Za-z]{32}$/, 'must be 32 letters and digits'),
+  WECHATPAY_MERCHANT_SERIAL: z.string().regex(/^[0-9A-F]{40}$/, 'must be 40 upper-case hex digits'),
+  WECHATPAY_MERCHANT_KEY: pem(/BEGIN [A-Z ]*PRIVATE KEY/),
+  WECHATPAY_PUBLIC_KEY_ID: z.string().regex(/^PUB_KEY_ID_\d+$/, 'must be PUB_KEY_ID_ and digits'),
+  WECHATPAY_PUBLIC_KEY: pem(/BEGIN PUBLIC KEY/),
+  WECHATPAY_NOTIFY_URL: z.url({ protocol: /^https?$/ }),
+
+  REGISTRATION_GRANT_UNITS: count(10, 1_000_000),
+  REGISTRATION_GRANT_DAYS: count(30, 3_650),
+  COMPENSATION_GRACE_DAYS: count(7, 365),
+  ORDER_EXPIRE_MINUTES: count(30, 1_440),
+
+  LOCK_WAIT_TIMEOUT_MS: milliseconds(2_000),
+  STATEMENT_TIMEOUT_MS: milliseconds(3_000),
+  TRANSACTION_TIMEOUT_MS: milliseconds(5_000),
+  TRANSACTION_ATTEMPTS: count(5, 20),
+  DATABASE_CONNECT_TIMEOUT_MS: milliseconds(5_000),
+  DATABASE_ACQUIRE_TIMEOUT_MS: milliseconds(4_000),
+  RPC_DEADLINE_DEFAULT_MS: milliseconds(5_000),
+  RPC_DEADLINE_MAX_MS: milliseconds(30_000),
+  RPC_INFLIGHT_MAX: count(2_000, 100_000),
+  RPC_MESSAGE_BYTES_MAX: count(1_048_576, 16_777_216),
+  REDIS_TIMEOUT_MS: milliseconds(50),
+  WECHATPAY_CONNECT_TIMEOUT_MS: milliseconds(5_000),
+  WECHATPAY_TOTAL_TIMEOUT_MS: milliseconds(15_000),
+  NOTIFICATION_AGE_MAX_SECONDS: count(300, 300),
+  NOTIFICATION_BODY_BYTES_MAX: count(65_536, 1_048_576),
+  NOTIFICATION_APPLY_TIMEOUT_MS: milliseconds(3_000),
+  WORKER_POLL_INTERVAL_MS: milliseconds(1_000),
+  CLOCK_SKEW_MAX_MS: milliseconds(1_000),
+  DRAIN_NOTICE_MS: milliseconds(1_000),
+  DRAIN_TIMEOUT_MS: milliseconds(9_000),
+
+  /** Local stack only: the file whose offset moves the clock. */
+  DEV_CLOCK_FILE: text.optional(),
+});
+
+const checked = settings.superRefine((value, context) => {
+  if (value.BILLING_ENV !== 'production') return;
+  const refuse = (name: string, message: string): void => {
+    context.addIssue({ code: 'custom', path: [name], message });
+  };
+  if (value.DEV_CLOCK_FILE !== undefined) refuse('DEV_CLOCK_FILE', 'is for the local stack only');
+  if (!value.WECHATPAY_BASE_URL.startsWith('https:')) refuse('WECHATPAY_BASE_URL', 'must be https in production');
+  if (!value.WECHATPAY_NOTIFY_URL.startsWith('https:')) refuse('WECHATPAY_NOTIFY_URL', 'must be https in production');
+});
+
+export type Config = Readonly<z.infer<typeof settings>>;
+
+/** Every setting's name, for the tests of docs/timeouts.md. */
+export const SETTING_NAMES: readonly string[] = Object.keys(settings.shape);
+
+/** Configuration that can not be used. `problems` names every one of them; no value is repeated. */
+export class ConfigError extends Error {
+  constructor(readonly problems: readonly string[]) {
+    super(`The configuration has ${problems.length} problem(s):\n${problems.map((line) => `  - ${line}`).join('\n')}`);
+    this.name = 'ConfigError';
+  }
+}
+
+/** Adds NAME for every NAME_FILE that is set and whose NAME is not; problems are collected, not thrown. */
+function readFileSettings(env: NodeJS.ProcessEnv, names: readonly string[], problems: string[]): NodeJS.ProcessEnv {
+  const filled: NodeJS.ProcessEnv = {};
+  for (const name of names) {
+    const path = env[`${name}_FILE`];
+    if (env[name] !== undefined && path !== undefined) problems.push(`${name} and ${name}_FILE are both set`);
+    filled[name] = env[name];
+    if (env[name] !== undefined || path === undefined) continue;
+    try {
+      filled[name] = readFileSync(path, 'utf8').trim();
+    } catch (error) {
+      problems.push(`${name}_FILE can not be read (${(error as NodeJS.ErrnoException).code})`);
+    }
+  }
+  return filled;
+}
+
+/** Parses against a schema of settings, listing every problem at once. */
+function parseSettings<Schema extends z.ZodType>(
+  schema: Schema,
+  names: readonly string[],
+  env: NodeJS.ProcessEnv,
+): z.infer<Schema> {
+  const problems: string[] = [];
+  const filled = readFileSettings(env, names, problems);
+  const unreadable = new Set(problems.map((line) => line.split(/_FILE| /)[0]));
+  const parsed = schema.safeParse(filled);
+  for (const issue of parsed.error?.issues ?? []) {
+    const name = String(issue.path[0] ?? 'settings');
+    if (unreadable.has(name)) continue;
+    problems.push(`${name} ${filled[name] === undefined ? 'is not set' : issue.message}`);
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  return Object.freeze(parsed.data) as z.infer<Schema>;
+}
+
+/** Reads the service's configuration. Throws ConfigError naming every problem. */
+export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
+  return parseSettings(checked, SETTING_NAMES, env);
+}
+
+const migrateSettings = z.object({
+  /** The account that owns the schema. */
+  MIGRATE_DATABASE_URL: z.url({ protocol: /^mysql$/ }),
+  /** The accounts that get their reviewed privileges after a migration. */
+  APP_DATABASE_USER: text,
+  REPORT_DATABASE_USER: text,
+});
+
+export type MigrateConfig = Readonly<z.infer<typeof migrateSettings>>;
+
+/** Reads the configuration of `billing migrate`, which needs nothing else. */
+export function loadMigrateConfig(env: NodeJS.ProcessEnv = process.env): MigrateConfig {
+  return parseSettings(migrateSettings, Object.keys(migrateSettings.shape), env);
+}
+
+/** What the command line may take from the environment instead of flags. */
+export interface CliEnvironment {
+  readonly BILLING_ADDRESS: string | undefined;
+  readonly BILLING_CA: string | undefined;
+  readonly BILLING_CERT: string | undefined;
+  readonly BILLING_KEY: string | undefined;
+  readonly DEV_CLOCK_FILE: string | undefined;
+}
+
+/** Reads the command line's environment. */
+export function readCliEnvironment(env: NodeJS.ProcessEnv = process.env): CliEnvironment {
+  const { BILLING_ADDRESS, BILLING_CA, BILLING_CERT, BILLING_KEY, DEV_CLOCK_FILE } = env;
+  return { BILLING_ADDRESS, BILLING_CA, BILLING_CERT, BILLING_KEY, DEV_CLOCK_FILE };
+}

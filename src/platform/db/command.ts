@@ -1,0 +1,96 @@
+import { platformErrors } from '../errors';
+import { contentHash, type ContentValue } from '../request-content';
+import { appendAudit, type AuditEntry } from './audit-log';
+import type { Database } from './database';
+import { appendEvents, type OutboxEvent } from './outbox';
+import { isDuplicateKey } from './sql-errors';
+import { withTx, type Tx } from './tx';
+
+/** One mutating request. */
+export interface Command {
+  /** The gRPC service: request ids are unique per owner and service. */
+  readonly service: string;
+  /** Whose id space it is: the user, or the caller where the request names none. */
+  readonly owner: string;
+  readonly requestId: string;
+  /** The RPC's name. */
+  readonly kind: string;
+  /** Every field but request_id. */
+  readonly content: Readonly<Record<string, ContentValue>>;
+  readonly now: Date;
+  readonly signal?: AbortSignal;
+}
+
+/** What a command did. `response` is stored with the key and must survive JSON. */
+export interface CommandEffect<Response> {
+  readonly response: Response;
+  readonly audit: readonly AuditEntry[];
+  readonly events: readonly OutboxEvent[];
+}
+
+/** The answer of a command, and whether it is an earlier one. */
+export interface CommandResult<Response> {
+  readonly response: Response;
+  readonly replayed: boolean;
+}
+
+interface KeyRow {
+  readonly owner: string;
+  readonly service: string;
+  readonly requestId: string;
+  readonly kind: string;
+  readonly contentHash: Buffer;
+  readonly response: string;
+}
+
+async function findEarlier<Response>(tx: Tx, command: Command, hash: Buffer): Promise<Response | undefined> {
+  const { owner, service, requestId } = command;
+  const row = await tx<KeyRow>('request_keys').where({ owner, service, requestId }).first();
+  if (row === undefined) return undefined;
+  if (!row.contentHash.equals(hash)) throw platformErrors.REQUEST_ID_REUSED({ metadata: { request_id: requestId } });
+  return JSON.parse(row.response) as Response;
+}
+
+/**
+ * The one write path of everything but quota: opens the transaction, takes the locks, looks the key up, runs the use
+ * case, and writes audit, events and, last, the key with the response, all in one commit. Idempotent: the same key and
+ * content get the first response, other content REQUEST_ID_REUSED. A refusal rolls back and is not stored, so the same
+ * id is judged afresh. A duplicate that raced past the look-up fails on the key, rolls back and gets the first response.
+ */
+export async function runCommand<Locked, Response>(
+  db: Database,
+  command: Command,
+  steps: {
+    /** Takes the command's row locks in the documented order (docs/architecture.md), and throws if what it needs is absent. */
+    readonly lock: (tx: Tx) => Promise<Locked>;
+    readonly run: (tx: Tx, locked: Locked) => Promise<CommandEffect<Response>>;
+  },
+): Promise<CommandResult<Response>> {
+  const hash = contentHash(command.kind, command.content);
+  const perform = async (tx: Tx): Promise<CommandResult<Response>> => {
+    const locked = await steps.lock(tx);
+    const earlier = await findEarlier<Response>(tx, command, hash);
+    if (earlier !== undefined) return { response: earlier, replayed: true };
+    const effect = await steps.run(tx, locked);
+    await appendAudit(tx, effect.audit, command.now);
+    await appendEvents(tx, effect.events, command.now);
+    await tx('request_keys').insert({
+      owner: command.owner,
+      service: command.service,
+      requestId: command.requestId,
+      kind: command.kind,
+      contentHash: hash,
+      response: JSON.stringify(effect.response),
+      createTime: command.now,
+    });
+    return { response: effect.response, replayed: false };
+  };
+  const options = { name: command.kind, signal: command.signal };
+  try {
+    return await withTx(db, options, perform);
+  } catch (error) {
+    // Somebody else committed the same key (or the same new row) in between: now it can be seen.
+    if (!isDuplicateKey(error)) throw error;
+    return await withTx(db, options, perform);
+  }
+}

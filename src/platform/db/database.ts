@@ -1,0 +1,138 @@
+import { knex, type Knex } from 'knex';
+import { knexSnakeCaseMappers } from 'objection';
+import type { Config } from '../config';
+
+/**
+ * The connection pool and the rules every connection obeys. SQL here and everywhere runs on MariaDB 10.11+ and MySQL 8.
+ */
+
+/** Bounds of one transaction; see docs/timeouts.md. */
+export interface TransactionLimits {
+  readonly transactionTimeoutMs: number;
+  readonly attemptsMax: number;
+}
+
+/** Counts what transactions do; the process's metrics implement it. */
+export interface TransactionObserver {
+  transactionEnded(name: string, outcome: 'committed' | 'refused' | 'failed'): void;
+  transactionRetried(name: string, errno: number): void;
+}
+
+/** The database as use cases know it: opened by main.ts, used through withTx and reads. */
+export interface Database {
+  readonly knex: Knex;
+  readonly limits: TransactionLimits;
+  readonly observer: TransactionObserver;
+}
+
+/** What a pool needs to know. */
+export type DatabaseSettings = Pick<
+  Config,
+  | 'DATABASE_URL'
+  | 'DATABASE_POOL_SIZE'
+  | 'DATABASE_CONNECT_TIMEOUT_MS'
+  | 'DATABASE_ACQUIRE_TIMEOUT_MS'
+  | 'LOCK_WAIT_TIMEOUT_MS'
+  | 'STATEMENT_TIMEOUT_MS'
+  | 'TRANSACTION_TIMEOUT_MS'
+  | 'TRANSACTION_ATTEMPTS'
+>;
+
+/** The MySQL 8 default, set on every connection so that both engines refuse the same bad data. */
+const SQL_MODE =
+  'ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION';
+
+/** mysql2's view of a column while it is read. */
+interface WireField {
+  readonly type: string;
+  readonly table: string;
+  readonly name: string;
+  string(): string | null;
+}
+
+/**
+ * Reads BIGINT as a number and refuses what a number can not hold: mysql2 would round it silently.
+ */
+function readColumn(field: WireField, next: () => unknown): unknown {
+  if (field.type !== 'LONGLONG') return next();
+  const digits = field.string();
+  if (digits === null) return null;
+  const value = Number(digits);
+  if (!Number.isSafeInteger(value)) throw new RangeError(`${field.table}.${field.name} holds ${digits}: not a safe integer`);
+  return value;
+}
+
+/** What knex hands to afterCreate: a mysql2 connection. */
+interface RawConnection {
+  query(sql: string, done: (error: Error | null, rows?: unknown) => void): void;
+}
+
+function sessionStatements(settings: DatabaseSettings, isMariaDb: boolean): readonly string[] {
+  const lockWaitSeconds = Math.max(1, Math.ceil(settings.LOCK_WAIT_TIMEOUT_MS / 1_000));
+  const statementTimeout = isMariaDb
+    ? `max_statement_time = ${settings.STATEMENT_TIMEOUT_MS / 1_000}`
+    : `max_execution_time = ${settings.STATEMENT_TIMEOUT_MS}`;
+  return [
+    'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
+    `SET SESSION time_zone = '+00:00', sql_mode = '${SQL_MODE}', ` +
+      `innodb_lock_wait_timeout = ${lockWaitSeconds}, ${statementTimeout}`,
+  ];
+}
+
+/** Prepares a fresh connection: isolation, zone, mode, time-outs. mysql2's own `timezone` does not set the session's. */
+function prepareSession(settings: DatabaseSettings) {
+  return (connection: RawConnection, done: (error: Error | null, connection: RawConnection) => void): void => {
+    connection.query('SELECT VERSION() AS version', (versionError, rows) => {
+      if (versionError !== null) return done(versionError, connection);
+      const version = (rows as { version: string }[])[0]?.version ?? '';
+      const statements = [...sessionStatements(settings, version.includes('MariaDB'))];
+      const runNext = (error: Error | null): void => {
+        const statement = statements.shift();
+        if (error !== null || statement === undefined) return done(error, connection);
+        connection.query(statement, runNext);
+      };
+      runNext(null);
+    });
+  };
+}
+
+/** Opens the pool. No connection is made before the first query. */
+export function openDatabase(settings: DatabaseSettings, observer: TransactionObserver): Database {
+  const url = new URL(settings.DATABASE_URL);
+  const pool = knex({
+    client: 'mysql2',
+    connection: {
+      host: url.hostname,
+      port: Number(url.port === '' ? 3306 : url.port),
+      user: decodeURIComponent(url.username),
+      password: decodeURIComponent(url.password),
+      database: decodeURIComponent(url.pathname.slice(1)),
+      charset: 'utf8mb4_bin',
+      timezone: 'Z',
+      connectTimeout: settings.DATABASE_CONNECT_TIMEOUT_MS,
+      typeCast: readColumn,
+    },
+    pool: {
+      min: 0,
+      max: settings.DATABASE_POOL_SIZE,
+      idleTimeoutMillis: 60_000,
+      acquireTimeoutMillis: settings.DATABASE_ACQUIRE_TIMEOUT_MS,
+      propagateCreateError: true,
+      afterCreate: prepareSession(settings),
+    },
+    ...knexSnakeCaseMappers(),
+  });
+  return {
+    knex: pool,
+    limits: { transactionTimeoutMs: settings.TRANSACTION_TIMEOUT_MS, attemptsMax: settings.TRANSACTION_ATTEMPTS },
+    observer,
+  };
+}
+
+/** The database's clock, for the readiness check that compares it with ours. */
+export async function readDatabaseTime(db: Database): Promise<Date> {
+  const rows = await db.knex.select<{ now: Date }[]>(db.knex.raw('UTC_TIMESTAMP(3) AS now'));
+  const now = rows[0]?.now;
+  if (now === undefined) throw new Error('the database did not tell its time');
+  return now;
+}

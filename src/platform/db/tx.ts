@@ -1,0 +1,108 @@
+import { randomInt } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Knex } from 'knex';
+import { DomainError, platformErrors } from '../errors';
+import type { Database } from './database';
+import { isDatabaseUnavailable, isPoolExhausted, retryableErrno } from './sql-errors';
+
+/** An open transaction. Branded, so that a plain connection pool does not fit where a transaction is meant. */
+export type Tx = Knex.Transaction & { readonly __brand: 'Tx' };
+
+/** Name and limits of one transaction. */
+export interface TxOptions {
+  /** For metrics and logs: the use case. */
+  readonly name: string;
+  /** Aborted when the caller is gone: the transaction is then rolled back, never committed. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A mysql2 connection, as far as we end one. */
+interface EndableConnection {
+  destroy(): void;
+}
+
+const PAUSE_BASE_MS = 5;
+const PAUSE_MAX_MS = 200;
+
+function refuseIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted !== true) return;
+  throw signal.reason instanceof DomainError ? signal.reason : platformErrors.CANCELLED();
+}
+
+/** Runs one attempt on a connection of its own. A transaction that overstays is ended by ending its connection. */
+async function attempt<Result>(
+  db: Database,
+  options: TxOptions,
+  run: (tx: Tx) => Promise<Result>,
+  onCommitting: () => void,
+): Promise<Result> {
+  const connection = (await db.knex.client.acquireConnection()) as EndableConnection;
+  const timer = setTimeout(() => connection.destroy(), db.limits.transactionTimeoutMs);
+  try {
+    return await db.knex.transaction(
+      async (transaction) => {
+        const result = await run(transaction as Tx);
+        refuseIfAborted(options.signal);
+        onCommitting();
+        return result;
+      },
+      { connection },
+    );
+  } finally {
+    clearTimeout(timer);
+    await db.knex.client.releaseConnection(connection);
+  }
+}
+
+/**
+ * The only way to open a transaction: READ COMMITTED, bounded in time, run again after a deadlock (1213), a lock wait
+ * time-out (1205) or a changed snapshot (1020), and after a connection that was lost before COMMIT was sent.
+ *
+ * `run` may run more than once and so touches nothing but `tx`. Throws the refusal `run` throws, CONTENTION when the
+ * retries are used up, OVERLOADED without a free connection, DATABASE_UNAVAILABLE when the database can not be asked or
+ * the outcome of COMMIT is not known, and the reason of `signal` when the caller is gone.
+ */
+export async function withTx<Result>(
+  db: Database,
+  options: TxOptions,
+  run: (tx: Tx) => Promise<Result>,
+): Promise<Result> {
+  for (let attempts = 1; ; attempts += 1) {
+    refuseIfAborted(options.signal);
+    let isCommitting = false;
+    try {
+      const result = await attempt(db, options, run, () => {
+        isCommitting = true;
+      });
+      db.observer.transactionEnded(options.name, 'committed');
+      return result;
+    } catch (error) {
+      const errno = retryableErrno(error);
+      const mayRepeat = errno !== undefined || (isDatabaseUnavailable(error) && !isCommitting);
+      if (!mayRepeat || attempts >= db.limits.attemptsMax) {
+        db.observer.transactionEnded(options.name, error instanceof DomainError ? 'refused' : 'failed');
+        throw asRefusal(error);
+      }
+      db.observer.transactionRetried(options.name, errno ?? 0);
+      const ceilingMs = Math.min(PAUSE_MAX_MS, PAUSE_BASE_MS * 2 ** attempts);
+      await pause(randomInt(1, ceilingMs + 1));
+    }
+  }
+}
+
+/** Runs a read outside a transaction with the same refusals as withTx. */
+export async function readOnly<Result>(db: Database, run: (reader: Knex) => PromiseLike<Result>): Promise<Result> {
+  try {
+    return await run(db.knex);
+  } catch (error) {
+    throw asRefusal(error);
+  }
+}
+
+function asRefusal(error: unknown): unknown {
+  if (error instanceof DomainError) return error;
+  if (retryableErrno(error) !== undefined) return platformErrors.CONTENTION({ cause: error });
+  if (isPoolExhausted(error)) return platformErrors.OVERLOADED({ cause: error });
+  if (isDatabaseUnavailable(error)) return platformErrors.DATABASE_UNAVAILABLE({ cause: error });
+  return error;
+}

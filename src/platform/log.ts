@@ -1,0 +1,99 @@
+import { pino } from 'pino';
+
+/**
+ * Structured logs: one JSON object a line on standard output. The rule is an allow-list: code logs named fields, never
+ * a whole request, row or response. The redaction below is the second line, for what slips through.
+ */
+export type Logger = pino.Logger;
+
+/** Field names whose value never reaches a log, at the top level and inside one object. */
+const REDACTED_NAMES = [
+  'authorization',
+  'password',
+  'secret',
+  'token',
+  'key',
+  'privateKey',
+  'apiv3Key',
+  'openid',
+  'ciphertext',
+  'signature',
+  'body',
+  'rawBody',
+  'databaseUrl',
+  'redisUrl',
+];
+
+/** A message longer than this is cut: an error that repeats its input must not flood the log. */
+const MESSAGE_LENGTH_MAX = 2_000;
+const CAUSE_DEPTH_MAX = 5;
+
+export interface LoggerOptions {
+  readonly level: string;
+  /** Which role this process plays: all, rpc, edge or worker. */
+  readonly role: string;
+  /** Where lines go; standard output, written at once, unless given. */
+  readonly destination?: { write(line: string): void };
+}
+
+/** Makes the process's logger. Children of it carry the same redaction. */
+export function createLogger(options: LoggerOptions): Logger {
+  const settings: pino.LoggerOptions = {
+    level: options.level,
+    base: { service: 'billing-guard', role: options.role },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+    serializers: { err: describeError },
+    hooks: { logMethod: nameErrors },
+    redact: { paths: redactedPaths(), censor: '[redacted]' },
+  };
+  return options.destination === undefined ? pino(settings) : pino(settings, options.destination);
+}
+
+/** Without a message pino would take the error's own, which may be a database statement. */
+function nameErrors(this: Logger, args: Parameters<pino.LogFn>, write: pino.LogFn): void {
+  const [first, message]: unknown[] = args;
+  const isError = first instanceof Error || (first as { err?: unknown } | undefined)?.err !== undefined;
+  if (isError && message === undefined) write.call(this, first, 'error');
+  else write.apply(this, args);
+}
+
+function redactedPaths(): string[] {
+  return REDACTED_NAMES.flatMap((name) => [name, `*.${name}`]);
+}
+
+/** What a log line says about an error. */
+interface ErrorRecord {
+  readonly name: string;
+  readonly message: string;
+  readonly reason?: string;
+  readonly code?: string;
+  readonly stack?: string;
+  readonly cause?: ErrorRecord;
+}
+
+/**
+ * Describes an error and its causes. Only known fields are taken: database errors carry the statement with its values,
+ * HTTP errors carry requests, and neither belongs in a log.
+ */
+function describeError(thrown: unknown, depth = 0): ErrorRecord {
+  if (!(thrown instanceof Error)) return { name: typeof thrown, message: 'something that is not an Error was thrown' };
+  const { reason, code, sqlMessage } = thrown as Error & Record<'reason' | 'code' | 'sqlMessage', unknown>;
+  const message = typeof sqlMessage === 'string' ? sqlMessage : thrown.message;
+  const stack = stackFrames(thrown);
+  const hasCause = thrown.cause !== undefined && depth < CAUSE_DEPTH_MAX;
+  return {
+    name: thrown.name,
+    message: message.slice(0, MESSAGE_LENGTH_MAX),
+    ...(typeof reason === 'string' ? { reason } : {}),
+    ...(code === undefined ? {} : { code: String(code) }),
+    ...(stack === '' ? {} : { stack }),
+    ...(hasCause ? { cause: describeError(thrown.cause, depth + 1) } : {}),
+  };
+}
+
+/** The frames without the heading, which repeats the message and with it the statement of a database error. */
+function stackFrames(error: Error): string {
+  const lines = (error.stack ?? '').split('\n');
+  return lines.filter((line) => /^\s+at /.test(line)).join('\n');
+}

@@ -1,0 +1,26 @@
+import { Redis } from 'ioredis';
+import type { Logger } from './log';
+
+/**
+ * The connection to Redis: the second layer, never the truth. It fails fast and holds nothing back while Redis is away,
+ * so that no call waits for it.
+ */
+export function openRedis(url: string, timeoutMs: number, log: Logger): Redis {
+  const redis = new Redis(url, {
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 1,
+    commandTimeout: timeoutMs,
+    connectTimeout: 5_000,
+    retryStrategy: (attempt) => Math.min(attempt * 100, 2_000),
+  });
+  let isReported = false;
+  redis.on('error', (error) => {
+    if (!isReported) log.warn({ err: error }, 'Redis is away; the row locks decide alone');
+    isReported = true;
+  });
+  redis.on('ready', () => {
+    if (isReported) log.info({}, 'Redis is back');
+    isReported = false;
+  });
+  return redis;
+}

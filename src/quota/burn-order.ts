@@ -1,0 +1,68 @@
+import type { Lot, LotChange } from './account';
+
+/** Which units are used first, and which come back first. Pure arithmetic. */
+
+/** Whether a lot's units can not be used any more at an instant: expiry is exclusive, exact to the millisecond. */
+export function isExpired(lot: Lot, now: Date): boolean {
+  return lot.expireTime !== null && lot.expireTime.getTime() <= now.getTime();
+}
+
+function expiryMs(lot: Lot): number {
+  return lot.expireTime === null ? Number.POSITIVE_INFINITY : lot.expireTime.getTime();
+}
+
+function isPaid(lot: Lot): boolean {
+  return lot.source === 'membership';
+}
+
+/** Soonest expiry first, then free before paid, then oldest. */
+export function compareBurnOrder(first: Lot, second: Lot): number {
+  if (expiryMs(first) !== expiryMs(second)) return expiryMs(first) < expiryMs(second) ? -1 : 1;
+  if (isPaid(first) !== isPaid(second)) return isPaid(first) ? 1 : -1;
+  return first.grantId - second.grantId;
+}
+
+/** The lots that have usable units at an instant, in burn order. */
+export function usableLots(lots: readonly Lot[], now: Date): readonly Lot[] {
+  return lots.filter((lot) => lot.remaining > 0 && !isExpired(lot, now)).sort(compareBurnOrder);
+}
+
+/** Units usable at an instant. */
+export function usableUnits(lots: readonly Lot[], now: Date): number {
+  return usableLots(lots, now).reduce((sum, lot) => sum + lot.remaining, 0);
+}
+
+/** Which lots give how much, in burn order; undefined when they do not have enough. Signed: what each lot loses. */
+export function planBurn(lots: readonly Lot[], units: number, now: Date): readonly LotChange[] | undefined {
+  const plan: LotChange[] = [];
+  let unitsLeft = units;
+  for (const lot of usableLots(lots, now)) {
+    if (unitsLeft === 0) break;
+    const taken = Math.min(lot.remaining, unitsLeft);
+    plan.push([lot.grantId, -taken]);
+    unitsLeft -= taken;
+  }
+  return unitsLeft === 0 ? plan : undefined;
+}
+
+/**
+ * Which lots get how much back of a consume, given what earlier refunds of it returned. The lot that was burnt last
+ * (the longest-lived) gets its units back first. Undefined when the consume has fewer units left.
+ */
+export function planReturn(
+  consumed: readonly LotChange[],
+  returned: readonly LotChange[],
+  units: number,
+): readonly LotChange[] | undefined {
+  const plan: LotChange[] = [];
+  let unitsLeft = units;
+  for (const [grantId, taken] of [...consumed].reverse()) {
+    if (unitsLeft === 0) break;
+    const back = returned.filter(([id]) => id === grantId).reduce((sum, [, change]) => sum + change, 0);
+    const giveBack = Math.min(-taken - back, unitsLeft);
+    if (giveBack <= 0) continue;
+    plan.push([grantId, giveBack]);
+    unitsLeft -= giveBack;
+  }
+  return unitsLeft === 0 ? plan : undefined;
+}

@@ -1,0 +1,18 @@
+import type { Tx } from '../platform/db/tx';
+import { SYSTEM_ACTOR } from '../platform/calls';
+import type { GrantEntry } from './book';
+import type { Posting } from './account';
+import { openBook, writeBook } from './posting';
+import type { UserRow } from './user.model';
+
+/**
+ * Gives units inside the transaction of what they are given for; the caller holds the user's lock. The database refuses
+ * the same source and reference twice, and a membership lot without its paid order.
+ */
+export async function grantQuota(tx: Tx, user: UserRow, grant: GrantEntry, now: Date): Promise<Posting> {
+  const book = await openBook(tx, user, now);
+  book.expireDue(SYSTEM_ACTOR);
+  const posting = book.grant(grant);
+  await writeBook(tx, book);
+  return posting;
+}

@@ -1,0 +1,11 @@
+/** What other domains may use of quota. Meaning and invariants: README.md. */
+export { usableUnits } from './burn-order';
+export { grantQuota } from './grant-quota';
+export { insertAccount, lockUser, lockUserIfAny, openBook } from './posting';
+export { quotaErrors } from './quota.errors';
+export { readQuota, readUser } from './quota.queries';
+export { createQuotaService } from './quota.rpc';
+export { toPosting, type QuotaLogRow } from './quota-log.model';
+export { verifyChain, type ChainFault, type ChainState } from './log-chain';
+export { createUserLock } from './user-lock';
+export { UserRow } from './user.model';

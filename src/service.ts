@@ -1,0 +1,230 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { ACCESS_MATRIX } from './access-matrix';
+import { createMembershipService, grantDuePeriods, readMembership, toMembershipMessage } from './membership';
+import { applyDuePayments, applyPayment, createOrderService, type ApplyPaymentParts } from './order';
+import { createKeyRing, createNotificationHandler, createWechatpayClient, readMerchantKey } from './payment';
+import { fileOffsetClock, systemClock, type Clock } from './platform/clock';
+import type { Config } from './platform/config';
+import { createFieldCipher } from './platform/crypto/field-cipher';
+import { openDatabase, readDatabaseTime, type Database, type TransactionObserver } from './platform/db/database';
+import { createEdgeServer } from './platform/http/edge-server';
+import { createInternalServer, type ReadinessCheck } from './platform/http/internal-server';
+import { startPoller } from './platform/jobs/poller';
+import type { Logger } from './platform/log';
+import { createMetrics, type Metrics } from './platform/metrics';
+import { openRedis } from './platform/redis';
+import { createRpcServer, type RpcServer } from './platform/rpc/server';
+import { createQuotaService, createUserLock } from './quota';
+import { VERSION } from './version';
+
+/**
+ * The composition root: the only place that sees every domain, builds them from the configuration and joins them. Starts
+ * the roles that BILLING_ROLE asks for; what it starts it stops, in the order that loses nothing.
+ */
+
+/** The ports a service listens on; 0 for a role that this process does not play. */
+export interface ServicePorts {
+  readonly grpcPort: number;
+  readonly edgePort: number;
+  readonly internalPort: number;
+}
+
+/** A running service. */
+export interface Service {
+  readonly ports: ServicePorts;
+  /** Health says NOT_SERVING, new calls are refused, calls in flight finish; then everything is closed. */
+  stop(): Promise<void>;
+}
+
+/** What the parts of the service share. */
+interface Foundation {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly db: Database;
+}
+
+/** Something to close, and what to say it was when that fails. */
+interface Closable {
+  readonly name: string;
+  readonly close: () => Promise<unknown>;
+}
+
+/** Time kept back from the drain for closing connections. */
+const CLOSE_RESERVE_MS = 2_000;
+const CLOSE_GRACE_MS = 500;
+
+function observe(metrics: Metrics): TransactionObserver {
+  return {
+    transactionEnded: (name, outcome) => metrics.transactions.inc({ name, outcome }),
+    transactionRetried: (name, errno) => metrics.transactionRetries.inc({ name, errno: String(errno) }),
+  };
+}
+
+function wechatpayKeys(config: Config) {
+  return createKeyRing([{ serial: config.WECHATPAY_PUBLIC_KEY_ID, pem: config.WECHATPAY_PUBLIC_KEY }]);
+}
+
+function paymentParts({ config, db, log, metrics }: Foundation): ApplyPaymentParts {
+  return {
+    db,
+    merchant: { mchid: config.WECHATPAY_MCHID, appid: config.WECHATPAY_APPID },
+    onPaid: () => metrics.orders.inc({ status: 'paid' }),
+    onTrouble: (item, reason) => {
+      log.error({ inboxId: item.id, orderId: item.transaction?.outTradeNo, reason }, 'money needs a person to look at it');
+    },
+  };
+}
+
+/** The gRPC role. */
+function buildRpc(foundation: Foundation, closables: Closable[]): RpcServer {
+  const { config, log, clock, metrics, db } = foundation;
+  const redis = openRedis(config.REDIS_URL, config.REDIS_TIMEOUT_MS, log);
+  closables.push({ name: 'redis', close: () => Promise.resolve(redis.disconnect()) });
+  const wechatpay = createWechatpayClient({
+    baseUrl: config.WECHATPAY_BASE_URL,
+    appid: config.WECHATPAY_APPID,
+    mchid: config.WECHATPAY_MCHID,
+    merchantSerial: config.WECHATPAY_MERCHANT_SERIAL,
+    merchantKey: readMerchantKey(config.WECHATPAY_MERCHANT_KEY),
+    publicKeyId: config.WECHATPAY_PUBLIC_KEY_ID,
+    keys: wechatpayKeys(config),
+    notifyUrl: config.WECHATPAY_NOTIFY_URL,
+    connectTimeoutMs: config.WECHATPAY_CONNECT_TIMEOUT_MS,
+    version: VERSION,
+    clock,
+    log,
+  });
+  closables.push({ name: 'wechatpay', close: () => wechatpay.close() });
+  const services = [
+    createQuotaService({
+      db,
+      clock,
+      metrics,
+      policy: { compensationGraceDays: config.COMPENSATION_GRACE_DAYS },
+      userLock: createUserLock(redis, (result) => metrics.redisLocks.inc({ result })),
+      readMembership: async (userId, now) => toMembershipMessage(await readMembership(db, userId, now)),
+    }),
+    createMembershipService({
+      db,
+      clock,
+      policy: { grantUnits: config.REGISTRATION_GRANT_UNITS, grantDays: config.REGISTRATION_GRANT_DAYS },
+    }),
+    createOrderService({
+      db,
+      clock,
+      metrics,
+      wechatpay,
+      wechatpayTimeoutMs: config.WECHATPAY_TOTAL_TIMEOUT_MS,
+      policy: { expireMinutes: config.ORDER_EXPIRE_MINUTES },
+    }),
+  ];
+  return createRpcServer({
+    tls: { ca: config.TLS_CA, cert: config.TLS_CERT, key: config.TLS_KEY },
+    services,
+    access: ACCESS_MATRIX,
+    log,
+    metrics,
+    inflightMax: config.RPC_INFLIGHT_MAX,
+    messageBytesMax: config.RPC_MESSAGE_BYTES_MAX,
+    deadlineDefaultMs: config.RPC_DEADLINE_DEFAULT_MS,
+    deadlineMaxMs: config.RPC_DEADLINE_MAX_MS,
+  });
+}
+
+/** The edge role: WeChat Pay's notifications and nothing else. One handler: the event type decides, not the path. */
+function buildEdge(foundation: Foundation) {
+  const { config, log, clock, metrics, db } = foundation;
+  const parts = paymentParts(foundation);
+  const handler = createNotificationHandler({
+    db,
+    clock,
+    log,
+    metrics,
+    cipher: createFieldCipher(config.DATA_KEYS),
+    keys: wechatpayKeys(config),
+    apiv3Key: config.WECHATPAY_APIV3_KEY,
+    ageMaxSeconds: config.NOTIFICATION_AGE_MAX_SECONDS,
+    applyTimeoutMs: config.NOTIFICATION_APPLY_TIMEOUT_MS,
+    apply: (item, now) => applyPayment(parts, item, now),
+  });
+  const paths = ['/wechatpay/notify/transaction', '/wechatpay/notify/refund'];
+  const routes = paths.map((path) => ({ path, handler }));
+  return createEdgeServer({ routes, bodyBytesMax: config.NOTIFICATION_BODY_BYTES_MAX, log });
+}
+
+/** The worker role: what the database says is due. */
+function startWorker(foundation: Foundation): Closable {
+  const { config, log, clock, db } = foundation;
+  const parts = paymentParts(foundation);
+  const jobs = [
+    { name: 'apply-due-payments', run: () => applyDuePayments(parts, log, clock.now()) },
+    { name: 'grant-due-periods', run: () => grantDuePeriods(db, clock.now()) },
+  ];
+  const poller = startPoller(jobs, config.WORKER_POLL_INTERVAL_MS, log);
+  return { name: 'worker', close: () => poller.stop() };
+}
+
+/** Ready means: the schema is there, and our clock and the database's agree. Redis is not asked: no call needs it. */
+function readinessChecks({ config, clock, db }: Foundation): Record<string, ReadinessCheck> {
+  return {
+    database: async () => {
+      await db.knex('users').select(db.knex.raw('1')).limit(1);
+    },
+    clock: async () => {
+      const skewMs = Math.abs((await readDatabaseTime(db)).getTime() - clock.machineNow().getTime());
+      if (skewMs > config.CLOCK_SKEW_MAX_MS) throw new Error(`clock and database differ by ${skewMs} ms`);
+    },
+  };
+}
+
+/** Builds, connects and starts. Throws when a port is taken or a key is unusable; nothing is left running then. */
+export async function startService(config: Config, log: Logger): Promise<Service> {
+  const clock = config.DEV_CLOCK_FILE === undefined ? systemClock : fileOffsetClock(config.DEV_CLOCK_FILE);
+  const metrics = createMetrics();
+  const db = openDatabase(config, observe(metrics));
+  const foundation: Foundation = { config, log, clock, metrics, db };
+  const plays = (role: Config['BILLING_ROLE']): boolean => config.BILLING_ROLE === 'all' || config.BILLING_ROLE === role;
+  // Closed last to first, so what others stand on goes at the end.
+  const closables: Closable[] = [{ name: 'database', close: () => db.knex.destroy() }];
+
+  const draining = { isDraining: false };
+  const checks = {
+    ...readinessChecks(foundation),
+    serving: () => (draining.isDraining ? Promise.reject(new Error('shutting down')) : Promise.resolve()),
+  };
+  const internal = createInternalServer({ metrics, checks, log });
+  closables.push({ name: 'internal', close: () => internal.close(CLOSE_GRACE_MS) });
+  const rpc = plays('rpc') ? buildRpc(foundation, closables) : undefined;
+  const edge = plays('edge') ? buildEdge(foundation) : undefined;
+  if (plays('worker')) closables.push(startWorker(foundation));
+  if (edge !== undefined) closables.push({ name: 'edge', close: () => edge.close(CLOSE_GRACE_MS) });
+  if (rpc !== undefined) closables.push({ name: 'rpc', close: () => rpc.shutdown(CLOSE_GRACE_MS) });
+
+  const closeAll = async (): Promise<void> => {
+    for (const { name, close } of [...closables].reverse()) {
+      await close().catch((error: unknown) => log.error({ err: error, part: name }, 'could not be closed'));
+    }
+  };
+  try {
+    const ports = {
+      grpcPort: (await rpc?.listen(config.GRPC_HOST, config.GRPC_PORT)) ?? 0,
+      edgePort: (await edge?.listen(config.EDGE_HOST, config.EDGE_PORT)) ?? 0,
+      internalPort: await internal.listen(config.INTERNAL_HOST, config.INTERNAL_PORT),
+    };
+    rpc?.setServing(true);
+    const stop = async (): Promise<void> => {
+      draining.isDraining = true;
+      rpc?.setServing(false);
+      rpc?.beginDrain();
+      const drained = rpc?.drained(config.DRAIN_TIMEOUT_MS - CLOSE_RESERVE_MS);
+      await Promise.all([pause(config.DRAIN_NOTICE_MS), drained]);
+      await closeAll();
+    };
+    return { ports, stop };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}

@@ -1,0 +1,111 @@
+import { status } from '@grpc/grpc-js';
+import { fromBinary } from '@bufbuild/protobuf';
+import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
+import {
+  HealthCheckResponse_ServingStatus as Serving,
+  HealthService,
+  type HealthCheckResponse,
+  type HealthClient,
+} from '../../../src/gen/grpc/health/v1/health.pb';
+import {
+  ServerReflectionService,
+  type ServerReflectionClient,
+  type ServerReflectionRequest,
+  type ServerReflectionResponse,
+} from '../../../src/gen/grpc/reflection/v1/reflection.pb';
+import type { KeyPair } from '../../support/tls';
+import { call, refusalOfCall, startRpc, type RpcHarness } from './rpc-harness';
+
+/** Standard tools work: health tells balancers the truth, reflection gives tools all they need to call us. */
+
+let rpc: RpcHarness;
+let identity: KeyPair;
+
+beforeAll(async () => {
+  rpc = await startRpc({});
+  identity = rpc.ca.issueClient('URI:spiffe://billing/auditor/eve');
+});
+afterAll(() => rpc.stop());
+
+test('health flips for each service and the whole, and Watch is told', async () => {
+  const health = rpc.client<HealthClient>(HealthService, identity);
+  const check = async (service: string) => (await call(health, health.check, { service })).status;
+  expect(await check('')).toBe(Serving.SERVING);
+  expect(await check('billing.v1.QuotaService')).toBe(Serving.SERVING);
+
+  const watch = health.watch({ service: 'billing.v1.QuotaService' });
+  watch.on('error', () => undefined);
+  const next = () =>
+    new Promise<Serving>((resolve) => watch.once('data', (seen: HealthCheckResponse) => resolve(seen.status)));
+  expect(await next()).toBe(Serving.SERVING);
+  rpc.server.setServing(false);
+  expect(await next()).toBe(Serving.NOT_SERVING);
+  expect(await check('')).toBe(Serving.NOT_SERVING);
+  rpc.server.setServing(true);
+  watch.cancel();
+});
+
+test('health of a service that is not served is NOT_FOUND', async () => {
+  const health = rpc.client<HealthClient>(HealthService, identity);
+  const refusal = await refusalOfCall(call(health, health.check, { service: 'billing.v1.NoSuchService' }));
+  expect(refusal.code).toBe(status.NOT_FOUND);
+});
+
+describe('reflection', () => {
+  type Asked = NonNullable<ServerReflectionRequest['messageRequest']>;
+  type Answer = ServerReflectionResponse['messageResponse'];
+
+  function ask(messageRequest: Asked): Promise<Answer> {
+    const stream = rpc.client<ServerReflectionClient>(ServerReflectionService, identity).serverReflectionInfo();
+    return new Promise((resolve, reject) => {
+      stream.on('data', (response: ServerReflectionResponse) => {
+        resolve(response.messageResponse);
+        stream.end();
+      });
+      stream.on('error', reject);
+      stream.write({ host: '', messageRequest });
+    });
+  }
+
+  function fileNames(answer: Answer): string[] {
+    if (answer?.$case !== 'fileDescriptorResponse') throw new Error(`not a file: ${JSON.stringify(answer)}`);
+    return answer.value.fileDescriptorProto.map((bytes) => fromBinary(FileDescriptorProtoSchema, bytes).name);
+  }
+
+  test('lists the services that are served', async () => {
+    const answer = await ask({ $case: 'listServices', value: '*' });
+    const names = answer?.$case === 'listServicesResponse' ? answer.value.service.map(({ name }) => name) : [];
+    expect(names).toEqual(['billing.v1.QuotaService', 'grpc.health.v1.Health', 'grpc.reflection.v1.ServerReflection']);
+  });
+
+  test.each([
+    'billing.v1.QuotaService',
+    'billing.v1.QuotaService.ConsumeQuota',
+    'billing.v1.QuotaLog',
+    'billing.v1.QuotaLog.amount',
+    'billing.v1.QuotaLogType',
+    'billing.v1.QUOTA_LOG_TYPE_GRANT',
+  ])('gives the file of %s with everything it imports', async (symbol) => {
+    const names = fileNames(await ask({ $case: 'fileContainingSymbol', value: symbol }));
+    expect(names[0]).toBe('billing/v1/quota_service.proto');
+    expect(new Set(names)).toEqual(
+      new Set([
+        'billing/v1/quota_service.proto',
+        'billing/v1/membership_service.proto',
+        'google/protobuf/timestamp.proto',
+      ]),
+    );
+  });
+
+  test('gives a file by name, and the standard services too', async () => {
+    expect(fileNames(await ask({ $case: 'fileByFilename', value: 'google/rpc/status.proto' }))).toContain(
+      'google/protobuf/any.proto',
+    );
+    expect(fileNames(await ask({ $case: 'fileContainingSymbol', value: 'grpc.health.v1.Health' }))).toHaveLength(1);
+  });
+
+  test('says NOT_FOUND of what it does not know', async () => {
+    const answer = await ask({ $case: 'fileContainingSymbol', value: 'billing.v1.Nothing' });
+    expect(answer).toMatchObject({ $case: 'errorResponse', value: { errorCode: status.NOT_FOUND } });
+  });
+});

@@ -1,0 +1,143 @@
+import { openTransaction, verifyNotification } from '../../../src/payment/wechatpay/notification-verifier';
+import { createKeyRing } from '../../../src/payment/wechatpay/keys';
+import {
+  APIV3_KEY,
+  encryptedResource,
+  makeKeyPair,
+  notificationBody,
+  PUBLIC_KEY_ID,
+  signedHeaders,
+} from './wechat-signer';
+
+const NOW = new Date('2026-07-01T04:00:05Z');
+const wechat = makeKeyPair();
+const policy = {
+  keys: createKeyRing([{ serial: PUBLIC_KEY_ID, pem: wechat.publicPem }]),
+  now: NOW,
+  ageMaxSeconds: 300,
+};
+const TRANSACTION = {
+  appid: 'wxd678efb567ab6787',
+  mchid: '1234567891',
+  out_trade_no: 'T20260701120000001',
+  transaction_id: '4200002600202607018888888888',
+  trade_type: 'NATIVE',
+  trade_state: 'SUCCESS',
+  trade_state_desc: '支付成功',
+  bank_type: 'OTHERS',
+  success_time: '2026-07-01T12:00:05+08:00',
+  payer: { openid: 'oUpF8uMuAJO_M2pxb1Q9zNjWeS6o' },
+  amount: { total: 9900, payer_total: 9800, currency: 'CNY', payer_currency: 'CNY' },
+};
+const body = notificationBody(encryptedResource(JSON.stringify(TRANSACTION)));
+
+/** The refusal of a notification, or null where it was believed. */
+function refusal(headers: Record<string, string | undefined>, rawBody: string | Buffer, now = NOW) {
+  try {
+    openTransaction(verifyNotification(headers, Buffer.from(rawBody), { ...policy, now }), APIV3_KEY);
+    return null;
+  } catch (error) {
+    const { reason, httpStatus } = error as { reason: string; httpStatus: number };
+    return `${reason} ${httpStatus}`;
+  }
+}
+
+test('a true notification is believed and gives exactly what WeChat signed', () => {
+  const envelope = verifyNotification(signedHeaders(wechat.privateKey, body, NOW), Buffer.from(body), policy);
+  expect(envelope).toMatchObject({ eventId: 'EV-2018022511223320873', eventType: 'TRANSACTION.SUCCESS' });
+  expect(openTransaction(envelope, APIV3_KEY)).toEqual({
+    appid: 'wxd678efb567ab6787',
+    mchid: '1234567891',
+    outTradeNo: 'T20260701120000001',
+    transactionId: '4200002600202607018888888888',
+    tradeState: 'SUCCESS',
+    tradeType: 'NATIVE',
+    successTime: NOW,
+    amountTotal: 9900,
+    payerTotal: 9800,
+    currency: 'CNY',
+  });
+});
+
+test('an absent Signature-Type means RSA; unknown keys and missing additional data are no fault', () => {
+  const { 'wechatpay-signature-type': _, ...headers } = signedHeaders(wechat.privateKey, body, NOW);
+  expect(refusal(headers, body)).toBeNull();
+  const { associated_data, ...bare } = encryptedResource(JSON.stringify({ ...TRANSACTION, extra: 1 }), undefined, '');
+  const other = notificationBody({ ...bare, extra: associated_data });
+  expect(refusal(signedHeaders(wechat.privateKey, other, NOW), other)).toBeNull();
+});
+
+test.each([
+  ['no timestamp', { 'wechatpay-timestamp': undefined }, 'headers_missing 401'],
+  ['no nonce', { 'wechatpay-nonce': undefined }, 'headers_missing 401'],
+  ['no serial', { 'wechatpay-serial': undefined }, 'headers_missing 401'],
+  ['no signature', { 'wechatpay-signature': undefined }, 'headers_missing 401'],
+  ['a timestamp in hex', { 'wechatpay-timestamp': '0x6a448105' }, 'headers_missing 401'],
+  ['a timestamp with a sign', { 'wechatpay-timestamp': '+1782878405' }, 'headers_missing 401'],
+  ['a timestamp with a fraction', { 'wechatpay-timestamp': '1782878405.0' }, 'headers_missing 401'],
+  ['a timestamp one second on', { 'wechatpay-timestamp': '1782878406' }, 'signature_invalid 401'],
+  ['another nonce', { 'wechatpay-nonce': 'other' }, 'signature_invalid 401'],
+  ['another scheme', { 'wechatpay-signature-type': 'WECHATPAY2-SM2-WITH-SM3' }, 'signature_invalid 401'],
+  ['an unknown serial', { 'wechatpay-serial': 'PUB_KEY_ID_1' }, 'unknown_serial 401'],
+  ['a serial named like a prototype key', { 'wechatpay-serial': '__proto__' }, 'unknown_serial 401'],
+  ['a signature that is no base64', { 'wechatpay-signature': 'not base64' }, 'signature_invalid 401'],
+  ['a signature probe', { 'wechatpay-signature': 'WECHATPAY/SIGNTEST/Zm9v' }, 'signtest 401'],
+])('%s is refused', (_, change, expected) => {
+  expect(refusal({ ...signedHeaders(wechat.privateKey, body, NOW), ...change }, body)).toBe(expected);
+});
+
+test('another key, or one changed byte of the body, is refused before anything is parsed', () => {
+  const stranger = makeKeyPair();
+  expect(refusal(signedHeaders(stranger.privateKey, body, NOW), body)).toBe('signature_invalid 401');
+  const headers = signedHeaders(wechat.privateKey, body, NOW);
+  expect(refusal(headers, `${body} `)).toBe('signature_invalid 401');
+  expect(refusal(headers, body.replace('9900', '9901').replace('支付', '支村'))).toBe('signature_invalid 401');
+  expect(refusal(headers, '')).toBe('signature_invalid 401');
+});
+
+test('the age is bounded to both sides, at exactly 300 seconds', () => {
+  const headers = signedHeaders(wechat.privateKey, body, NOW);
+  expect(refusal(headers, body, new Date(NOW.getTime() + 300_000))).toBeNull();
+  expect(refusal(headers, body, new Date(NOW.getTime() - 300_000))).toBeNull();
+  expect(refusal(headers, body, new Date(NOW.getTime() + 300_001))).toBe('stale 401');
+  expect(refusal(headers, body, new Date(NOW.getTime() - 300_001))).toBe('stale 401');
+});
+
+test.each([
+  ['not JSON', 'PAID'],
+  ['not UTF-8', Buffer.from([0x7b, 0xff, 0x7d])],
+  ['JSON of another shape', '{"id":"EV-1"}'],
+  ['null', 'null'],
+  ['an empty body', ''],
+  ['a nonce beyond its limit', notificationBody({ ...encryptedResource('{}'), nonce: 'n'.repeat(17) })],
+])('a signed notification that is %s is malformed', (_, rawBody) => {
+  expect(refusal(signedHeaders(wechat.privateKey, rawBody, NOW), rawBody)).toBe('malformed 400');
+});
+
+test('a signed notification that our APIv3 key does not open is told apart from a forged one', () => {
+  const altered = notificationBody({ ...encryptedResource(JSON.stringify(TRANSACTION)), nonce: 'fdasflkja485' });
+  expect(refusal(signedHeaders(wechat.privateKey, altered, NOW), altered)).toBe('decrypt_failed 500');
+});
+
+test.each([
+  ['a fraction of a fen', { amount: { ...TRANSACTION.amount, total: 99.5 } }],
+  ['a negative amount', { amount: { ...TRANSACTION.amount, total: -1 } }],
+  ['an amount in text', { amount: { ...TRANSACTION.amount, total: '9900' } }],
+  ['an amount beyond exact integers', { amount: { ...TRANSACTION.amount, total: 2 ** 53 } }],
+  ['no amount', { amount: undefined }],
+  ['no currency', { amount: { total: 9900 } }],
+  ['no transaction_id', { transaction_id: undefined }],
+  ['an order number with a line break', { out_trade_no: 'T1\nT2' }],
+  ['no success_time', { success_time: undefined }],
+  ['a success_time without offset', { success_time: '2026-07-01T12:00:05' }],
+  ['a success_time on the 30th of February', { success_time: '2026-02-30T12:00:05+08:00' }],
+])('a payment with %s is malformed, never guessed at', (_, change) => {
+  const rawBody = notificationBody(encryptedResource(JSON.stringify({ ...TRANSACTION, ...change })));
+  expect(refusal(signedHeaders(wechat.privateKey, rawBody, NOW), rawBody)).toBe('malformed 400');
+});
+
+test('an event of an unknown type is believed all the same, so that it can be stored', () => {
+  const rawBody = notificationBody(encryptedResource('{}'), 'COUPON.USE');
+  const envelope = verifyNotification(signedHeaders(wechat.privateKey, rawBody, NOW), Buffer.from(rawBody), policy);
+  expect(envelope.eventType).toBe('COUPON.USE');
+});

@@ -1,0 +1,42 @@
+import { ACCESS_MATRIX, BILLING_RPCS } from '../../../src/access-matrix';
+import { ROLES, type Role } from '../../../src/platform/calls';
+import { isReason } from '../../../src/platform/errors';
+import { createAccessCheck } from '../../../src/platform/rpc/access';
+
+/** Access is denied unless a role's row lists the RPC, and no RPC is forgotten. */
+
+const check = createAccessCheck(ACCESS_MATRIX);
+
+function isAllowed(role: Role, rpc: string): boolean {
+  try {
+    check({ role, name: 'a', identity: `spiffe://billing/${role}/a` }, rpc);
+    return true;
+  } catch (error) {
+    if (!isReason(error, 'CALLER_NOT_ALLOWED')) throw error;
+    return false;
+  }
+}
+
+test.each(BILLING_RPCS)('%s is open to somebody', (rpc) => {
+  expect(ROLES.filter((role) => isAllowed(role, rpc))).not.toHaveLength(0);
+});
+
+test.each(ROLES)('%s: each RPC is allowed exactly when its row lists it, and no row lists one twice', (role) => {
+  const row = ACCESS_MATRIX[role];
+  expect(new Set(row).size).toBe(row.length);
+  for (const rpc of BILLING_RPCS) expect([rpc, isAllowed(role, rpc)]).toEqual([rpc, row.includes(rpc)]);
+});
+
+test('an RPC that nobody decided is denied to everybody', () => {
+  for (const role of ROLES) expect(isAllowed(role, 'billing.v1.QuotaService/GrantQuota')).toBe(false);
+});
+
+test.each(['operations', 'finance', 'auditor'] as const)('%s changes nothing', (role) => {
+  for (const rpc of ACCESS_MATRIX[role]) expect(rpc).toMatch(/\/(Get|List|Check)[A-Z]/);
+});
+
+test('only order-service registers users and creates orders', () => {
+  for (const rpc of ['billing.v1.MembershipService/RegisterUser', 'billing.v1.OrderService/CreateOrder']) {
+    expect(ROLES.filter((role) => isAllowed(role, rpc))).toEqual(['order-service']);
+  }
+});

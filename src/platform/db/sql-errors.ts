@@ -4,6 +4,13 @@ interface SqlError {
   readonly errno?: number;
   readonly code?: string;
   readonly fatal?: boolean;
+  /** Objection wraps what the driver threw; the number is inside. */
+  readonly nativeError?: SqlError;
+}
+
+function asSqlError(error: unknown): SqlError {
+  if (typeof error !== 'object' || error === null) return {};
+  return (error as SqlError).nativeError ?? error;
 }
 
 const ER_DUP_ENTRY = 1062;
@@ -28,18 +35,18 @@ const CONNECTION_CODES = new Set([
 
 /** The error number when the transaction may run again unchanged. */
 export function retryableErrno(error: unknown): number | undefined {
-  const { errno } = error as SqlError;
+  const { errno } = asSqlError(error);
   return errno !== undefined && RETRYABLE.has(errno) ? errno : undefined;
 }
 
 /** Whether a unique key refused a row. */
 export function isDuplicateKey(error: unknown): boolean {
-  return (error as SqlError).errno === ER_DUP_ENTRY;
+  return asSqlError(error).errno === ER_DUP_ENTRY;
 }
 
 /** Whether the database could not be asked: connection refused or lost, server stopping, statement timed out. */
 export function isDatabaseUnavailable(error: unknown): boolean {
-  const { errno, code, fatal } = error as SqlError;
+  const { errno, code, fatal } = asSqlError(error);
   if (fatal === true) return true;
   return (code !== undefined && CONNECTION_CODES.has(code)) || (errno !== undefined && UNAVAILABLE.has(errno));
 }

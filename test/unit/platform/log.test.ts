@@ -19,11 +19,14 @@ test('a line names level, service, role and time', () => {
 });
 
 test.each(['authorization', 'password', 'key', 'apiv3Key', 'openid', 'body', 'token', 'databaseUrl'])(
-  '%s is redacted, at the top and inside an object, in children too',
+  '%s is redacted, at the top and at any depth, in lists and in what children are bound to',
   (name) => {
     const { log, last } = capture();
-    log.child({ rpc: 'x' }).info({ [name]: 'hush-1', config: { [name]: 'hush-2' } });
+    const child = log.child({ rpc: 'x' }).child({ [name]: 'hush-0' });
+    const deep = { one: { two: { three: { four: { [name]: 'hush-4' } } } } };
+    child.info({ [name]: 'hush-1', config: { [name]: 'hush-2' }, list: [{ [name]: 'hush-3' }], deep, kept: { a: 1 } });
     expect(JSON.stringify(last())).not.toContain('hush');
+    expect(last()).toMatchObject({ rpc: 'x', kept: { a: 1 }, config: { [name]: '[redacted]' } });
   },
 );
 

@@ -1,0 +1,180 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { startSimulator } from '../../simulator/wechatpay/server';
+import { CreateOrderRequest, PaymentChannel } from '../../src/gen/billing/v1/order_service.pb';
+import { ConsumeQuotaRequest, RefundQuotaRequest } from '../../src/gen/billing/v1/quota_service.pb';
+import { loadConfig } from '../../src/platform/config';
+import { createLogger } from '../../src/platform/log';
+import { startService, type Service } from '../../src/service';
+import { call, connectClient, mustSucceed, type BillingClient, type Identity } from './clients';
+import { openTestDatabase, type TestDatabase } from './database';
+import { readInfra, type Infra } from './infra';
+import { TestClock } from './test-clock';
+
+/** A whole service in this process: real gRPC with mTLS, real MariaDB and Redis, the real simulator over HTTP. */
+export interface Harness {
+  readonly infra: Infra;
+  readonly db: TestDatabase;
+  readonly clock: TestClock;
+  readonly service: Service;
+  /** `127.0.0.1:port`. */
+  readonly grpcAddress: string;
+  readonly edgeUrl: string;
+  readonly internalUrl: string;
+  readonly simulatorUrl: string;
+  /** Log lines of the service so far, parsed. */
+  readonly logs: Record<string, unknown>[];
+  /** A client of an identity; closed with the harness. */
+  as(identity: Identity): BillingClient;
+  /** Posts to the simulator's control API and returns the parsed answer. */
+  control(path: string, body: object): Promise<Record<string, unknown>>;
+  stop(): Promise<void>;
+}
+
+/** Settings that a test may change. */
+export type Overrides = Readonly<Record<string, string>>;
+
+/** The environment a service of this test run is configured with. */
+export function serviceEnvironment(infra: Infra, databaseUrl: string, wechatpayUrl: string): Record<string, string> {
+  const wechatpay = (file: string): string => join(infra.wechatpayDir, file);
+  const merchant = JSON.parse(readFileSync(wechatpay('config.json'), 'utf8')) as Record<string, string>;
+  return {
+    BILLING_ENV: 'development',
+    GRPC_HOST: '127.0.0.1',
+    GRPC_PORT: '0',
+    EDGE_HOST: '127.0.0.1',
+    EDGE_PORT: '0',
+    INTERNAL_PORT: '0',
+    TLS_CA_FILE: join(infra.tlsDir, 'ca.crt'),
+    TLS_CERT_FILE: join(infra.tlsDir, 'server.crt'),
+    TLS_KEY_FILE: join(infra.tlsDir, 'server.key'),
+    DATABASE_URL: databaseUrl,
+    REDIS_URL: infra.redisUrl,
+    DATA_KEYS: infra.dataKeys,
+    WECHATPAY_BASE_URL: wechatpayUrl,
+    WECHATPAY_MCHID: merchant['mchid'] ?? '',
+    WECHATPAY_APPID: merchant['appid'] ?? '',
+    WECHATPAY_APIV3_KEY: merchant['apiv3Key'] ?? '',
+    WECHATPAY_MERCHANT_SERIAL: merchant['merchantSerial'] ?? '',
+    WECHATPAY_MERCHANT_KEY_FILE: wechatpay('merchant.key'),
+    WECHATPAY_PUBLIC_KEY_ID: merchant['publicKeyId'] ?? '',
+    WECHATPAY_PUBLIC_KEY_FILE: wechatpay('public.pem'),
+    WECHATPAY_NOTIFY_URL: 'http://127.0.0.1:1/wechatpay/notify/transaction',
+    DRAIN_NOTICE_MS: '1',
+    WORKER_POLL_INTERVAL_MS: '50',
+  };
+}
+
+/** A port that is free now; the service is told it before it starts, because WeChat Pay must know where to call. */
+async function freePort(): Promise<number> {
+  const { createServer } = await import('node:net');
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** Starts everything for one test file. */
+export async function startHarness(overrides: Overrides = {}): Promise<Harness> {
+  const infra = readInfra();
+  const db = await openTestDatabase(infra);
+  const clock = new TestClock();
+  const simulator = await startSimulator({ port: 0, materialDir: infra.wechatpayDir, clock });
+  const edgePort = await freePort();
+  const env = {
+    ...serviceEnvironment(infra, db.url, simulator.url),
+    EDGE_PORT: String(edgePort),
+    WECHATPAY_NOTIFY_URL: `http://127.0.0.1:${edgePort}/wechatpay/notify/transaction`,
+    ...overrides,
+  };
+  const logs: Record<string, unknown>[] = [];
+  const destination = { write: (line: string) => void logs.push(JSON.parse(line) as Record<string, unknown>) };
+  const service = await startService(loadConfig(env), createLogger({ level: 'debug', role: 'all', destination }), clock);
+  const grpcAddress = `127.0.0.1:${service.ports.grpcPort}`;
+  const clients = new Map<Identity, BillingClient>();
+  return {
+    infra,
+    db,
+    clock,
+    service,
+    grpcAddress,
+    edgeUrl: `http://127.0.0.1:${service.ports.edgePort}`,
+    internalUrl: `http://127.0.0.1:${service.ports.internalPort}`,
+    simulatorUrl: simulator.url,
+    logs,
+    as: (identity) => {
+      const known = clients.get(identity) ?? connectClient(grpcAddress, infra.tlsDir, identity);
+      clients.set(identity, known);
+      return known;
+    },
+    control: async (path, body) => {
+      const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+      const response = await fetch(`${simulator.url}${path}`, init);
+      return (await response.json()) as Record<string, unknown>;
+    },
+    stop: async () => {
+      for (const client of clients.values()) client.close();
+      await service.stop();
+      await simulator.close();
+      await db.close();
+    },
+  };
+}
+
+/** A new id that no other test uses. */
+export function newId(prefix: string): string {
+  return `${prefix}-${randomUUID()}`;
+}
+
+/** Registers a new user and returns the id; the user has the registration grant of 10 units. */
+export async function registerUser(h: Harness): Promise<string> {
+  const { membership } = h.as('order-service');
+  const userId = newId('u');
+  await mustSucceed(call(membership.registerUser.bind(membership), { requestId: 'register', userId }));
+  return userId;
+}
+
+/** Registers a user and has them buy the monthly plan: 510 units. Returns the user and the order. */
+export async function registerMember(h: Harness): Promise<{ userId: string; orderId: string }> {
+  const userId = await registerUser(h);
+  const orderId = await createOrder(h, userId);
+  await h.control('/_control/pay', { order_id: orderId });
+  return { userId, orderId };
+}
+
+/** Creates an order for the monthly plan and returns its id. */
+export async function createOrder(h: Harness, userId: string, requestId = newId('order')): Promise<string> {
+  const { order } = h.as('order-service');
+  const request = CreateOrderRequest.fromPartial({
+    requestId,
+    userId,
+    planId: 'monthly',
+    channel: PaymentChannel.NATIVE,
+  });
+  const { order: created } = await mustSucceed(call(order.createOrder.bind(order), request));
+  return created?.orderId ?? '';
+}
+
+/** Calls ConsumeQuota as the AI task service. */
+export function consume(h: Harness, fields: Partial<ConsumeQuotaRequest>) {
+  const { quota } = h.as('ai-task-service');
+  return call(quota.consumeQuota.bind(quota), ConsumeQuotaRequest.fromPartial({ amount: 1, ...fields }));
+}
+
+/** Calls RefundQuota as the AI task service. */
+export function refund(h: Harness, fields: Partial<RefundQuotaRequest>) {
+  const { quota } = h.as('ai-task-service');
+  return call(quota.refundQuota.bind(quota), RefundQuotaRequest.fromPartial(fields));
+}
+
+/** Waits until a condition holds; fails after ten seconds. For effects that come on their own, never as a pause. */
+export async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
+  const deadlineMs = Date.now() + 10_000;
+  while (!(await condition())) {
+    if (Date.now() > deadlineMs) throw new Error(`never happened: ${what}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}

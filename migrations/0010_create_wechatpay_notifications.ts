@@ -11,7 +11,7 @@ export async function up(knex: Knex): Promise<void> {
       id VARCHAR(26) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
       event_type VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
       subject_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-      notification_id VARCHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+      notification_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
       content TEXT NOT NULL,
       status VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
       reason VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '',

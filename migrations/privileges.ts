@@ -17,14 +17,7 @@ interface TablePrivileges {
 export const TABLE_PRIVILEGES: Readonly<Record<string, TablePrivileges>> = {
   users: {
     insert: true,
-    update: [
-      'quota_remaining',
-      'log_sequence',
-      'log_hash',
-      'log_time',
-      'membership_plan_id',
-      'membership_expire_time',
-    ],
+    update: ['quota_remaining', 'log_sequence', 'log_hash', 'log_time', 'membership_plan_id', 'membership_expire_time'],
     report: true,
   },
   plans: { insert: false, update: [], report: true },

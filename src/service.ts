@@ -74,9 +74,12 @@ function paymentParts({ config, db, log, metrics }: Foundation): ApplyPaymentPar
   return {
     db,
     merchant: { mchid: config.WECHATPAY_MCHID, appid: config.WECHATPAY_APPID },
-    onPaid: () => metrics.orders.inc({ status: 'paid' }),
+    onStatus: (status) => metrics.orders.inc({ status }),
     onTrouble: (item, reason) => {
-      log.error({ inboxId: item.id, orderId: item.transaction?.outTradeNo, reason }, 'money needs a person to look at it');
+      log.error(
+        { inboxId: item.id, orderId: item.transaction?.outTradeNo, reason },
+        'money needs a person to look at it',
+      );
     },
   };
 }
@@ -118,9 +121,9 @@ function buildRpc(foundation: Foundation, closables: Closable[]): RpcServer {
     createOrderService({
       db,
       clock,
-      metrics,
       wechatpay,
       wechatpayTimeoutMs: config.WECHATPAY_TOTAL_TIMEOUT_MS,
+      onStatus: (status) => metrics.orders.inc({ status }),
       policy: { expireMinutes: config.ORDER_EXPIRE_MINUTES },
     }),
   ];
@@ -164,7 +167,7 @@ function startWorker(foundation: Foundation): Closable {
   const parts = paymentParts(foundation);
   const jobs = [
     { name: 'apply-due-payments', run: () => applyDuePayments(parts, log, clock.now()) },
-    { name: 'grant-due-periods', run: () => grantDuePeriods(db, clock.now()) },
+    { name: 'grant-due-periods', run: () => grantDuePeriods(db, log, clock.now()) },
   ];
   const poller = startPoller(jobs, config.WORKER_POLL_INTERVAL_MS, log);
   return { name: 'worker', close: () => poller.stop() };
@@ -188,7 +191,8 @@ export async function startService(config: Config, log: Logger, clock = clockOf(
   const metrics = createMetrics();
   const db = openDatabase(config, observe(metrics));
   const foundation: Foundation = { config, log, clock, metrics, db };
-  const plays = (role: Config['BILLING_ROLE']): boolean => config.BILLING_ROLE === 'all' || config.BILLING_ROLE === role;
+  const plays = (role: Config['BILLING_ROLE']): boolean =>
+    config.BILLING_ROLE === 'all' || config.BILLING_ROLE === role;
   // Closed last to first, so what others stand on goes at the end.
   const closables: Closable[] = [{ name: 'database', close: () => db.knex.destroy() }];
 

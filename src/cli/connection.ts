@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { credentials, Metadata, type ChannelCredentials, type ServiceError } from '@grpc/grpc-js';
+import { credentials, Metadata, type ChannelCredentials, type ChannelOptions, type ServiceError } from '@grpc/grpc-js';
 import { readCliEnvironment } from '../platform/config';
+import { addMs } from '../platform/time';
 
 /** How the command line reaches the service: with the person's own certificate, from flags, environment or local stack. */
 export interface ConnectionOptions {
@@ -17,6 +18,7 @@ export interface ConnectionOptions {
 export interface Connection {
   readonly address: string;
   readonly channelCredentials: ChannelCredentials;
+  readonly channelOptions: ChannelOptions;
 }
 
 interface LocalEndpoints {
@@ -29,6 +31,8 @@ interface LocalEndpoints {
 
 /** The identity of the local stack that may read most. */
 const LOCAL_IDENTITY = 'operations';
+/** The local stack is reached by IP address, which is no name TLS may ask for; its certificate names localhost too. */
+const LOCAL_CHANNEL_OPTIONS: ChannelOptions = { 'grpc.ssl_target_name_override': 'localhost' };
 const CALL_TIMEOUT_MS = 10_000;
 
 function readLocalEndpoints(): LocalEndpoints {
@@ -42,9 +46,14 @@ function readLocalEndpoints(): LocalEndpoints {
 /** Opens the way to the service: all of --address --ca --cert --key (or their environment), else the local stack. */
 export function openConnection(options: ConnectionOptions): Connection {
   const env = readCliEnvironment();
-  const { address = env.BILLING_ADDRESS, ca = env.BILLING_CA, cert = env.BILLING_CERT, key = env.BILLING_KEY } = options;
+  const {
+    address = env.BILLING_ADDRESS,
+    ca = env.BILLING_CA,
+    cert = env.BILLING_CERT,
+    key = env.BILLING_KEY,
+  } = options;
   if (address !== undefined && ca !== undefined && cert !== undefined && key !== undefined) {
-    return { address, channelCredentials: readCredentials(ca, cert, key) };
+    return { address, channelCredentials: readCredentials(ca, cert, key), channelOptions: {} };
   }
   if (address !== undefined || ca !== undefined || cert !== undefined || key !== undefined) {
     throw new Error('--address, --ca, --cert and --key belong together: give all four or none');
@@ -55,7 +64,8 @@ export function openConnection(options: ConnectionOptions): Connection {
   if (identity === undefined) {
     throw new Error(`the local stack has no identity ${name}; it has ${Object.keys(local.tls.identities).join(', ')}`);
   }
-  return { address: local.grpc, channelCredentials: readCredentials(local.tls.ca, identity.cert, identity.key) };
+  const channelCredentials = readCredentials(local.tls.ca, identity.cert, identity.key);
+  return { address: local.grpc, channelCredentials, channelOptions: LOCAL_CHANNEL_OPTIONS };
 }
 
 function readCredentials(ca: string, cert: string, key: string): ChannelCredentials {
@@ -76,7 +86,7 @@ export function callUnary<Request, Response>(
   request: Request,
   now: Date,
 ): Promise<Response> {
-  const deadline = new Date(now.getTime() + CALL_TIMEOUT_MS);
+  const deadline = addMs(now, CALL_TIMEOUT_MS);
   return new Promise((resolveCall, reject) => {
     method(request, new Metadata(), { deadline }, (error, response) => {
       if (error === null) resolveCall(response);

@@ -43,7 +43,8 @@ export function setDevClock(instant: string): DevClockState {
 export function advanceDevClock(duration: string): DevClockState {
   const match = /^(-?\d+)([smhd])$/.exec(duration);
   const unitMs = UNIT_MS[match?.[2] ?? ''];
-  if (match === null || unitMs === undefined) throw new Error(`not a duration: ${duration}; write it like 90s, 15m, 2h, 31d`);
+  if (match === null || unitMs === undefined)
+    throw new Error(`not a duration: ${duration}; write it like 90s, 15m, 2h, 31d`);
   const clock = fileOffsetClock(clockFile());
   const offsetMs = clock.now().getTime() - clock.machineNow().getTime();
   writeOffset(offsetMs + Number(match[1]) * unitMs);

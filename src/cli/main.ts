@@ -6,7 +6,7 @@ import { QuotaLogType, QuotaServiceClient } from '../gen/billing/v1/quota_servic
 import { systemClock } from '../platform/clock';
 import { loadMigrateConfig } from '../platform/config';
 import { VERSION } from '../version';
-import { callUnary, openConnection, type ConnectionOptions } from './connection';
+import { callUnary, openConnection, type Connection, type ConnectionOptions } from './connection';
 import { advanceDevClock, setDevClock, showDevClock, type DevClockState } from './dev-clock';
 import { describeFailure } from './failure';
 import { migrate } from './migrate';
@@ -34,11 +34,15 @@ function output(): Output {
 
 /** Runs a call with a client that is closed afterwards. */
 async function withClient<Client extends { close(): void }, Result>(
-  Type: new (address: string, credentials: ReturnType<typeof openConnection>['channelCredentials']) => Client,
+  Type: new (
+    address: string,
+    credentials: Connection['channelCredentials'],
+    options: Connection['channelOptions'],
+  ) => Client,
   run: (client: Client) => Promise<Result>,
 ): Promise<Result> {
-  const { address, channelCredentials } = openConnection(program.opts<GlobalOptions>());
-  const client = new Type(address, channelCredentials);
+  const { address, channelCredentials, channelOptions } = openConnection(program.opts<GlobalOptions>());
+  const client = new Type(address, channelCredentials, channelOptions);
   try {
     return await run(client);
   } finally {
@@ -55,11 +59,21 @@ quota
     const view = await withClient(QuotaServiceClient, (client) =>
       callUnary(client.getQuota.bind(client), { userId }, systemClock.now()),
     );
-    const rows = view.grants.map((grant) => [grant.grantId, grant.source, grant.remaining, grant.amount, grant.expireTime]);
+    const rows = view.grants.map((grant) => [
+      grant.grantId,
+      grant.source,
+      grant.remaining,
+      grant.amount,
+      grant.expireTime,
+    ]);
     const { quotaRemaining, quotaHeld, membership } = view;
     const plan = membership?.active === true ? membership.planName : '-';
-    output().record({ user_id: userId, quota_remaining: quotaRemaining, quota_held: quotaHeld, membership: plan });
-    output().rows(['grant', 'source', 'remaining', 'amount', 'expires'], rows);
+    output().recordWithRows(
+      { user_id: userId, quota_remaining: quotaRemaining, quota_held: quotaHeld, membership: plan },
+      'grants',
+      ['grant', 'source', 'remaining', 'amount', 'expires'],
+      rows,
+    );
   });
 
 quota
@@ -159,7 +173,10 @@ program
   .description('bring the database up to date (MIGRATE_DATABASE_URL, APP_DATABASE_USER, REPORT_DATABASE_USER)')
   .action(async () => {
     const { applied } = await migrate(loadMigrateConfig());
-    output().rows(['migration applied'], applied.map((name) => [name]));
+    output().rows(
+      ['migration applied'],
+      applied.map((name) => [name]),
+    );
   });
 
 const clock = program.command('dev').description('local stack only').command('clock').description("the stack's clock");

@@ -3,6 +3,9 @@ import { migrateToLatest } from '../../migrations';
 import { applyPrivileges } from '../../migrations/privileges';
 import type { MigrateConfig } from '../platform/config';
 
+/** knex's name for the table of its own lock. */
+const LOCK_TABLE = 'knex_migrations_lock';
+
 /** Longest wait for another process that is migrating the same database. */
 const LOCK_WAIT_SECONDS = 60;
 
@@ -54,8 +57,8 @@ export async function migrate(config: MigrateConfig): Promise<MigrationReport> {
       { got: number | null }[],
     ];
     if (rows[0]?.got !== 1) throw new Error(`another process has been migrating for ${LOCK_WAIT_SECONDS} s`);
-    // knex's own lock outlives its process; ours is what counts.
-    await worker.migrate.forceFreeMigrationsLock();
+    // knex's own lock outlives its process; ours is what counts. knex would DELETE to free it, which no account may.
+    if (await worker.schema.hasTable(LOCK_TABLE)) await worker(LOCK_TABLE).update({ is_locked: 0 });
     const applied = await migrateToLatest(worker);
     await applyPrivileges(worker, { app: config.APP_DATABASE_USER, report: config.REPORT_DATABASE_USER });
     return { applied };

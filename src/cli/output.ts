@@ -3,13 +3,18 @@ import Table from 'cli-table3';
 /** What a command shows: aligned tables for people, `--json` for machines. The only writer to standard output. */
 export interface Output {
   /** Rows under headings; with --json an array of objects. */
-  rows(headings: readonly string[], rows: readonly (readonly Cell[])[]): void;
+  rows(headings: readonly string[], rows: Rows): void;
   /** One thing, a field a line; with --json an object. */
-  record(fields: Readonly<Record<string, Cell>>): void;
+  record(fields: Fields): void;
+  /** One thing and the rows that belong to it; with --json one object, which holds the rows under `name`. */
+  recordWithRows(fields: Fields, name: string, headings: readonly string[], rows: Rows): void;
 }
 
 /** A value that can be shown. Dates are shown in UTC, ISO 8601. */
 export type Cell = string | number | boolean | Date | undefined;
+
+type Rows = readonly (readonly Cell[])[];
+type Fields = Readonly<Record<string, Cell>>;
 
 const isColoured = process.stdout.isTTY === true;
 const STYLE = { head: isColoured ? ['cyan'] : [], border: isColoured ? ['grey'] : [], compact: true };
@@ -28,28 +33,45 @@ function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
+function printTable(headings: readonly string[], rows: Rows): void {
+  const table = new Table({ head: [...headings], style: STYLE });
+  table.push(...rows.map((row) => row.map(show)));
+  print(rows.length === 0 ? '(none)' : table.toString());
+}
+
+function printRecord(fields: Fields): void {
+  const table = new Table({ style: STYLE });
+  table.push(...Object.entries(fields).map(([name, cell]) => [name, show(cell)]));
+  print(table.toString());
+}
+
 const tableOutput: Output = {
-  rows: (headings, rows) => {
-    const table = new Table({ head: [...headings], style: STYLE });
-    table.push(...rows.map((row) => row.map(show)));
-    print(rows.length === 0 ? '(none)' : table.toString());
-  },
-  record: (fields) => {
-    const table = new Table({ style: STYLE });
-    table.push(...Object.entries(fields).map(([name, cell]) => [name, show(cell)]));
-    print(table.toString());
+  rows: printTable,
+  record: printRecord,
+  recordWithRows: (fields, _name, headings, rows) => {
+    printRecord(fields);
+    printTable(headings, rows);
   },
 };
 
+function toObjects(headings: readonly string[], rows: Rows): object[] {
+  return rows.map((row) => Object.fromEntries(row.map((cell, i) => [fieldName(headings[i] ?? ''), cell])));
+}
+
+function toObject(fields: Fields): object {
+  return Object.fromEntries(Object.entries(fields).map(([name, cell]) => [fieldName(name), cell]));
+}
+
+function printJson(document: object): void {
+  print(JSON.stringify(document, null, 2));
+}
+
+/** One JSON document a command: each command shows what it has by one call. */
 const jsonOutput: Output = {
-  rows: (headings, rows) => {
-    const objects = rows.map((row) => Object.fromEntries(row.map((cell, i) => [fieldName(headings[i] ?? ''), cell])));
-    print(JSON.stringify(objects, null, 2));
-  },
-  record: (fields) => {
-    const named = Object.fromEntries(Object.entries(fields).map(([name, cell]) => [fieldName(name), cell]));
-    print(JSON.stringify(named, null, 2));
-  },
+  rows: (headings, rows) => printJson(toObjects(headings, rows)),
+  record: (fields) => printJson(toObject(fields)),
+  recordWithRows: (fields, name, headings, rows) =>
+    printJson({ ...toObject(fields), [name]: toObjects(headings, rows) }),
 };
 
 /** The output a command writes to. */

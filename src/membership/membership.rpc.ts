@@ -29,7 +29,17 @@ export function toMembershipMessage(view: MembershipView): Membership {
 function toPlanMessage(offer: PlanOffer): Plan {
   const { planId, name, price, listPrice, currency, periodCount, quotaUnits, features } = offer;
   const periodUnit = offer.periodUnit === 'month' ? PeriodUnit.MONTH : PeriodUnit.DAY;
-  return { planId, name, price, listPrice, currency, periodUnit, periodCount, quotaUnits, features: [...features].sort() };
+  return {
+    planId,
+    name,
+    price,
+    listPrice,
+    currency,
+    periodUnit,
+    periodCount,
+    quotaUnits,
+    features: [...features].sort(),
+  };
 }
 
 /** What MembershipService is built from. */

@@ -21,12 +21,7 @@ export interface LastPeriod extends PeriodBounds {
 }
 
 /** The period that a purchase applied at `now` gives. */
-export function nextPeriod(
-  last: LastPeriod | undefined,
-  unit: PeriodUnit,
-  count: number,
-  now: Date,
-): PeriodBounds {
+export function nextPeriod(last: LastPeriod | undefined, unit: PeriodUnit, count: number, now: Date): PeriodBounds {
   if (last === undefined || last.endTime.getTime() <= now.getTime()) {
     return { startTime: now, endTime: addPeriods(now, unit, count), anchorTime: now, anchorOffset: 0 };
   }

@@ -58,10 +58,7 @@ export async function readPlansOnSale(
   limit: number,
   afterPlanId: string,
 ): Promise<readonly PlanOffer[]> {
-  const rows = await inForce(reader, 'sale', now)
-    .where('plans.id', '>', afterPlanId)
-    .orderBy('plans.id')
-    .limit(limit);
+  const rows = await inForce(reader, 'sale', now).where('plans.id', '>', afterPlanId).orderBy('plans.id').limit(limit);
   return rows.map(toOffer);
 }
 

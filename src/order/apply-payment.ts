@@ -14,7 +14,7 @@ import {
 } from '../payment';
 import { markOrderPaid } from './mark-order-paid';
 import { OrderRow } from './order.model';
-import { nextStatus } from './order-state';
+import { nextStatus, type OrderStatus } from './order-state';
 
 /** Whom WeChat Pay must have paid for a notification to be ours. */
 export interface Merchant {
@@ -63,8 +63,8 @@ async function applyToOrder(
 export interface ApplyPaymentParts {
   readonly db: Database;
   readonly merchant: Merchant;
-  /** An order became paid. Called after the commit. */
-  readonly onPaid: (order: OrderRow) => void;
+  /** An order entered a status. Called after the commit. */
+  readonly onStatus: (status: OrderStatus) => void;
   /** Money arrived that people must look at: it matches no order, or its order was not waiting for it. */
   readonly onTrouble: (item: InboxItem, reason: string) => void;
 }
@@ -80,10 +80,10 @@ export async function applyPayment(parts: ApplyPaymentParts, item: InboxItem, no
   if (transaction === undefined) throw new Error(`notification ${id} carries no payment`);
   const known = await readOnly(db, (reader) => OrderRow.query(reader).findById(transaction.outTradeNo));
 
-  let paidOrder: OrderRow | undefined;
+  let isPaid = false;
   let trouble = '';
   const result = await withTx(db, { name: 'ApplyPayment' }, async (tx): Promise<ApplyResult> => {
-    paidOrder = undefined;
+    isPaid = false;
     trouble = '';
     if (known !== undefined) await lockUser(tx, known.userId);
     const order = known && (await OrderRow.query(tx).findById(known.id).forUpdate().throwIfNotFound());
@@ -96,12 +96,12 @@ export async function applyPayment(parts: ApplyPaymentParts, item: InboxItem, no
       return { kind: 'refused', reason: reason ?? 'unknown_order' };
     }
     const effect = await applyToOrder(tx, order, transaction, now);
-    if (effect === 'paid') paidOrder = order;
+    isPaid = effect === 'paid';
     if (effect === 'not_awaited') trouble = 'payment_not_awaited';
     await settleNotification(tx, id, { status: 'applied', reason: effect === 'paid' ? '' : effect }, now);
     return { kind: effect === 'already_paid' ? 'already_applied' : 'applied' };
   });
-  if (paidOrder !== undefined) parts.onPaid(paidOrder);
+  if (isPaid) parts.onStatus('paid');
   if (trouble !== '') parts.onTrouble(item, trouble);
   return result;
 }

@@ -12,7 +12,7 @@ import { wechatpayErrors, WechatpayRefused, type WechatpayClient } from '../paym
 import { orderErrors } from './order.errors';
 import { OrderRow } from './order.model';
 import { readOrder } from './order.queries';
-import { nextStatus, type OrderEvent } from './order-state';
+import { nextStatus, type OrderEvent, type OrderStatus } from './order-state';
 
 /** What opening a payment needs. */
 export interface OpenPaymentParts {
@@ -21,6 +21,8 @@ export interface OpenPaymentParts {
   readonly wechatpay: WechatpayClient;
   /** Longest time for one opening, however much the caller has left. */
   readonly wechatpayTimeoutMs: number;
+  /** An order entered a status. Called after the commit. */
+  readonly onStatus: (status: OrderStatus) => void;
 }
 
 /** The call it happens in. */
@@ -43,7 +45,7 @@ export function isPayable(order: OrderRow, now: Date): boolean {
 /** Moves an order under its user's lock; an order that has moved on meanwhile is left as it is. */
 async function moveOrder(parts: OpenPaymentParts, order: OrderRow, event: OrderEvent): Promise<OrderRow> {
   const now = parts.clock.now();
-  return withTx(parts.db, { name: 'MoveOrder' }, async (tx) => {
+  const moved = await withTx(parts.db, { name: 'MoveOrder' }, async (tx) => {
     await lockUser(tx, order.userId);
     const current = await OrderRow.query(tx).findById(order.id).forUpdate().throwIfNotFound();
     const status = nextStatus(current.status, event);
@@ -56,6 +58,8 @@ async function moveOrder(parts: OpenPaymentParts, order: OrderRow, event: OrderE
     await appendEvents(tx, [{ type: `order.${status}`, userId, payload: { order_id: orderId } }], now);
     return OrderRow.query(tx).findById(order.id).throwIfNotFound();
   });
+  if (moved.status !== order.status) parts.onStatus(moved.status);
+  return moved;
 }
 
 /**
@@ -63,15 +67,15 @@ async function moveOrder(parts: OpenPaymentParts, order: OrderRow, event: OrderE
  * harmless: the request is the same to the byte, and WeChat Pay then gives a fresh code for the same order.
  *
  * An unknown outcome leaves the order as it is and throws WECHATPAY_UNAVAILABLE; a definite refusal fails the order.
- * Throws ORDER_NOT_PAYABLE when the order is not waiting for money (any more).
+ * Throws ORDER_NOT_PAYABLE when the order is not waiting for money (any more), which a callback that overtook WeChat
+ * Pay's answer may have brought about.
  */
 export async function openPayment(
   parts: OpenPaymentParts,
   order: OrderRow,
   call: OpenPaymentCall,
 ): Promise<{ readonly order: OrderRow; readonly codeUrl: string }> {
-  const refuse = (status: string) =>
-    orderErrors.ORDER_NOT_PAYABLE({ metadata: { order_id: order.id, status } });
+  const refuse = (status: string) => orderErrors.ORDER_NOT_PAYABLE({ metadata: { order_id: order.id, status } });
   if (!isPayable(order, parts.clock.now())) throw refuse(order.status);
   const { id: orderId, expireTime } = order;
   const prepay = { orderId, description: order.planName, amount: fen(order.finalAmount), expireTime };
@@ -85,7 +89,9 @@ export async function openPayment(
     call.log.error({ orderId, httpStatus: error.httpStatus, code: error.code }, 'WeChat Pay refused to open an order');
     throw await afterRefusal(parts, order, error, refuse);
   }
-  return { order: await moveOrder(parts, order, 'prepaid'), codeUrl };
+  const opened = await moveOrder(parts, order, 'prepaid');
+  if (!isPayable(opened, parts.clock.now())) throw refuse(opened.status);
+  return { order: opened, codeUrl };
 }
 
 /** Codes that say the order, not our configuration, is the reason; then the order's own state decides. */

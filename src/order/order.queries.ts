@@ -30,7 +30,10 @@ export async function listOrders(
   const after = readPageToken(pageToken, { ...filter });
   await readUser(db, filter.userId);
   const rows = await readOnly(db, (reader) => {
-    const query = OrderRow.query(reader).where('userId', filter.userId).orderBy('id', 'desc').limit(pageSize + 1);
+    const query = OrderRow.query(reader)
+      .where('userId', filter.userId)
+      .orderBy('id', 'desc')
+      .limit(pageSize + 1);
     if (filter.status !== undefined) void query.where('status', filter.status);
     if (after !== undefined) void query.where('id', '<', after);
     return query;

@@ -6,7 +6,7 @@ import {
   type Order,
   type OrderPayment,
 } from '../gen/billing/v1/order_service.pb';
-import type { Metrics } from '../platform/metrics';
+import { isReason } from '../platform/errors';
 import * as rules from '../platform/request-rules';
 import { defineService, type RpcService } from '../platform/rpc/service';
 import { createOrder, type OrderPolicy } from './create-order';
@@ -39,7 +39,7 @@ const createRequest = z.object({
   couponId: rules.optionalOpaqueId,
   channel: z
     .number()
-    .refine((channel) => channel === PaymentChannel.NATIVE, 'must be PAYMENT_CHANNEL_NATIVE: no other is served')
+    .refine((channel) => channel === Number(PaymentChannel.NATIVE), 'must be PAYMENT_CHANNEL_NATIVE: no other is served')
     .transform((): OrderChannel => 'native'),
 });
 
@@ -85,24 +85,31 @@ function toPaymentMessage(codeUrl: string): OrderPayment {
 
 /** What OrderService is built from. */
 export interface OrderServiceParts extends OpenPaymentParts {
-  readonly metrics: Metrics;
   readonly policy: OrderPolicy;
 }
 
 /** OrderService: decode, call, encode. */
 export function createOrderService(parts: OrderServiceParts): RpcService {
-  const { db, clock, metrics, policy } = parts;
+  const { db, clock, policy } = parts;
   return defineService(OrderServiceService, {
     createOrder: async (context, request) => {
       const { caller, signal } = context;
       const command = { ...createRequest.parse(request), caller, signal, now: clock.now() };
       const { response, replayed } = await createOrder(db, command, policy);
-      if (!replayed) metrics.orders.inc({ status: 'created' });
+      if (!replayed) parts.onStatus('created');
       const order = await readOrder(db, command.userId, response.orderId);
       const isSettled = replayed && !isPayable(order, clock.now());
       if (isSettled) return { order: toOrderMessage(order), payment: undefined, replayed };
-      const opened = await openPayment(parts, order, context);
-      return { order: toOrderMessage(opened.order), payment: toPaymentMessage(opened.codeUrl), replayed };
+      try {
+        const opened = await openPayment(parts, order, context);
+        return { order: toOrderMessage(opened.order), payment: toPaymentMessage(opened.codeUrl), replayed };
+      } catch (error) {
+        if (!isReason(error, 'ORDER_NOT_PAYABLE')) throw error;
+        const current = await readOrder(db, order.userId, order.id);
+        // Paid before WeChat Pay's answer to the prepay was here: that is success, and nothing is left to pay.
+        if (current.status !== 'paid') throw error;
+        return { order: toOrderMessage(current), payment: undefined, replayed };
+      }
     },
     getOrder: async (_context, request) => {
       const { userId, orderId } = orderRequest.parse(request);
@@ -116,7 +123,7 @@ export function createOrderService(parts: OrderServiceParts): RpcService {
     },
     listOrders: async (_context, request) => {
       const asked = listRequest.parse(request);
-      const wanted = Object.entries(STATUSES).find(([, value]) => value === asked.status);
+      const wanted = Object.entries(STATUSES).find(([, value]) => Number(value) === asked.status);
       const filter = { userId: asked.userId, status: wanted?.[0] };
       const page = await listOrders(db, filter, asked.pageSize, asked.pageToken);
       return { orders: page.rows.map(toOrderMessage), nextPageToken: page.nextPageToken };

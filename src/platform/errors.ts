@@ -127,7 +127,8 @@ export const platformErrors = defineErrors({
   },
   DEADLINE_EXCEEDED: {
     code: 'DEADLINE_EXCEEDED',
-    message: 'The call was not finished by its deadline; whether it took effect is not known. Retry with the same request_id.',
+    message:
+      'The call was not finished by its deadline; whether it took effect is not known. Retry with the same request_id.',
   },
   CANCELLED: {
     code: 'CANCELLED',
@@ -135,6 +136,7 @@ export const platformErrors = defineErrors({
   },
   INTERNAL: {
     code: 'INTERNAL',
-    message: 'A fault of the service. It was logged; whether it took effect is not known. Retry with the same request_id.',
+    message:
+      'A fault of the service. It was logged; whether it took effect is not known. Retry with the same request_id.',
   },
 });

@@ -122,7 +122,7 @@ function describeError(thrown: unknown, depth = 0): ErrorRecord {
     name: thrown.name,
     message: message.slice(0, MESSAGE_LENGTH_MAX),
     ...(typeof reason === 'string' ? { reason } : {}),
-    ...(code === undefined ? {} : { code: String(code) }),
+    ...(typeof code === 'string' || typeof code === 'number' ? { code: String(code) } : {}),
     ...(stack === '' ? {} : { stack }),
     ...(hasCause ? { cause: describeError(thrown.cause, depth + 1) } : {}),
   };

@@ -19,5 +19,7 @@ export function contentHash(kind: string, content: Readonly<Record<string, Conte
   const fields = Object.entries(content)
     .filter(([, value]) => !isDefault(value))
     .sort(([first], [second]) => (first < second ? -1 : 1));
-  return createHash('sha256').update(JSON.stringify([ENCODING_VERSION, kind, fields])).digest();
+  return createHash('sha256')
+    .update(JSON.stringify([ENCODING_VERSION, kind, fields]))
+    .digest();
 }

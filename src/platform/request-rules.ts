@@ -49,5 +49,5 @@ export const optionalInstant = z.date('is not an instant').optional();
 
 /** A filter by an enum of the wire, 0 for "all"; unknown numbers are refused. */
 export function enumFilter(known: readonly number[]): z.ZodType<number> {
-  return z.number().refine((value) => value === 0 || known.includes(value), 'is not a known value');
+  return z.number().refine((value) => value === 0 || (value > 0 && known.includes(value)), 'is not a known value');
 }

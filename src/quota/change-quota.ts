@@ -41,7 +41,12 @@ export async function refundQuota(
     const user = await lockUser(tx, command.userId);
     const earlier = await findCallerPosting(tx, command.userId, command.requestId);
     const history = await readConsumeHistory(tx, command.userId, command.consumeRequestId);
-    const book = await openBook(tx, user, now, history.consume?.lots.map(([grantId]) => grantId));
+    const book = await openBook(
+      tx,
+      user,
+      now,
+      history.consume?.lots.map(([grantId]) => grantId),
+    );
     const outcome = decideRefund(book, command, earlier, history, policy);
     await writeBook(tx, book);
     return outcome;

@@ -68,7 +68,8 @@ export function checkNextRow(state: ChainState, row: Posting): ChainState | Chai
   if (row.hashVersion !== HASH_VERSION) {
     return { sequence: row.sequence, problem: `has unknown hash version ${row.hashVersion}` };
   }
-  if (!chainHash(state.hash, row).equals(row.hash)) return { sequence: row.sequence, problem: 'does not match its hash' };
+  if (!chainHash(state.hash, row).equals(row.hash))
+    return { sequence: row.sequence, problem: 'does not match its hash' };
   return { sequence: row.sequence, hash: row.hash, balance };
 }
 

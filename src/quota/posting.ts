@@ -46,7 +46,10 @@ export async function openBook(tx: Tx, user: UserRow, now: Date, alsoLots: reado
   const rows = await QuotaGrantRow.query(tx)
     .where('userId', user.id)
     .where((lots) => {
-      void lots.where('remaining', '>', 0).orWhere('held', '>', 0).orWhereIn('grantId', [...alsoLots]);
+      void lots
+        .where('remaining', '>', 0)
+        .orWhere('held', '>', 0)
+        .orWhereIn('grantId', [...alsoLots]);
     });
   const { id: userId, quotaRemaining, logSequence, logHash, logTime } = user;
   return new Book({ userId, quotaRemaining, logSequence, logHash, logTime, lots: rows.map(toLot) }, now);
@@ -82,15 +85,12 @@ export async function writeBook(tx: Tx, book: Book): Promise<void> {
   if (last === undefined) return;
   await tx('quota_logs').insert(book.postings.map(toLogColumns));
   await writeLots(tx, book);
-  const changed = await UserRow.query(tx)
-    .findById(book.userId)
-    .where('logSequence', book.opened.logSequence)
-    .patch({
-      quotaRemaining: book.quotaRemaining,
-      logSequence: book.logSequence,
-      logHash: book.logHash,
-      logTime: last.createTime,
-    });
+  const changed = await UserRow.query(tx).findById(book.userId).where('logSequence', book.opened.logSequence).patch({
+    quotaRemaining: book.quotaRemaining,
+    logSequence: book.logSequence,
+    logHash: book.logHash,
+    logTime: last.createTime,
+  });
   expectRows(changed, 1, `account ${book.userId}`);
   const first_sequence = book.opened.logSequence + 1;
   const payload = { first_sequence, last_sequence: last.sequence, quota_remaining: book.quotaRemaining };

@@ -65,7 +65,10 @@ export async function listQuotaLogs(
   const after = readPageToken(pageToken, { ...filter });
   await readUser(db, userId);
   const rows = await readOnly(db, (reader) => {
-    const query = QuotaLogRow.query(reader).where('userId', userId).orderBy('sequence', 'desc').limit(pageSize + 1);
+    const query = QuotaLogRow.query(reader)
+      .where('userId', userId)
+      .orderBy('sequence', 'desc')
+      .limit(pageSize + 1);
     if (type !== undefined) void query.where('type', type);
     if (startTime !== undefined) void query.where('createTime', '>=', startTime);
     if (endTime !== undefined) void query.where('createTime', '<', endTime);

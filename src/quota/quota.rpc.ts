@@ -37,11 +37,11 @@ const refundRequest = z.object({
 
 const getRequest = z.object({ userId: rules.opaqueId });
 
-const KNOWN_TYPES = Object.values(QuotaLogType).filter((value) => typeof value === 'number');
+const LOG_TYPES = Object.values(QuotaLogType).filter((value) => typeof value === 'number');
 
 const listRequest = z.object({
   userId: rules.opaqueId,
-  type: rules.enumFilter(KNOWN_TYPES.filter((value) => value > 0)),
+  type: rules.enumFilter(LOG_TYPES),
   startTime: rules.optionalInstant,
   endTime: rules.optionalInstant,
   pageSize: rules.pageSize,

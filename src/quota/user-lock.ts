@@ -20,6 +20,8 @@ const TTL_MS = 2_000;
 /** How long a busy user is waited for before the row lock decides alone. */
 const WAIT_MAX_MS = 20;
 const WAIT_STEP_MS = 4;
+/** After a failure Redis is left alone for this long, so that a Redis that hangs does not slow every call. */
+const REST_MS = 1_000;
 
 /**
  * Output 1: released; 0: the lock was not ours any more.
@@ -27,26 +29,32 @@ const WAIT_STEP_MS = 4;
  */
 const RELEASE_SCRIPT = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0`;
 
-async function acquire(redis: Redis, key: string, token: string): Promise<UserLockResult> {
+async function waitFor(redis: Redis, key: string, token: string): Promise<UserLockResult> {
   const startedAtMs = monotonicMs();
-  try {
-    while ((await redis.set(key, token, 'PX', TTL_MS, 'NX')) === null) {
-      if (monotonicMs() - startedAtMs >= WAIT_MAX_MS) return 'busy';
-      await pause(WAIT_STEP_MS);
-    }
-    return 'acquired';
-  } catch {
-    return 'unavailable';
+  while ((await redis.set(key, token, 'PX', TTL_MS, 'NX')) === null) {
+    if (monotonicMs() - startedAtMs >= WAIT_MAX_MS) return 'busy';
+    await pause(WAIT_STEP_MS);
   }
+  return 'acquired';
 }
 
 /** Makes the lock. `count` gets every result. */
 export function createUserLock(redis: Redis, count: (result: UserLockResult) => void): UserLock {
+  let restUntilMs = 0;
+  const acquire = async (key: string, token: string): Promise<UserLockResult> => {
+    if (monotonicMs() < restUntilMs) return 'unavailable';
+    try {
+      return await waitFor(redis, key, token);
+    } catch {
+      restUntilMs = monotonicMs() + REST_MS;
+      return 'unavailable';
+    }
+  };
   return {
     around: async (userId, work) => {
       const key = `billing:lock:user:${userId}`;
       const token = randomUUID();
-      const result = await acquire(redis, key, token);
+      const result = await acquire(key, token);
       count(result);
       try {
         return await work();

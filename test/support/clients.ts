@@ -10,13 +10,7 @@ import { status } from '@grpc/grpc-js';
 
 /** Identities that the local CA certified, by file name. */
 export type Identity =
-  | 'ai-task-service'
-  | 'order-service'
-  | 'operations'
-  | 'operations-2'
-  | 'finance'
-  | 'finance-2'
-  | 'auditor';
+  'ai-task-service' | 'order-service' | 'operations' | 'operations-2' | 'finance' | 'finance-2' | 'auditor';
 
 /** Certificates of an identity. */
 export function credentialsOf(tlsDir: string, identity: Identity): ChannelCredentials {
@@ -54,7 +48,8 @@ function takeApart(error: ServiceError): Extract<Reply<never>, { ok: false }> {
   const info = find('ErrorInfo');
   const badRequest = find('BadRequest');
   const { reason = '', metadata = {} } = info === undefined ? {} : ErrorInfo.decode(info);
-  const fields = badRequest === undefined ? [] : BadRequest.decode(badRequest).fieldViolations.map(({ field }) => field);
+  const fields =
+    badRequest === undefined ? [] : BadRequest.decode(badRequest).fieldViolations.map(({ field }) => field);
   return { ok: false, code: status[error.code], reason, metadata, fields, error };
 }
 

@@ -92,7 +92,11 @@ export async function startHarness(overrides: Overrides = {}): Promise<Harness> 
   };
   const logs: Record<string, unknown>[] = [];
   const destination = { write: (line: string) => void logs.push(JSON.parse(line) as Record<string, unknown>) };
-  const service = await startService(loadConfig(env), createLogger({ level: 'debug', role: 'all', destination }), clock);
+  const service = await startService(
+    loadConfig(env),
+    createLogger({ level: 'debug', role: 'all', destination }),
+    clock,
+  );
   const grpcAddress = `127.0.0.1:${service.ports.grpcPort}`;
   const clients = new Map<Identity, BillingClient>();
   return {

@@ -10,7 +10,9 @@ export interface Infra {
   readonly redisUrl: string;
   readonly tlsDir: string;
   readonly wechatpayDir: string;
-  readonly accounts: Readonly<Record<'migrate' | 'app' | 'report', { readonly user: string; readonly password: string }>>;
+  readonly accounts: Readonly<
+    Record<'migrate' | 'app' | 'report', { readonly user: string; readonly password: string }>
+  >;
   readonly dataKeys: string;
 }
 

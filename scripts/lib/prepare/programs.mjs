@@ -43,7 +43,7 @@ async function withoutStartingServices(work) {
   }
 }
 
-async function installWithApt() {
+async function installWithApt(packages) {
   // An interruption ends apt-get first, then the policy file is removed: the launcher itself must not die between.
   const { signal, release } = catchSignals();
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
@@ -52,19 +52,23 @@ async function installWithApt() {
     await run('dpkg', ['--configure', '-a'], { env });
     // A broken third-party source must not stop us; whether our packages are to be had is seen in the next line.
     await apt('update').catch(() => undefined);
-    await apt('install', '-y', '--no-install-recommends', ...PACKAGES);
+    await apt('install', '-y', '--no-install-recommends', ...packages);
   });
   release();
   if (signal.aborted) throw new Failure('Interrupted.');
+}
+
+/** Installs packages with apt-get where we may; elsewhere it does nothing, and the caller says what is missing. */
+export async function installDebianPackages(packages) {
+  if (process.getuid() !== 0 || locate('apt-get') === undefined) return;
+  await step(`Installing ${packages.join(', ')} with apt-get`, () => installWithApt(packages), { isLong: true });
 }
 
 /** Makes sure every program is there, or says once what is to be installed. */
 export async function installPrograms() {
   const missing = () => PROGRAMS.filter((name) => locate(name) === undefined);
   if (missing().length === 0) return;
-  if (process.getuid() === 0 && locate('apt-get') !== undefined) {
-    await step(`Installing ${PACKAGES.join(', ')} with apt-get`, installWithApt, { isLong: true });
-  }
+  await installDebianPackages(PACKAGES);
   if (missing().length > 0) {
     throw new Failure(
       `These programs are missing: ${missing().join(', ')}.\n` +

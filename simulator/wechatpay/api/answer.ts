@@ -1,6 +1,6 @@
 import type { Response } from 'express';
 import type { Clock } from '../../../src/platform/clock';
-import { ApiError, paramError } from '../api-error';
+import { type ApiError, paramError } from '../api-error';
 import { newRequestId } from '../identifiers';
 import type { Material, SigningKey } from '../material';
 import { signatureHeaders, spoiledSignature } from '../signature';

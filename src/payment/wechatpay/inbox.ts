@@ -130,10 +130,7 @@ export async function lockNotification(tx: Tx, id: string): Promise<InboxItem> {
 /** Rows whose turn has come: stored, and not applied before the answer. */
 export async function readDueNotifications(db: Database, now: Date): Promise<readonly InboxItem[]> {
   const rows = await readOnly(db, (reader) =>
-    NotificationRow.query(reader)
-      .where('nextAttemptTime', '<=', now)
-      .orderBy('nextAttemptTime')
-      .limit(BATCH_SIZE),
+    NotificationRow.query(reader).where('nextAttemptTime', '<=', now).orderBy('nextAttemptTime').limit(BATCH_SIZE),
   );
   return rows.map(toItem);
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Fen } from '../../platform/money';
+import { addMs } from '../../platform/time';
 
 /**
  * The native prepay call (Native 下单), pure: what is asked and what a right answer looks like.
@@ -48,7 +49,7 @@ export const nativePrepayAnswer = z.object({ code_url: z.string().min(1).max(512
 
 /** `yyyy-MM-DDTHH:mm:ss+08:00`, the one form WeChat Pay takes; fractions of a second are dropped. */
 function formatExpireTime(at: Date): string {
-  return `${new Date(at.getTime() + SHANGHAI_OFFSET_MS).toISOString().slice(0, 19)}+08:00`;
+  return `${addMs(at, SHANGHAI_OFFSET_MS).toISOString().slice(0, 19)}+08:00`;
 }
 
 /**

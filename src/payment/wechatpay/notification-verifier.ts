@@ -17,8 +17,8 @@ export interface NotificationEnvelope {
 /** Source: WeChat Pay API v3, 支付成功回调通知. Lower bounds of the resource are the cipher's to judge. */
 const envelopeShape = z
   .object({
-    id: z.string().min(1).max(64),
-    event_type: z.string().min(1).max(32),
+    id: z.string().regex(/^[\x21-\x7e]{1,36}$/),
+    event_type: z.string().regex(/^[\x21-\x7e]{1,32}$/),
     resource: z.object({
       algorithm: z.string().max(32),
       ciphertext: z.string().max(1_048_576),

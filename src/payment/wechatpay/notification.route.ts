@@ -8,13 +8,8 @@ import type { Logger } from '../../platform/log';
 import type { Metrics } from '../../platform/metrics';
 import { storeNotification, type InboxEntry, type InboxItem } from './inbox';
 import type { KeyRing } from './keys';
-import {
-  openResource,
-  openTransaction,
-  verifyNotification,
-  type NotificationEnvelope,
-} from './notification-verifier';
-import { transactionContent, type WechatpayTransaction } from './transaction';
+import { openResource, openTransaction, verifyNotification, type NotificationEnvelope } from './notification-verifier';
+import type { WechatpayTransaction } from './transaction';
 import { NotificationRefused } from './wechatpay.errors';
 
 /** What became of a stored notification. */
@@ -45,9 +40,10 @@ function failure(status: number, message: string): EdgeResponse {
   return { status, body: { code: 'FAIL', message } };
 }
 
-/** The facts that may not differ between two deliveries about the same money. */
-function isSameContent(first: WechatpayTransaction, second: WechatpayTransaction): boolean {
-  return JSON.stringify(transactionContent(first)) === JSON.stringify(transactionContent(second));
+/** What is decided by. Two deliveries about the same money may differ in the rest: WeChat Pay words repeats anew. */
+function decisiveFacts(transaction: WechatpayTransaction): string {
+  const { mchid, appid, outTradeNo, tradeState, amountTotal, currency } = transaction;
+  return JSON.stringify([mchid, appid, outTradeNo, tradeState, amountTotal, currency]);
 }
 
 function openEnvelope(envelope: NotificationEnvelope, headers: IncomingHttpHeaders, apiv3Key: string): InboxEntry {
@@ -87,7 +83,7 @@ export function createNotificationHandler(parts: NotificationRouteParts): EdgeRo
       count(event, isRepeat ? 'duplicate' : 'stored');
       return DONE;
     }
-    if (!isSameContent(item.transaction, entry.transaction)) {
+    if (decisiveFacts(item.transaction) !== decisiveFacts(entry.transaction)) {
       log.error({ ...facts, orderId: item.transaction.outTradeNo }, 'a repeated notification tells something else');
       count(event, 'content_changed');
       return failure(409, 'differs from what was notified before');
@@ -103,7 +99,7 @@ export function createNotificationHandler(parts: NotificationRouteParts): EdgeRo
     const budget = new AbortController();
     const spent = elapse(parts.applyTimeoutMs, undefined, { signal: budget.signal }).catch(() => undefined);
     const attempt = parts.apply(item, now).catch((error: unknown) => {
-      log.error({ err: error, inboxId: item.id }, 'a stored notification was not applied yet; the applier will try again');
+      log.error({ err: error, inboxId: item.id }, 'a stored notification was not applied; the applier tries again');
       return undefined;
     });
     const result = await Promise.race([attempt, spent]);

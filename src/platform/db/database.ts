@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { knex, type Knex } from 'knex';
 import { knexSnakeCaseMappers } from 'objection';
 import type { Config } from '../config';
@@ -58,14 +59,38 @@ function readColumn(field: WireField, next: () => unknown): unknown {
   const digits = field.string();
   if (digits === null) return null;
   const value = Number(digits);
-  if (!Number.isSafeInteger(value)) throw new RangeError(`${field.table}.${field.name} holds ${digits}: not a safe integer`);
+  if (!Number.isSafeInteger(value))
+    throw new RangeError(`${field.table}.${field.name} holds ${digits}: not a safe integer`);
   return value;
 }
 
 /** What knex hands to afterCreate: a mysql2 connection. */
 interface RawConnection {
   query(sql: string, done: (error: Error | null, rows?: unknown) => void): void;
+  readonly stream: Socket;
+  /** The statement that waits for its answer; mysql2 has no public word for it. */
+  readonly _command?: unknown;
 }
+
+/** How much longer than the statement time-out a statement may stay unanswered before its connection is given up. */
+const SILENCE_SLACK_MS = 1_000;
+
+/**
+ * Ends a connection that has left a statement without an answer. The server ends slow statements itself; when the
+ * network is dead only we can, or the connection would be lost to the pool for as long as TCP hopes.
+ */
+function endWhenSilent(connection: RawConnection, silenceMs: number): void {
+  const { stream } = connection;
+  stream.setTimeout(silenceMs).on('timeout', () => {
+    if (connection._command === undefined || connection._command === null) return;
+    const error = new Error(`the database has not answered for ${silenceMs} ms`);
+    stream.destroy(Object.assign(error, { code: 'ETIMEDOUT' }));
+  });
+}
+
+/** knex would write to the console what reaches its caller as an error anyway, and is logged there. */
+const ignored = (): void => undefined;
+const QUIET = { warn: ignored, error: ignored, deprecate: ignored, debug: ignored };
 
 function sessionStatements(settings: DatabaseSettings, isMariaDb: boolean): readonly string[] {
   const lockWaitSeconds = Math.max(1, Math.ceil(settings.LOCK_WAIT_TIMEOUT_MS / 1_000));
@@ -82,6 +107,7 @@ function sessionStatements(settings: DatabaseSettings, isMariaDb: boolean): read
 /** Prepares a fresh connection: isolation, zone, mode, time-outs. mysql2's own `timezone` does not set the session's. */
 function prepareSession(settings: DatabaseSettings) {
   return (connection: RawConnection, done: (error: Error | null, connection: RawConnection) => void): void => {
+    endWhenSilent(connection, settings.STATEMENT_TIMEOUT_MS + SILENCE_SLACK_MS);
     connection.query('SELECT VERSION() AS version', (versionError, rows) => {
       if (versionError !== null) return done(versionError, connection);
       const version = (rows as { version: string }[])[0]?.version ?? '';
@@ -117,9 +143,11 @@ export function openDatabase(settings: DatabaseSettings, observer: TransactionOb
       max: settings.DATABASE_POOL_SIZE,
       idleTimeoutMillis: 60_000,
       acquireTimeoutMillis: settings.DATABASE_ACQUIRE_TIMEOUT_MS,
+      createTimeoutMillis: settings.DATABASE_CONNECT_TIMEOUT_MS,
       propagateCreateError: true,
       afterCreate: prepareSession(settings),
     },
+    log: QUIET,
     ...knexSnakeCaseMappers(),
   });
   return {

@@ -17,7 +17,9 @@ const ER_DUP_ENTRY = 1062;
 /** Lock wait timeout, deadlock, snapshot changed (MariaDB ≥ 11.6): the whole transaction may simply run again. */
 const RETRYABLE = new Set([1205, 1213, 1020]);
 /** Server gone or going, too many connections, killed, access lost, statement or query time-out. */
-const UNAVAILABLE = new Set([1040, 1053, 1077, 1129, 1130, 1152, 1158, 1159, 1160, 1161, 1203, 1290, 1317, 1836, 1927, 1969, 3024, 4031]);
+const UNAVAILABLE = new Set([
+  1040, 1053, 1077, 1129, 1130, 1152, 1158, 1159, 1160, 1161, 1203, 1290, 1317, 1836, 1927, 1969, 3024, 4031,
+]);
 const CONNECTION_CODES = new Set([
   'PROTOCOL_CONNECTION_LOST',
   'PROTOCOL_SEQUENCE_TIMEOUT',

@@ -21,6 +21,12 @@ interface EndableConnection {
   destroy(): void;
 }
 
+/** knex's own access to its pool, which it leaves untyped. */
+interface ConnectionSource {
+  acquireConnection(): Promise<EndableConnection>;
+  releaseConnection(connection: EndableConnection): Promise<void>;
+}
+
 const PAUSE_BASE_MS = 5;
 const PAUSE_MAX_MS = 200;
 
@@ -36,7 +42,8 @@ async function attempt<Result>(
   run: (tx: Tx) => Promise<Result>,
   onCommitting: () => void,
 ): Promise<Result> {
-  const connection = (await db.knex.client.acquireConnection()) as EndableConnection;
+  const source = db.knex.client as ConnectionSource;
+  const connection = await source.acquireConnection();
   const timer = setTimeout(() => connection.destroy(), db.limits.transactionTimeoutMs);
   try {
     return await db.knex.transaction(
@@ -50,7 +57,7 @@ async function attempt<Result>(
     );
   } finally {
     clearTimeout(timer);
-    await db.knex.client.releaseConnection(connection);
+    await source.releaseConnection(connection);
   }
 }
 

@@ -17,8 +17,8 @@ export function createHealth(serviceNames: readonly string[]): Health {
   health.addToServer({
     addService: (definition, implementation) => {
       parts.push({
-        definition: definition as ServiceDefinition,
-        implementation: implementation as UntypedServiceImplementation,
+        definition: definition,
+        implementation: implementation,
       });
     },
   });

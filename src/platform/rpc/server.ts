@@ -1,4 +1,4 @@
-import { Server, type ServerOptions, type ServiceDefinition } from '@grpc/grpc-js';
+import { Server, type ServerOptions } from '@grpc/grpc-js';
 import type { Logger } from '../log';
 import type { Metrics } from '../metrics';
 import { createAccessCheck, type AccessMatrix } from './access';
@@ -65,7 +65,7 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
   const frame: CallFrame = { checkAccess, gate, log, metrics, deadlineDefaultMs, deadlineMaxMs };
   const server = new Server({ ...CONNECTION_OPTIONS, 'grpc.max_receive_message_length': options.messageBytesMax });
   for (const service of options.services) {
-    const handlers = service.methods.map((method) => [method.rpc, adaptUnary(frame, method)]);
+    const handlers = service.methods.map((method) => [method.rpc, adaptUnary(frame, method)] as const);
     server.addService(wireDefinition(service), Object.fromEntries(handlers));
   }
 
@@ -74,13 +74,13 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
   const health = createHealth(names);
   server.addService(health.definition, standard.guard(health.definition, health.implementation));
   const reflection = createReflection([...names, ...STANDARD_SERVICE_NAMES]);
-  server.addService(reflectionDefinition as ServiceDefinition, standard.guard(reflectionDefinition, reflection));
+  server.addService(reflectionDefinition, standard.guard(reflectionDefinition, reflection));
 
   // A second tryShutdown would never call back.
   let closed: Promise<void> | undefined;
   return {
     listen: (host, port) => bind(server, `${host.includes(':') ? `[${host}]` : host}:${port}`, options.tls),
-    setServing: health.setServing,
+    setServing: (isServing) => health.setServing(isServing),
     beginDrain: () => gate.beginDrain(),
     drained: (timeoutMs) => gate.drained(timeoutMs),
     shutdown: (graceMs) => {

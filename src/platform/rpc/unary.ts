@@ -1,9 +1,10 @@
 import type { handleUnaryCall, sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js';
 import type { Caller } from '../calls';
 import { monotonicMs, systemClock } from '../clock';
-import { DomainError, platformErrors } from '../errors';
+import { type DomainError, platformErrors } from '../errors';
 import type { Logger } from '../log';
 import type { Metrics } from '../metrics';
+import { fromEpochMs } from '../time';
 import type { AccessCheck } from './access';
 import { recordCall, requestKeys } from './call-record';
 import type { CallContext } from './context';
@@ -95,7 +96,7 @@ class UnaryCall {
     return {
       caller,
       rpc,
-      deadline: new Date(deadlineMs),
+      deadline: fromEpochMs(deadlineMs),
       signal: this.abort.signal,
       log: this.frame.log.child(bindings),
       startedAtMs: this.startedAtMs,

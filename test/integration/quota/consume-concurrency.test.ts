@@ -8,7 +8,8 @@ describe('200 concurrent consumes on 100 units', () => {
   });
   afterAll(() => h.stop());
 
-  const logsOf = (userId: string) => h.db.query('SELECT * FROM quota_logs WHERE user_id = ? ORDER BY sequence', [userId]);
+  const logsOf = (userId: string) =>
+    h.db.query('SELECT * FROM quota_logs WHERE user_id = ? ORDER BY sequence', [userId]);
 
   test('exactly 100 succeed; their repeats are replayed with the same log; another amount is refused', async () => {
     const { userId } = await registerMember(h);

@@ -1,0 +1,320 @@
+-- What all migrations together make. Written by `npm run schema:write`; do not edit.
+
+CREATE TABLE `audit_logs` (
+  `id` bigint(20) NOT NULL AUTO_INCREMENT,
+  `action` varchar(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `actor` varchar(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `subject_type` varchar(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `subject_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `user_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `cause` varchar(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `before_state` text DEFAULT NULL,
+  `after_state` text NOT NULL,
+  `create_time` datetime(3) NOT NULL,
+  PRIMARY KEY (`id`),
+  KEY `audit_logs_by_subject` (`subject_type`,`subject_id`,`id`),
+  KEY `audit_logs_by_user` (`user_id`,`id`),
+  KEY `audit_logs_by_actor` (`actor`,`id`),
+  KEY `audit_logs_by_time` (`create_time`,`id`),
+  CONSTRAINT `audit_logs_before_json` CHECK (`before_state` is null or json_valid(`before_state`)),
+  CONSTRAINT `audit_logs_after_json` CHECK (json_valid(`after_state`))
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE `membership_periods` (
+  `user_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `period_no` int(11) NOT NULL,
+  `order_id` varchar(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `plan_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `plan_name` varchar(64) NOT NULL,
+  `features` text NOT NULL,
+  `quota_units` bigint(20) NOT NULL,
+  `period_unit` varchar(8) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `anchor_time` datetime(3) NOT NULL,
+  `anchor_offset` int(11) NOT NULL,
+  `start_time` datetime(3) NOT NULL,
+  `end_time` datetime(3) NOT NULL,
+  `next_grant_time` datetime(3) DEFAULT NULL,
+  `create_time` datetime(3) NOT NULL,
+  PRIMARY KEY (`user_id`,`period_no`),
+  UNIQUE KEY `uk_membership_periods_order` (`order_id`),
+  KEY `membership_periods_by_next_grant` (`next_grant_time`),
+  CONSTRAINT `membership_periods_interval` CHECK (`start_time` < `end_time`),
+  CONSTRAINT `membership_periods_features_json` CHECK (json_valid(`features`))
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE `orders` (
+  `id` varchar(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `user_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `status` varchar(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `channel` varchar(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `plan_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `plan_price_id` bigint(20) NOT NULL,
+  `plan_name` varchar(64) NOT NULL,
+  `period_unit` varchar(8) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `period_count` int(11) NOT NULL,
+  `quota_units` bigint(20) NOT NULL,
+  `features` text NOT NULL,
+  `list_amount` bigint(20) NOT NULL,
+  `original_amount` bigint(20) NOT NULL,
+  `discount_amount` bigint(20) NOT NULL,
+  `final_amount` bigint(20) NOT NULL,
+  `refunded_amount` bigint(20) NOT NULL DEFAULT 0,
+  `currency` char(3) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `tax_rate_basis_points` int(11) NOT NULL,
+  `net_amount` bigint(20) NOT NULL,
+  `tax_amount` bigint(20) NOT NULL,
+  `coupon_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
+  `transaction_id` varchar(32) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
+  `create_time` datetime(3) NOT NULL,
+  `expire_time` datetime(3) NOT NULL,
+  `paid_time` datetime(3) DEFAULT NULL,
+  `apply_time` datetime(3) DEFAULT NULL,
+  PRIMARY KEY (`id`),
+  UNIQUE KEY `uk_orders_transaction` (`transaction_id`),
+  KEY `orders_by_user` (`user_id`,`id`),
+  KEY `orders_by_user_status` (`user_id`,`status`,`id`),
+  CONSTRAINT `orders_status_known` CHECK (`status` in ('created','pending','closing','paid','closed','failed','refunded')),
+  CONSTRAINT `orders_channel_known` CHECK (`channel` in ('native','jsapi','h5','app')),
+  CONSTRAINT `orders_period` CHECK (`period_unit` in ('day','month') and `period_count` > 0),
+  CONSTRAINT `orders_features_json` CHECK (json_valid(`features`)),
+  CONSTRAINT `orders_currency_known` CHECK (`currency` = 'CNY'),
+  CONSTRAINT `orders_amounts` CHECK (`discount_amount` >= 0 and `final_amount` >= 0 and `quota_units` >= 0 and `final_amount` = `original_amount` - `discount_amount` and `original_amount` <= `list_amount`),
+  CONSTRAINT `orders_tax` CHECK (`net_amount` >= 0 and `tax_amount` >= 0 and `net_amount` + `tax_amount` = `final_amount`),
+  CONSTRAINT `orders_refunded` CHECK (`refunded_amount` >= 0 and `refunded_amount` <= `final_amount`),
+  CONSTRAINT `orders_paid_complete` CHECK (`status` not in ('paid','refunded') or `paid_time` is not null and `apply_time` is not null)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE `outbox` (
+  `id` bigint(20) NOT NULL AUTO_INCREMENT,
+  `type` varchar(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `user_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `payload` text NOT NULL,
+  `create_time` datetime(3) NOT NULL,
+  PRIMARY KEY (`id`),
+  CONSTRAINT `outbox_payload_json` CHECK (json_valid(`payload`))
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE `payments` (
+  `id` varchar(26) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `order_id` varchar(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `user_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `method` varchar(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `status` varchar(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `transaction_id` varchar(32) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
+  `amount` bigint(20) NOT NULL,
+  `payer_total` bigint(20) DEFAULT NULL,
+  `currency` char(3) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `trade_type` varchar(32) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
+  `success_time` datetime(3) NOT NULL,
+  `create_time` datetime(3) NOT NULL,
+  PRIMARY KEY (`id`),
+  UNIQUE KEY `uk_payments_transaction` (`transaction_id`),
+  KEY `payments_by_order` (`order_id`,`status`),
+  CONSTRAINT `payments_method_known` CHECK (`method` in ('wechatpay','none')),
+  CONSTRAINT `payments_transaction` CHECK (`method` = 'wechatpay' = (`transaction_id` is not null)),
+  CONSTRAINT `payments_status_known` CHECK (`status` in ('applied','received','refunding','refunded')),
+  CONSTRAINT `payments_amounts` CHECK (`amount` >= 0 and (`payer_total` is null or `payer_total` >= 0)),
+  CONSTRAINT `payments_currency_known` CHECK (`currency` = 'CNY')
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE `plan_prices` (
+  `id` bigint(20) NOT NULL AUTO_INCREMENT,
+  `plan_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `list_price` bigint(20) NOT NULL,
+  `price` bigint(20) NOT NULL,
+  `currency` char(3) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `period_unit` varchar(8) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `period_count` int(11) NOT NULL,
+  `quota_units` bigint(20) NOT NULL,
+  `features` text NOT NULL,
+  `tax_rate_basis_points` int(11) NOT NULL,
+  `valid_from` datetime(3) NOT NULL,
+  `valid_to` datetime(3) DEFAULT NULL,
+  `create_time` datetime(3) NOT NULL,
+  PRIMARY KEY (`id`),
+  UNIQUE KEY `uk_plan_valid_from` (`plan_id`,`valid_from`),
+  CONSTRAINT `plan_prices_amounts` CHECK (`price` >= 0 and `price` <= `list_price`),
+  CONSTRAINT `plan_prices_currency_known` CHECK (`currency` = 'CNY'),
+  CONSTRAINT `plan_prices_period` CHECK (`period_unit` in ('day','month') and `period_count` > 0),
+  CONSTRAINT `plan_prices_quota_not_negative` CHECK (`quota_units` >= 0),
+  CONSTRAINT `plan_prices_tax_rate` CHECK (`tax_rate_basis_points` >= 0 and `tax_rate_basis_points` < 10000),
+  CONSTRAINT `plan_prices_features_json` CHECK (json_valid(`features`)),
+  CONSTRAINT `plan_prices_validity` CHECK (`valid_to` is null or `valid_to` > `valid_from`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE `plans` (
+  `id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `name` varchar(64) NOT NULL,
+  `kind` varchar(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `status` varchar(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `create_time` datetime(3) NOT NULL,
+  PRIMARY KEY (`id`),
+  CONSTRAINT `plans_kind_known` CHECK (`kind` in ('sale','basic')),
+  CONSTRAINT `plans_status_known` CHECK (`status` in ('active','retired'))
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE `quota_grants` (
+  `user_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `grant_id` bigint(20) NOT NULL,
+  `source` varchar(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `source_ref` varchar(96) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `order_id` varchar(32) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
+  `amount` bigint(20) NOT NULL,
+  `remaining` bigint(20) NOT NULL,
+  `held` bigint(20) NOT NULL DEFAULT 0,
+  `expire_time` datetime(3) DEFAULT NULL,
+  `grace_time` datetime(3) DEFAULT NULL,
+  `create_time` datetime(3) NOT NULL,
+  PRIMARY KEY (`user_id`,`grant_id`),
+  UNIQUE KEY `uk_grant_source` (`user_id`,`source`,`source_ref`),
+  CONSTRAINT `quota_grants_source_known` CHECK (`source` in ('registration','membership','compensation')),
+  CONSTRAINT `quota_grants_order` CHECK (`source` = 'membership' = (`order_id` is not null)),
+  CONSTRAINT `quota_grants_amounts` CHECK (`amount` > 0 and `remaining` >= 0 and `held` >= 0 and `remaining` + `held` <= `amount`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE `quota_logs` (
+  `user_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `sequence` bigint(20) NOT NULL,
+  `origin` varchar(8) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `request_id` varchar(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `request_hash` binary(32) NOT NULL,
+  `type` varchar(8) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `amount` bigint(20) NOT NULL,
+  `units` bigint(20) NOT NULL,
+  `quota_remaining` bigint(20) NOT NULL,
+  `lots` text CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `consume_sequence` bigint(20) DEFAULT NULL,
+  `task_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `task_type` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `description` varchar(256) NOT NULL,
+  `actor` varchar(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `create_time` datetime(3) NOT NULL,
+  `hash_version` smallint(6) NOT NULL,
+  `hash` binary(32) NOT NULL,
+  PRIMARY KEY (`user_id`,`sequence`),
+  UNIQUE KEY `uk_quota_logs_request` (`user_id`,`origin`,`request_id`),
+  KEY `quota_logs_by_type` (`user_id`,`type`,`sequence`),
+  KEY `quota_logs_by_time` (`user_id`,`create_time`,`sequence`),
+  KEY `quota_logs_by_consume` (`user_id`,`consume_sequence`),
+  CONSTRAINT `quota_logs_origin_known` CHECK (`origin` in ('caller','system')),
+  CONSTRAINT `quota_logs_type_known` CHECK (`type` in ('GRANT','CONSUME','REFUND','HOLD','CAPTURE','RELEASE','EXPIRE','REVOKE')),
+  CONSTRAINT `quota_logs_sign` CHECK (case when `type` in ('GRANT','REFUND','RELEASE') then `amount` = `units` when `type` in ('CONSUME','HOLD','EXPIRE','REVOKE') then `amount` = -`units` else `amount` >= 0 end),
+  CONSTRAINT `quota_logs_balance_not_negative` CHECK (`quota_remaining` >= 0),
+  CONSTRAINT `quota_logs_units_positive` CHECK (`units` > 0),
+  CONSTRAINT `quota_logs_refund_names_consume` CHECK (`type` = 'REFUND' = (`consume_sequence` is not null))
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE `request_keys` (
+  `owner` varchar(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `service` varchar(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `request_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `kind` varchar(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `content_hash` binary(32) NOT NULL,
+  `response` text NOT NULL,
+  `create_time` datetime(3) NOT NULL,
+  PRIMARY KEY (`owner`,`service`,`request_id`),
+  CONSTRAINT `request_keys_response_json` CHECK (json_valid(`response`))
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE `users` (
+  `id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `quota_remaining` bigint(20) NOT NULL,
+  `log_sequence` bigint(20) NOT NULL,
+  `log_hash` binary(32) NOT NULL,
+  `log_time` datetime(3) NOT NULL,
+  `membership_plan_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
+  `membership_expire_time` datetime(3) DEFAULT NULL,
+  `create_time` datetime(3) NOT NULL,
+  PRIMARY KEY (`id`),
+  CONSTRAINT `users_quota_remaining_not_negative` CHECK (`quota_remaining` >= 0)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE `wechatpay_notification_bodies` (
+  `id` varchar(26) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `sealed_body` mediumblob NOT NULL,
+  `create_time` datetime(3) NOT NULL,
+  PRIMARY KEY (`id`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE `wechatpay_notifications` (
+  `id` varchar(26) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `event_type` varchar(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `subject_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `notification_id` varchar(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `content` text NOT NULL,
+  `status` varchar(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `reason` varchar(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '',
+  `times_received` int(11) NOT NULL DEFAULT 1,
+  `attempts` int(11) NOT NULL DEFAULT 0,
+  `next_attempt_time` datetime(3) DEFAULT NULL,
+  `create_time` datetime(3) NOT NULL,
+  `apply_time` datetime(3) DEFAULT NULL,
+  PRIMARY KEY (`id`),
+  UNIQUE KEY `uk_wechatpay_notifications_subject` (`event_type`,`subject_id`),
+  KEY `wechatpay_notifications_by_next_attempt` (`next_attempt_time`),
+  CONSTRAINT `wechatpay_notifications_status_known` CHECK (`status` in ('received','applied','refused','ignored')),
+  CONSTRAINT `wechatpay_notifications_content_json` CHECK (json_valid(`content`))
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TRIGGER IF NOT EXISTS audit_logs_no_delete BEFORE DELETE ON audit_logs FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'audit_logs: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS audit_logs_no_update BEFORE UPDATE ON audit_logs FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'audit_logs: rows are never changed';
+
+CREATE TRIGGER IF NOT EXISTS membership_periods_frozen BEFORE UPDATE ON membership_periods FOR EACH ROW BEGIN IF NOT (OLD.user_id <=> NEW.user_id) OR NOT (OLD.period_no <=> NEW.period_no) OR NOT (OLD.order_id <=> NEW.order_id) OR NOT (OLD.plan_id <=> NEW.plan_id) OR NOT (OLD.plan_name <=> NEW.plan_name) OR NOT (OLD.features <=> NEW.features) OR NOT (OLD.quota_units <=> NEW.quota_units) OR NOT (OLD.period_unit <=> NEW.period_unit) OR NOT (OLD.anchor_time <=> NEW.anchor_time) OR NOT (OLD.anchor_offset <=> NEW.anchor_offset) OR NOT (OLD.start_time <=> NEW.start_time) OR NOT (OLD.create_time <=> NEW.create_time) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'membership_periods: identity and money columns are frozen'; END IF; IF NEW.end_time > OLD.end_time THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'membership_periods: a period is never made longer'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS membership_periods_no_delete BEFORE DELETE ON membership_periods FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'membership_periods: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS membership_periods_paid_order BEFORE INSERT ON membership_periods FOR EACH ROW BEGIN IF NOT EXISTS (
+      SELECT 1 FROM orders o WHERE o.id = NEW.order_id AND o.user_id = NEW.user_id AND o.paid_time IS NOT NULL) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'membership_periods: a period needs its paid order'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS orders_born_unpaid BEFORE INSERT ON orders FOR EACH ROW BEGIN IF NEW.paid_time IS NOT NULL OR NEW.transaction_id IS NOT NULL OR NEW.refunded_amount <> 0 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: an order is born unpaid'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS orders_frozen BEFORE UPDATE ON orders FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.user_id <=> NEW.user_id) OR NOT (OLD.channel <=> NEW.channel) OR NOT (OLD.plan_id <=> NEW.plan_id) OR NOT (OLD.plan_price_id <=> NEW.plan_price_id) OR NOT (OLD.plan_name <=> NEW.plan_name) OR NOT (OLD.period_unit <=> NEW.period_unit) OR NOT (OLD.period_count <=> NEW.period_count) OR NOT (OLD.quota_units <=> NEW.quota_units) OR NOT (OLD.features <=> NEW.features) OR NOT (OLD.list_amount <=> NEW.list_amount) OR NOT (OLD.original_amount <=> NEW.original_amount) OR NOT (OLD.discount_amount <=> NEW.discount_amount) OR NOT (OLD.final_amount <=> NEW.final_amount) OR NOT (OLD.currency <=> NEW.currency) OR NOT (OLD.tax_rate_basis_points <=> NEW.tax_rate_basis_points) OR NOT (OLD.net_amount <=> NEW.net_amount) OR NOT (OLD.tax_amount <=> NEW.tax_amount) OR NOT (OLD.coupon_id <=> NEW.coupon_id) OR NOT (OLD.create_time <=> NEW.create_time) OR NOT (OLD.expire_time <=> NEW.expire_time) OR (OLD.transaction_id IS NOT NULL AND NOT (OLD.transaction_id <=> NEW.transaction_id)) OR (OLD.paid_time IS NOT NULL AND NOT (OLD.paid_time <=> NEW.paid_time)) OR (OLD.apply_time IS NOT NULL AND NOT (OLD.apply_time <=> NEW.apply_time)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: identity and money columns are frozen'; END IF; IF NEW.refunded_amount < OLD.refunded_amount THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: a refund is never taken back'; END IF; IF NEW.paid_time IS NOT NULL AND OLD.paid_time IS NULL AND NOT EXISTS (
+          SELECT 1 FROM payments p
+          WHERE p.order_id = NEW.id AND p.status = 'applied' AND p.amount = NEW.final_amount
+            AND p.currency = NEW.currency AND p.transaction_id <=> NEW.transaction_id) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: paid needs an applied payment of the same amount'; END IF; IF OLD.status IN ('paid', 'refunded') AND NEW.status NOT IN ('paid', 'refunded') THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: a paid order stays paid'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS orders_no_delete BEFORE DELETE ON orders FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS outbox_no_delete BEFORE DELETE ON outbox FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'outbox: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS outbox_no_update BEFORE UPDATE ON outbox FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'outbox: rows are never changed';
+
+CREATE TRIGGER IF NOT EXISTS payments_frozen BEFORE UPDATE ON payments FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.order_id <=> NEW.order_id) OR NOT (OLD.user_id <=> NEW.user_id) OR NOT (OLD.method <=> NEW.method) OR NOT (OLD.transaction_id <=> NEW.transaction_id) OR NOT (OLD.amount <=> NEW.amount) OR NOT (OLD.payer_total <=> NEW.payer_total) OR NOT (OLD.currency <=> NEW.currency) OR NOT (OLD.trade_type <=> NEW.trade_type) OR NOT (OLD.success_time <=> NEW.success_time) OR NOT (OLD.create_time <=> NEW.create_time) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'payments: identity and money columns are frozen'; END IF; IF NEW.status = 'applied' AND OLD.status <> 'applied' THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'payments: money that did not pay its order on arrival never pays it later'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS payments_no_delete BEFORE DELETE ON payments FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'payments: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS plan_prices_frozen BEFORE UPDATE ON plan_prices FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.plan_id <=> NEW.plan_id) OR NOT (OLD.list_price <=> NEW.list_price) OR NOT (OLD.price <=> NEW.price) OR NOT (OLD.currency <=> NEW.currency) OR NOT (OLD.period_unit <=> NEW.period_unit) OR NOT (OLD.period_count <=> NEW.period_count) OR NOT (OLD.quota_units <=> NEW.quota_units) OR NOT (OLD.features <=> NEW.features) OR NOT (OLD.tax_rate_basis_points <=> NEW.tax_rate_basis_points) OR NOT (OLD.valid_from <=> NEW.valid_from) OR NOT (OLD.create_time <=> NEW.create_time) OR (OLD.valid_to IS NOT NULL AND NOT (OLD.valid_to <=> NEW.valid_to)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'plan_prices: identity and money columns are frozen'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS plan_prices_no_delete BEFORE DELETE ON plan_prices FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'plan_prices: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS plans_frozen BEFORE UPDATE ON plans FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.kind <=> NEW.kind) OR NOT (OLD.create_time <=> NEW.create_time) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'plans: identity and money columns are frozen'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS plans_no_delete BEFORE DELETE ON plans FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'plans: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS quota_grants_frozen BEFORE UPDATE ON quota_grants FOR EACH ROW BEGIN IF NOT (OLD.user_id <=> NEW.user_id) OR NOT (OLD.grant_id <=> NEW.grant_id) OR NOT (OLD.source <=> NEW.source) OR NOT (OLD.source_ref <=> NEW.source_ref) OR NOT (OLD.order_id <=> NEW.order_id) OR NOT (OLD.amount <=> NEW.amount) OR NOT (OLD.expire_time <=> NEW.expire_time) OR NOT (OLD.create_time <=> NEW.create_time) OR (OLD.grace_time IS NOT NULL AND NOT (OLD.grace_time <=> NEW.grace_time)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_grants: identity and money columns are frozen'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS quota_grants_no_delete BEFORE DELETE ON quota_grants FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_grants: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS quota_grants_paid_order BEFORE INSERT ON quota_grants FOR EACH ROW BEGIN IF NEW.source = 'membership' AND NOT EXISTS (
+      SELECT 1 FROM orders o
+      WHERE o.id = NEW.order_id AND o.user_id = NEW.user_id AND o.paid_time IS NOT NULL
+        AND o.status = 'paid' AND o.quota_units = NEW.amount) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_grants: a membership lot needs its paid order'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS quota_logs_no_delete BEFORE DELETE ON quota_logs FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_logs: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS quota_logs_no_update BEFORE UPDATE ON quota_logs FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_logs: rows are never changed';
+
+CREATE TRIGGER IF NOT EXISTS request_keys_no_delete BEFORE DELETE ON request_keys FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'request_keys: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS request_keys_no_update BEFORE UPDATE ON request_keys FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'request_keys: rows are never changed';
+
+CREATE TRIGGER IF NOT EXISTS users_frozen BEFORE UPDATE ON users FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.create_time <=> NEW.create_time) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'users: identity and money columns are frozen'; END IF; IF NEW.log_sequence < OLD.log_sequence THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'users: the quota log never gets shorter'; END IF; IF NEW.quota_remaining <> OLD.quota_remaining AND NEW.log_sequence = OLD.log_sequence THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'users: the balance changes only together with the quota log'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS users_no_delete BEFORE DELETE ON users FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'users: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS wechatpay_notification_bodies_no_delete BEFORE DELETE ON wechatpay_notification_bodies FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'wechatpay_notification_bodies: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS wechatpay_notifications_frozen BEFORE UPDATE ON wechatpay_notifications FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.event_type <=> NEW.event_type) OR NOT (OLD.subject_id <=> NEW.subject_id) OR NOT (OLD.notification_id <=> NEW.notification_id) OR NOT (OLD.content <=> NEW.content) OR NOT (OLD.create_time <=> NEW.create_time) OR (OLD.apply_time IS NOT NULL AND NOT (OLD.apply_time <=> NEW.apply_time)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'wechatpay_notifications: identity and money columns are frozen'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS wechatpay_notifications_no_delete BEFORE DELETE ON wechatpay_notifications FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'wechatpay_notifications: rows are never deleted';

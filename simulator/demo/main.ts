@@ -1,0 +1,76 @@
+import { randomBytes } from 'node:crypto';
+import { connectBilling } from './billing';
+import { openProofDatabase } from './database';
+import { readEndpoints } from './endpoints';
+import { createReport, type Report } from './report';
+import type { Stage } from './stage';
+import { callAsSomebodyElse, forgeCallbacks } from './steps/attack';
+import { orderPlan, payOrder, register, showPlans } from './steps/buy';
+import { verifyLog } from './steps/ledger';
+import { prove } from './steps/proof';
+import { consume, overConsume, refundTask, repeatConsume, reuseRequestId, showBalance } from './steps/use';
+import { Unexpected } from './unexpected';
+
+/**
+ * The main job, end to end, on the running local stack: this program plays the order service, the AI task service and
+ * the paying user. Exit code 0 when every claim holds, 1 otherwise. `--json` prints one JSON document instead.
+ */
+
+async function play(stage: Stage): Promise<void> {
+  const plan = await showPlans(stage);
+  const granted = await register(stage);
+  const orderId = await orderPlan(stage, plan);
+  const transactionId = await payOrder(stage, orderId);
+
+  const balance = await showBalance(stage, granted + plan.quotaUnits);
+  const consumed = await consume(stage, balance);
+  await repeatConsume(stage, consumed);
+  await reuseRequestId(stage, consumed);
+  await refundTask(stage, balance);
+  await overConsume(stage, balance);
+
+  const wrongTransactionId = await forgeCallbacks(stage, orderId, plan.planId);
+  await callAsSomebodyElse(stage, balance);
+
+  await verifyLog(stage);
+  await prove(stage, { orderId, transactionId, wrongTransactionId });
+}
+
+async function playOnLocalStack(report: Report, endpointsPath: string): Promise<void> {
+  const endpoints = readEndpoints(endpointsPath);
+  const database = await openProofDatabase(endpoints.databaseUrl);
+  const aiTasks = connectBilling(endpoints, 'ai-task-service');
+  const orders = connectBilling(endpoints, 'order-service');
+  const userId = `demo-${randomBytes(6).toString('hex')}`;
+  try {
+    await play({ report, aiTasks, orders, wechatpayUrl: endpoints.wechatpay, database, userId });
+  } finally {
+    aiTasks.close();
+    orders.close();
+    await database.close();
+  }
+}
+
+async function main(): Promise<number> {
+  const isJson = process.argv.includes('--json');
+  const report = createReport(isJson);
+  try {
+    await playOnLocalStack(report, process.env['BILLING_ENDPOINTS'] ?? '.local/endpoints.json');
+  } catch (error) {
+    const problem = error instanceof Unexpected ? error.message : String((error as Error).stack ?? error);
+    report.end(problem);
+    process.stderr.write(`\nThe demo stopped: ${problem}\n`);
+    return 1;
+  }
+  const broken = report.end();
+  if (broken.length === 0) {
+    report.say('\nEverything held: the money, the membership and the quota agree, and each step can be proved.');
+    return 0;
+  }
+  process.stderr.write(`\nNot everything held:\n${broken.map((claim) => `  ✗ ${claim}`).join('\n')}\n`);
+  return 1;
+}
+
+void main().then((exitCode) => {
+  process.exitCode = exitCode;
+});

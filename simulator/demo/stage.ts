@@ -1,0 +1,17 @@
+import type { Billing } from './billing';
+import type { ProofDatabase } from './database';
+import type { Report } from './report';
+
+/** What every step plays with. */
+export interface Stage {
+  readonly report: Report;
+  /** The AI task service: consumes and returns quota. */
+  readonly aiTasks: Billing;
+  /** The order service: registers users and sells memberships. */
+  readonly orders: Billing;
+  /** The local WeChat Pay. */
+  readonly wechatpayUrl: string;
+  readonly database: ProofDatabase;
+  /** The user of this run; new every time. */
+  readonly userId: string;
+}

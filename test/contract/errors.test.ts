@@ -1,0 +1,170 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { BILLING_RPCS } from '../../src/access-matrix';
+import { membershipErrors } from '../../src/membership/membership.errors';
+import { orderErrors } from '../../src/order/order.errors';
+import { wechatpayErrors } from '../../src/payment/wechatpay/wechatpay.errors';
+import { platformErrors, type ErrorFactory } from '../../src/platform/errors';
+import { quotaErrors } from '../../src/quota/quota.errors';
+import { readSources } from '../support/sources';
+
+/** Every catalogue of src. */
+const CATALOGUES = [platformErrors, quotaErrors, membershipErrors, orderErrors, wechatpayErrors];
+const ENTRIES = CATALOGUES.flatMap((catalogue) => Object.entries<ErrorFactory>(catalogue));
+
+/** The public contract: a reason that exists travels under this code and no other name. */
+const CONTRACT: Readonly<Record<string, readonly string[]>> = {
+  INVALID_ARGUMENT: ['INVALID_REQUEST'],
+  UNAUTHENTICATED: ['CALLER_UNKNOWN'],
+  PERMISSION_DENIED: ['CALLER_NOT_ALLOWED', 'SECOND_PERSON_REQUIRED'],
+  NOT_FOUND: [
+    'USER_NOT_FOUND',
+    'ORDER_NOT_FOUND',
+    'COUPON_NOT_FOUND',
+    'PROMOTION_NOT_FOUND',
+    'PLAN_NOT_FOUND',
+    'HOLD_NOT_FOUND',
+    'CONSUME_NOT_FOUND',
+  ],
+  ALREADY_EXISTS: ['REQUEST_ID_REUSED', 'COUPON_ALREADY_CLAIMED'],
+  FAILED_PRECONDITION: [
+    'QUOTA_INSUFFICIENT',
+    'REFUND_EXCEEDS_CONSUMED',
+    'HOLD_NOT_OPEN',
+    'FEATURE_NOT_ENTITLED',
+    'USER_NOT_ELIGIBLE',
+    'PROMOTION_SOLD_OUT',
+    'PROMOTION_BUDGET_EXHAUSTED',
+    'PROMOTION_NOT_ACTIVE',
+    'COUPON_NOT_USABLE',
+    'COUPON_NOT_APPLICABLE',
+    'ORDER_NOT_PAYABLE',
+    'ORDER_NOT_CANCELLABLE',
+    'ORDER_NOT_REFUNDABLE',
+    'TOO_MANY_OPEN_ORDERS',
+  ],
+  ABORTED: ['CONTENTION'],
+  RESOURCE_EXHAUSTED: ['OVERLOADED', 'RATE_LIMITED'],
+  UNAVAILABLE: ['DATABASE_UNAVAILABLE', 'WECHATPAY_UNAVAILABLE', 'SHUTTING_DOWN'],
+  // What gRPC itself calls these; not refusals of ours.
+  DEADLINE_EXCEEDED: ['DEADLINE_EXCEEDED'],
+  CANCELLED: ['CANCELLED'],
+  INTERNAL: ['INTERNAL'],
+};
+
+/** Refusals that any RPC may give at any point; the documents name them once. */
+const ANY_TIME = new Set([
+  'CONTENTION',
+  'OVERLOADED',
+  'DATABASE_UNAVAILABLE',
+  'SHUTTING_DOWN',
+  'DEADLINE_EXCEEDED',
+  'CANCELLED',
+  'INTERNAL',
+]);
+
+const PAGE = readFileSync('docs/errors.md', 'utf8');
+
+/** The rows of the table under a heading, as cells without code marks. */
+function tableUnder(heading: string): string[][] {
+  const section = PAGE.split(/^## /m).find((part) => part.startsWith(heading)) ?? '';
+  const rows = section.split('\n').filter((line) => line.startsWith('| `'));
+  return rows.map((row) =>
+    row
+      .slice(2, -2)
+      .split(' | ')
+      .map((cell) => cell.replaceAll('`', '')),
+  );
+}
+
+/** Lesson of fastify: the catalogue is a tested contract, compared in both directions. */
+describe('the catalogue of errors', () => {
+  const sources = readSources(['src']);
+
+  test('is compared whole: every file that defines errors is in this test', () => {
+    const definers = sources.filter(({ text }) => /= defineErrors\(/.test(text)).map(({ path }) => path);
+    expect(definers.sort()).toEqual([
+      'src/membership/membership.errors.ts',
+      'src/order/order.errors.ts',
+      'src/payment/wechatpay/wechatpay.errors.ts',
+      'src/platform/errors.ts',
+      'src/quota/quota.errors.ts',
+    ]);
+  });
+
+  test('has every reason once, whatever the domain', () => {
+    const reasons = ENTRIES.map(([reason]) => reason);
+    expect(new Set(reasons).size).toBe(reasons.length);
+  });
+
+  test('spells every reason as the contract does, under the same code', () => {
+    const agreed = Object.entries(CONTRACT).flatMap(([code, reasons]) => reasons.map((reason) => `${reason} ${code}`));
+    expect(agreed).toEqual(
+      expect.arrayContaining(ENTRIES.map(([reason, { definition }]) => `${reason} ${definition.code}`)),
+    );
+  });
+
+  test('is documented: the same reasons, codes and pauses on both sides', () => {
+    const documented = tableUnder('Reasons').map(([reason, code, , , pause]) => `${reason} ${code} ${pause}`);
+    const defined = ENTRIES.map(([reason, { definition }]) => {
+      const { code, retryAfterMs } = definition;
+      return `${reason} ${code} ${retryAfterMs === undefined ? '—' : `${retryAfterMs} ms`}`;
+    });
+    expect(documented.sort()).toEqual(defined.sort());
+  });
+
+  test('says for every reason what it means and what the client does', () => {
+    for (const row of tableUnder('Reasons')) {
+      expect(row).toHaveLength(5);
+      expect(row[2]?.length).toBeGreaterThan(10);
+      expect(row[3]?.length).toBeGreaterThan(10);
+    }
+  });
+
+  test.each(ENTRIES.map(([reason]) => reason))('%s is thrown somewhere in src', (reason) => {
+    expect(sources.some(({ text }) => new RegExp(`[eE]rrors\\.${reason}\\(`).test(text))).toBe(true);
+  });
+});
+
+/** Clients may rely on which refusal wins, so the order is written down once and told alike everywhere. */
+describe('the order of refusals', () => {
+  const documented = new Map(
+    tableUnder('Which refusal wins').map(([rpc = '', order = '']) => [`billing.v1.${rpc}`, order.split(', ')]),
+  );
+  const reasons = new Set(ENTRIES.map(([reason]) => reason));
+
+  test('is documented for every RPC, in reasons that exist', () => {
+    expect([...documented.keys()].sort()).toEqual([...BILLING_RPCS].sort());
+    for (const order of documented.values()) {
+      expect(order.filter((reason) => !reasons.has(reason) || ANY_TIME.has(reason))).toEqual([]);
+    }
+  });
+
+  test.each([...BILLING_RPCS])('of %s is the same in the proto', (rpc) => {
+    const method = rpc.split('/')[1] ?? '';
+    const texts = readdirSync('proto/billing/v1').map((name) => readFileSync(`proto/billing/v1/${name}`, 'utf8'));
+    const comment = texts.map((text) => new RegExp(`((?: +//.*\\n)+) +rpc ${method}\\(`).exec(text)?.[1]).find(Boolean);
+    const [, list = ''] = /(?:Refusals, in this order|Errors):([^]*)/.exec(comment ?? '') ?? [];
+    const told = [...list.matchAll(/\b[A-Z]+(?:_[A-Z]+)+\b/g)].map(([reason]) => reason);
+    expect(told.filter((reason) => !ANY_TIME.has(reason))).toEqual(documented.get(rpc));
+  });
+});
+
+/** What WeChat Pay is answered is documented with the word that the metric counts. */
+describe('the answers to WeChat Pay', () => {
+  test('are documented with their status: every refusal of a notification and every mismatch', () => {
+    const errors = readFileSync('src/payment/wechatpay/wechatpay.errors.ts', 'utf8');
+    const [, table = ''] = /NOTIFICATION_REFUSALS = \{([^]*?)\}/.exec(errors) ?? [];
+    const refusals = [...table.matchAll(/^ +(\w+): (\d{3}),$/gm)].map(([, reason, status]) => `${reason} ${status}`);
+    const judge = readFileSync('src/order/apply-payment.ts', 'utf8')
+      .split('\n}\n')
+      .find((part) => part.includes('findMismatch('));
+    const mismatches = [...(judge ?? '').matchAll(/^ +if \(.*\) return '(\w+)';$/gm)].map(
+      ([, reason]) => `${reason} 409`,
+    );
+    const others = ['applied 204', 'duplicate 204', 'stored 204', 'content_changed 409', 'not_stored 503'];
+    expect(refusals.length).toBeGreaterThan(5);
+    expect(mismatches.length).toBeGreaterThan(4);
+    const documented = tableUnder('Answers to WeChat Pay').map(([result, status]) => `${result} ${status}`);
+    expect(documented.sort()).toEqual([...refusals, ...mismatches, ...others].sort());
+  });
+});

@@ -1,0 +1,228 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { Connection, RowDataPacket } from 'mysql2/promise';
+import { chainHash, CHAIN_START, HASH_VERSION, type UnchainedPosting } from '../../src/quota/log-chain';
+import { openTestDatabase, type Row, type TestDatabase } from '../support/database';
+import {
+  consume,
+  createOrder,
+  newId,
+  refund,
+  registerMember,
+  startHarness,
+  until,
+  type Harness,
+} from '../support/harness';
+import { readInfra } from '../support/infra';
+
+const PAGE = readFileSync('docs/invariants.md', 'utf8');
+const SECTIONS = [...PAGE.matchAll(/^### (INV-\d+) (.+)\n(?:(?!^###|^## )[^])*?```sql\n([^]*?)```/gm)];
+const CHECKS = SECTIONS.map(([, id = '', title = '', sql = '']) => ({ id, title, sql }));
+
+const LOG_COLUMNS =
+  'INSERT INTO quota_logs (user_id, sequence, origin, request_id, request_hash, type, amount, units, quota_remaining, ' +
+  'lots, consume_sequence, task_id, task_type, description, actor, create_time, hash_version, hash)';
+
+/** A log row forged by somebody who may do everything, after the user's last. */
+function forgedRow(type: string, amount: number, changes: Partial<Record<string, string>> = {}): string {
+  const { sequence = 'sequence + 1', lots = "'[]'", consumeSequence = 'NULL', createTime = 'create_time' } = changes;
+  const columns =
+    `user_id, ${sequence}, 'system', 'forged', request_hash, '${type}', ${amount}, ${Math.abs(amount)}, ` +
+    `quota_remaining + ${amount}, ${lots}, ${consumeSequence}, '', '', '', actor, ${createTime}, hash_version, hash`;
+  return `${LOG_COLUMNS} SELECT ${columns} FROM quota_logs WHERE user_id = ? ORDER BY sequence DESC LIMIT 1`;
+}
+
+const forgedPayment = (status: string): string =>
+  'INSERT INTO payments (id, order_id, user_id, method, status, transaction_id, amount, currency, success_time, create_time) ' +
+  `SELECT 'forged', order_id, user_id, method, '${status}', 'forged', amount, currency, success_time, create_time ` +
+  'FROM payments WHERE user_id = ? LIMIT 1';
+
+/** Error numbers with which MariaDB refuses: a trigger's signal, a CHECK. */
+const BY_TRIGGER = 1644;
+const BY_CHECK = 4025;
+
+/** How each invariant is broken, and whether the database refuses it or only the check finds it. */
+const BREAKS: Readonly<Record<string, { readonly sql: string; readonly outcome: 'found' | number }>> = {
+  'INV-1': {
+    sql: 'UPDATE users SET quota_remaining = quota_remaining + 1, log_sequence = log_sequence + 1 WHERE id = ?',
+    outcome: 'found',
+  },
+  'INV-2': { sql: forgedRow('EXPIRE', -1), outcome: 'found' },
+  'INV-3': { sql: forgedRow('GRANT', 1), outcome: 'found' },
+  'INV-4': {
+    sql: 'UPDATE quota_grants SET remaining = remaining - 1 WHERE user_id = ? AND remaining > 0',
+    outcome: 'found',
+  },
+  'INV-5': { sql: forgedRow('EXPIRE', -1, { sequence: 'sequence + 2' }), outcome: 'found' },
+  'INV-6': { sql: forgedRow('REFUND', 1, { consumeSequence: '1' }), outcome: 'found' },
+  'INV-7': {
+    sql: forgedRow('CONSUME', -1, { lots: "'[[1,-1]]'", createTime: "'2099-01-01'" }),
+    outcome: 'found',
+  },
+  'INV-8': {
+    sql:
+      "INSERT INTO users (id, quota_remaining, log_sequence, log_hash, log_time, create_time) SELECT 'forged', 0, 0, " +
+      'log_hash, log_time, create_time FROM users WHERE id = ?',
+    outcome: 'found',
+  },
+  'INV-9': { sql: forgedPayment('applied'), outcome: 'found' },
+  'INV-10': {
+    sql:
+      'INSERT INTO membership_periods (user_id, period_no, order_id, plan_id, plan_name, features, quota_units, period_unit, ' +
+      "anchor_time, anchor_offset, start_time, end_time, create_time) SELECT user_id, period_no + 1, 'unpaid', plan_id, " +
+      'plan_name, features, quota_units, period_unit, anchor_time, anchor_offset, start_time, end_time, create_time ' +
+      'FROM membership_periods WHERE user_id = ? ORDER BY period_no DESC LIMIT 1',
+    outcome: BY_TRIGGER,
+  },
+  'INV-11': {
+    sql:
+      'INSERT INTO quota_grants (user_id, grant_id, source, source_ref, order_id, amount, remaining, expire_time, create_time) ' +
+      "SELECT user_id, 1000, source, 'forged', order_id, amount, amount, expire_time, create_time FROM quota_grants " +
+      "WHERE user_id = ? AND source = 'membership' LIMIT 1",
+    outcome: 'found',
+  },
+  'INV-12': { sql: 'UPDATE users SET membership_expire_time = NULL WHERE id = ?', outcome: 'found' },
+  'INV-13': { sql: 'UPDATE orders SET refunded_amount = final_amount + 1 WHERE user_id = ?', outcome: BY_CHECK },
+  'INV-14': { sql: forgedPayment('received'), outcome: 'found' },
+  'INV-15': { sql: 'UPDATE users SET log_sequence = log_sequence + 1 WHERE id = ?', outcome: 'found' },
+  'INV-16': {
+    sql:
+      'INSERT INTO request_keys (owner, service, request_id, kind, content_hash, response, create_time) ' +
+      "SELECT CONCAT('user:', id), 'OrderService', 'forged', 'CreateOrder', log_hash, '{\"orderId\":\"none\"}', create_time " +
+      'FROM users WHERE id = ?',
+    outcome: 'found',
+  },
+};
+
+/** The canonical form as the page describes it, from a row as the database holds it. */
+function canonicalForm(row: Row): string {
+  const names = [...PAGE.matchAll(/^\| \d+ \| (\w+) \|/gm)].map(([, name = '']) => name).slice(1);
+  const values = names.map((name) => {
+    const value = name === 'lots' ? (JSON.parse(String(row['lots'])) as unknown) : row[name];
+    if (Buffer.isBuffer(value)) return value.toString('hex');
+    return value instanceof Date ? value.toISOString() : value;
+  });
+  return JSON.stringify([HASH_VERSION, ...values]);
+}
+
+const sha256 = (previous: Buffer, form: string): Buffer => createHash('sha256').update(previous).update(form).digest();
+
+/** docs/invariants.md is a tested contract: its checks run, find what they are for, and its hash chain can be rebuilt. */
+describe('the documented invariants', () => {
+  let h: Harness;
+  let db: TestDatabase;
+  let root: Connection;
+  let userId: string;
+
+  beforeAll(async () => {
+    // A database of its own: other tests break invariants on purpose.
+    db = await openTestDatabase(readInfra(), '_invariants');
+    h = await startHarness({ DATABASE_URL: db.url });
+    root = await db.connect('root');
+    ({ userId } = await registerMember(h));
+    const consumed = await consume(h, { userId, requestId: 'c-1', amount: 300, taskId: 'task-1' });
+    const again = await createOrder(h, userId);
+    await h.control('/_control/pay', { order_id: again });
+    await h.control('/_control/pay', { order_id: await createOrder(h, userId), amount: 1 });
+    // Past the end of the first period: its lot expires, the second one's is due.
+    h.clock.advanceMs(40 * 86_400_000);
+    await until('the second lot', async () => {
+      const sql = "SELECT 1 FROM quota_grants WHERE user_id = ? AND source = 'membership'";
+      return (await db.query(sql, [userId])).length === 2;
+    });
+    const returned = await refund(h, { userId, requestId: 'r-1', consumeRequestId: 'c-1', amount: 100 });
+    const more = await consume(h, { userId, requestId: newId('c'), amount: 20 });
+    expect([consumed.ok, returned.ok, more.ok]).toEqual([true, true, true]);
+  });
+  afterAll(async () => {
+    await root.end();
+    await h.stop();
+    await db.close();
+  });
+
+  const run = async (sql: string): Promise<Row[]> => (await root.query<RowDataPacket[]>(sql))[0] as Row[];
+
+  test('are numbered without a gap, and each is broken by a test', () => {
+    expect(CHECKS.map(({ id }) => id)).toEqual(CHECKS.map((_, i) => `INV-${i + 1}`));
+    expect(CHECKS.length).toBe([...PAGE.matchAll(/^### INV-/gm)].length);
+    expect(Object.keys(BREAKS)).toEqual(CHECKS.map(({ id }) => id));
+  });
+
+  test('were checked on every type of row that is written now', async () => {
+    const rows = await db.query('SELECT DISTINCT type FROM quota_logs WHERE user_id = ? ORDER BY type', [userId]);
+    expect(rows.map(({ type }) => type)).toEqual(['CONSUME', 'EXPIRE', 'GRANT', 'REFUND']);
+  });
+
+  test.each(CHECKS)('$id holds: $title', async ({ sql }) => {
+    expect(await run(sql)).toEqual([]);
+  });
+
+  test.each(CHECKS)('$id is refused or found when an insider breaks it', async ({ id, sql }) => {
+    const { sql: forgery, outcome } = BREAKS[id] ?? { sql: '', outcome: 'found' };
+    await root.beginTransaction();
+    try {
+      const forged = root.query(forgery, [userId]).then(
+        () => 'found',
+        (error: { errno: number }) => error.errno,
+      );
+      expect(await forged).toBe(outcome);
+      if (outcome === 'found') expect(await run(sql)).not.toEqual([]);
+    } finally {
+      await root.rollback();
+    }
+    expect(await run(sql)).toEqual([]);
+  });
+
+  test('the hash of every row follows from the page alone', async () => {
+    const rows = await db.query('SELECT * FROM quota_logs ORDER BY user_id, sequence');
+    let previous: Buffer = CHAIN_START;
+    for (const row of rows) {
+      if (row['sequence'] === 1) previous = CHAIN_START;
+      previous = sha256(previous, canonicalForm(row));
+      expect(previous).toEqual(row['hash']);
+    }
+    expect(rows.length).toBeGreaterThan(5);
+  });
+});
+
+describe('the documented test vector', () => {
+  const [, json = '', text = ''] = /```json\n([^]*?)```\n```text\n([^]*?)```/.exec(PAGE) ?? [];
+  const lines = json.trim().split('\n');
+  const hashes = text.trim().split('\n');
+
+  test('is what the service computes, and what its canonical forms hash to', () => {
+    expect(lines).toHaveLength(2);
+    let previous: Buffer = CHAIN_START;
+    for (const [i, line] of lines.entries()) {
+      const [, userId, sequence, origin, requestId, requestHash, type, amount, units, quotaRemaining, ...rest] =
+        JSON.parse(line) as [
+          number,
+          string,
+          number,
+          'caller',
+          string,
+          string,
+          'CONSUME',
+          number,
+          number,
+          number,
+          ...unknown[],
+        ];
+      const [lots, consumeSequence, taskId, taskType, description, actor, createTime] = rest as [
+        UnchainedPosting['lots'],
+        null,
+        ...string[],
+      ];
+      const row = { userId, sequence, origin, requestId, type, amount, units, quotaRemaining, lots, consumeSequence };
+      const words = { taskId, taskType, description, actor } as Pick<
+        UnchainedPosting,
+        'taskId' | 'taskType' | 'description' | 'actor'
+      >;
+      const times = { requestHash: Buffer.from(requestHash, 'hex'), createTime: new Date(createTime ?? '') };
+      const hash = chainHash(previous, { ...row, ...words, ...times });
+      expect(hash.toString('hex')).toBe(hashes[i]);
+      expect(sha256(previous, line).toString('hex')).toBe(hashes[i]);
+      previous = hash;
+    }
+  });
+});

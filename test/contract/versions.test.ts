@@ -1,0 +1,38 @@
+import { readFileSync } from 'node:fs';
+import { SETTING_NAMES } from '../../src/platform/config';
+import { VERSION } from '../../src/version';
+
+/** Settings of the commands, which are not the service's. */
+const OF_COMMANDS = [
+  'MIGRATE_DATABASE_URL',
+  'APP_DATABASE_USER',
+  'REPORT_DATABASE_USER',
+  'BILLING_ADDRESS',
+  'BILLING_CA',
+  'BILLING_CERT',
+  'BILLING_KEY',
+];
+
+/** Names in the first column of the tables that list settings. */
+function settingsIn(file: string): string[] {
+  const tables = readFileSync(file, 'utf8').split(/\n(?!\|)/);
+  const ofSettings = tables.filter((table) => SETTING_NAMES.some((name) => table.includes(`| \`${name}\``)));
+  const firstCells = ofSettings.flatMap((table) => table.split('\n').map((row) => row.split('|')[1] ?? ''));
+  return firstCells.flatMap((cell) =>
+    [...cell.matchAll(/`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)`/g)].map(([, name = '']) => name),
+  );
+}
+
+/** What is written twice is the same in both places. */
+describe('one release, one configuration', () => {
+  test('the version in the code, in package.json and at the top of the changelog is one', () => {
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+    const [, newest] = /^## (\d+\.\d+\.\d+)/m.exec(readFileSync('CHANGELOG.md', 'utf8')) ?? [];
+    expect([VERSION, newest]).toEqual([version, version]);
+  });
+
+  test.each(['README.md', 'README.zh-CN.md'])('%s lists every setting, and none that does not exist', (file) => {
+    const named = settingsIn(file).filter((name) => !OF_COMMANDS.includes(name));
+    expect(named.sort()).toEqual([...SETTING_NAMES].sort());
+  });
+});

@@ -1,0 +1,32 @@
+import {
+  CreateOrderRequest,
+  ListOrdersRequest,
+  PaymentChannel,
+  type CreateOrderResponse,
+} from '../../src/gen/billing/v1/order_service.pb';
+import { call, type Reply } from './clients';
+import { newId, type Harness } from './harness';
+
+/** OrderService as the order service calls it. */
+
+/** CreateOrder of the monthly plan by QR code, but for the fields given. */
+export function createOrderCall(h: Harness, fields: Partial<CreateOrderRequest>): Promise<Reply<CreateOrderResponse>> {
+  const { order } = h.as('order-service');
+  const usual = { requestId: newId('order'), planId: 'monthly', channel: PaymentChannel.NATIVE };
+  return call(order.createOrder.bind(order), CreateOrderRequest.fromPartial({ ...usual, ...fields }));
+}
+
+export function getOrderCall(h: Harness, userId: string, orderId: string) {
+  const { order } = h.as('order-service');
+  return call(order.getOrder.bind(order), { userId, orderId });
+}
+
+export function getOrderPaymentCall(h: Harness, userId: string, orderId: string) {
+  const { order } = h.as('order-service');
+  return call(order.getOrderPayment.bind(order), { userId, orderId });
+}
+
+export function listOrdersCall(h: Harness, fields: Partial<ListOrdersRequest>) {
+  const { order } = h.as('order-service');
+  return call(order.listOrders.bind(order), ListOrdersRequest.fromPartial(fields));
+}

@@ -140,7 +140,7 @@ describe('the documented invariants', () => {
     await db.close();
   });
 
-  const run = async (sql: string): Promise<Row[]> => (await root.query<RowDataPacket[]>(sql))[0] as Row[];
+  const run = async (sql: string): Promise<Row[]> => (await root.query<RowDataPacket[]>(sql))[0];
 
   test('are numbered without a gap, and each is broken by a test', () => {
     expect(CHECKS.map(({ id }) => id)).toEqual(CHECKS.map((_, i) => `INV-${i + 1}`));

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { ACCESS_MATRIX } from '../../src/access-matrix';
 import { SETTING_NAMES } from '../../src/platform/config';
 import { VERSION } from '../../src/version';
 
@@ -34,5 +35,24 @@ describe('one release, one configuration', () => {
   test.each(['README.md', 'README.zh-CN.md'])('%s lists every setting, and none that does not exist', (file) => {
     const named = settingsIn(file).filter((name) => !OF_COMMANDS.includes(name));
     expect(named.sort()).toEqual([...SETTING_NAMES].sort());
+  });
+
+  test('the table of who may call what is the matrix that decides', () => {
+    const page = readFileSync('docs/architecture.md', 'utf8')
+      .split('\n## ')
+      .find((part) => part.startsWith('Who may call'));
+    const [, ...services] =
+      /^\| Role (\|.*)\|$/m
+        .exec(page ?? '')?.[1]
+        ?.split('|')
+        .map((cell) => cell.trim()) ?? [];
+    const rows = [...(page ?? '').matchAll(/^\| `([a-z-]+)` \|(.*)\|$/gm)].map(([, role = '', cells = '']) => {
+      const rpcs = cells
+        .split('|')
+        .flatMap((cell, i) => (cell.match(/[A-Z]\w+/g) ?? []).map((rpc) => `billing.v1.${services[i]}/${rpc}`));
+      return [role, rpcs.sort()];
+    });
+    const matrix = Object.entries(ACCESS_MATRIX).map(([role, rpcs]) => [role, [...rpcs].sort()]);
+    expect(Object.fromEntries(rows)).toEqual(Object.fromEntries(matrix));
   });
 });

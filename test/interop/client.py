@@ -17,15 +17,12 @@ import grpc
 PROTO = pathlib.Path(sys.argv[1])
 ENDPOINTS = pathlib.Path(sys.argv[2])
 
-# Debian 12 ships a protoc that takes `optional` fields, which google.rpc has, only when told to.
-OPTIONAL = "--experimental_allow_proto3_optional"
-
 
 def generate(folder):
     files = [str(path.relative_to(PROTO)) for path in PROTO.glob("billing/v1/*.proto")]
     files += ["google/rpc/status.proto", "google/rpc/error_details.proto"]
     out = [f"--python_out={folder}", f"--grpc_python_out={folder}"]
-    subprocess.run([sys.executable, "-m", "grpc_tools.protoc", OPTIONAL, f"-I{PROTO}", *out, *files], check=True)
+    subprocess.run([sys.executable, "-m", "grpc_tools.protoc", f"-I{PROTO}", *out, *files], check=True)
     # What Python calls google.rpc must be the folder generated here, beside the installed google.protobuf.
     import google
 

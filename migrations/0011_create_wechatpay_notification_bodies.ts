@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { refuseDelete } from './triggers';
+import { freezeColumns } from './triggers';
 
 /** What arrived, headers and decrypted resource, sealed with the data key: evidence with personal data, apart from it. */
 export async function up(knex: Knex): Promise<void> {
@@ -10,5 +10,6 @@ export async function up(knex: Knex): Promise<void> {
       create_time DATETIME(3) NOT NULL,
       PRIMARY KEY (id)
     ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin`);
-  await refuseDelete(knex, 'wechatpay_notification_bodies');
+  // The sealed body alone may change: when it is sealed anew with another data key.
+  await freezeColumns(knex, 'wechatpay_notification_bodies', { always: ['id', 'create_time'] });
 }

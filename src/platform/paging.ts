@@ -18,11 +18,23 @@ function fingerprint(filters: Readonly<Record<string, unknown>>): string {
   return createHash('sha256').update(JSON.stringify(filters)).digest('base64url').slice(0, 12);
 }
 
-/** Reads the key a token names; undefined for the first page. A token of another list or filter is refused. */
-export function readPageToken(token: string, filters: Readonly<Record<string, unknown>>): string | undefined {
+/** Keys that are ids. */
+const ID_KEY = /^[\x20-\x7e]{1,64}$/;
+/** Keys that are positions in a log: whole numbers that a number holds exactly. */
+export const POSITION_KEY = /^[1-9]\d{0,14}$/;
+
+/**
+ * Reads the key a token names; undefined for the first page. A token of another list or filter is refused, and so is a
+ * forged one whose key is not of the list's kind: the database would stumble over it.
+ */
+export function readPageToken(
+  token: string,
+  filters: Readonly<Record<string, unknown>>,
+  kind: RegExp = ID_KEY,
+): string | undefined {
   if (token === '') return undefined;
   const [version, mark, key] = Buffer.from(token, 'base64url').toString('utf8').split('\n');
-  if (version !== '1' || mark !== fingerprint(filters) || key === undefined || key === '') {
+  if (version !== '1' || mark !== fingerprint(filters) || key === undefined || !kind.test(key)) {
     const description = 'is not a token of this list with these filters';
     throw platformErrors.INVALID_REQUEST({ fieldViolations: [{ field: 'page_token', description }] });
   }

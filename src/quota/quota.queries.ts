@@ -1,6 +1,6 @@
 import type { Database } from '../platform/db/database';
 import { readOnly } from '../platform/db/tx';
-import { cutPage, readPageToken, type Page } from '../platform/paging';
+import { cutPage, POSITION_KEY, readPageToken, type Page } from '../platform/paging';
 import type { Lot, Posting } from './account';
 import { usableLots } from './burn-order';
 import { QuotaGrantRow, toLot } from './quota-grant.model';
@@ -62,7 +62,7 @@ export async function listQuotaLogs(
   pageToken: string,
 ): Promise<Page<Posting>> {
   const { userId, type, startTime, endTime } = filter;
-  const after = readPageToken(pageToken, { ...filter });
+  const after = readPageToken(pageToken, { ...filter }, POSITION_KEY);
   await readUser(db, userId);
   const rows = await readOnly(db, (reader) => {
     const query = QuotaLogRow.query(reader)

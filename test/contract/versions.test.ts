@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { ACCESS_MATRIX } from '../../src/access-matrix';
 import { SETTING_NAMES } from '../../src/platform/config';
 import { VERSION } from '../../src/version';
@@ -21,6 +22,18 @@ function settingsIn(file: string): string[] {
   const firstCells = ofSettings.flatMap((table) => table.split('\n').map((row) => row.split('|')[1] ?? ''));
   return firstCells.flatMap((cell) =>
     [...cell.matchAll(/`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)`/g)].map(([, name = '']) => name),
+  );
+}
+
+/** Whether a page has a heading with this anchor, made as GitHub makes them. */
+function hasHeading(path: string, anchor: string): boolean {
+  const headings = [...readFileSync(path, 'utf8').matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => heading);
+  return headings.some(
+    (heading) =>
+      heading
+        .toLowerCase()
+        .replace(/[^\p{L}\d\s_-]/gu, '')
+        .replaceAll(' ', '-') === anchor,
   );
 }
 
@@ -54,5 +67,20 @@ describe('one release, one configuration', () => {
     });
     const matrix = Object.entries(ACCESS_MATRIX).map(([role, rpcs]) => [role, [...rpcs].sort()]);
     expect(Object.fromEntries(rows)).toEqual(Object.fromEntries(matrix));
+  });
+
+  test('every link between documents leads somewhere', () => {
+    const below = ['docs', 'src', 'proto', 'migrations', 'simulator'].flatMap((directory) =>
+      readdirSync(directory, { recursive: true, encoding: 'utf8' }).map((name) => join(directory, name)),
+    );
+    const pages = [...readdirSync('.'), ...below].filter((path) => path.endsWith('.md'));
+    const dead = pages.flatMap((page) =>
+      [...readFileSync(page, 'utf8').matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g)]
+        .map(([, path = '', anchor]) => ({ target: path === '' ? page : join(dirname(page), path), anchor }))
+        .filter(({ target, anchor }) => !existsSync(target) || (anchor !== undefined && !hasHeading(target, anchor)))
+        .map(({ target, anchor }) => `${page} → ${target}#${anchor ?? ''}`),
+    );
+    expect(pages.length).toBeGreaterThan(20);
+    expect(dead).toEqual([]);
   });
 });

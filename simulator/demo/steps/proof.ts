@@ -97,6 +97,13 @@ GROUP BY n.subject_id, n.status, n.reason, n.times_received, n.id ORDER BY n.id`
         wrong['reason'] === 'amount_mismatch' &&
         wrong['payments'] === 0,
     },
+    ...traceQuestions(userId),
+  ];
+}
+
+/** What the changes left behind for those who ask later. */
+function traceQuestions(userId: string): readonly Question[] {
+  return [
     {
       name: 'audit',
       claim: 'the audit log names who did each thing, and the order was paid once',

@@ -1,0 +1,52 @@
+import { BILLING_RPCS } from '../../../src/access-matrix';
+import { registerUser, startHarness, type Harness } from '../../support/harness';
+import { MALFORMED_CALLS } from '../../support/malformed-requests';
+import { countAllRows, readUserRows } from '../../support/user-rows';
+
+let h: Harness;
+let userId: string;
+beforeAll(async () => {
+  h = await startHarness();
+  userId = await registerUser(h);
+});
+afterAll(() => h.stop());
+
+const protoName = (field: string): string => field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+/** Must show 9: every field of every RPC, one fault at a time; lesson 1: nothing has changed afterwards. */
+describe('a malformed request', () => {
+  test('is looked for in every RPC that the services have', () => {
+    expect(MALFORMED_CALLS.map(({ rpc }) => `billing.v1.${rpc}`).sort()).toEqual([...BILLING_RPCS].sort());
+  });
+
+  const cases = MALFORMED_CALLS.flatMap(({ rpc, valid, faults, send }) =>
+    Object.entries(faults).map(([field, list]) => ({ rpc, field, list, valid, send })),
+  );
+  test.each(cases)('of $rpc with a bad $field is refused, names the field and changes nothing', async (one) => {
+    const { field, list, valid, send } = one;
+    const before = [await readUserRows(h.db, userId), await countAllRows(h.db)];
+    for (const [what, value] of list) {
+      const reply = await send(h, { ...valid(userId), [field]: value });
+      const seen = reply.ok ? 'ok' : { code: reply.code, reason: reply.reason, fields: [...new Set(reply.fields)] };
+      const wanted = { code: 'INVALID_ARGUMENT', reason: 'INVALID_REQUEST', fields: [protoName(field)] };
+      expect({ what, ...Object(seen) }).toEqual({ what, ...wanted });
+    }
+    expect([await readUserRows(h.db, userId), await countAllRows(h.db)]).toEqual(before);
+  });
+
+  test('with several bad fields has all of them named at once', async () => {
+    const consume = MALFORMED_CALLS.find(({ rpc }) => rpc.endsWith('ConsumeQuota'));
+    const reply = await consume?.send(h, { requestId: '', userId: ' ', amount: 0, description: '\u0000' });
+    expect(reply).toMatchObject({ ok: false, fields: ['request_id', 'user_id', 'amount', 'description'] });
+  });
+
+  test('is told from the longest well-formed one', async () => {
+    const consume = MALFORMED_CALLS.find(({ rpc }) => rpc.endsWith('ConsumeQuota'));
+    const printable = ` ${'~'.repeat(62)}`.trim().padEnd(64, '!');
+    const fields = { requestId: printable, taskId: printable, taskType: printable, description: '衣'.repeat(256) };
+    expect(await consume?.send(h, { ...fields, userId, amount: 1 })).toMatchObject({ ok: true });
+    expect(await consume?.send(h, { requestId: 'huge', userId, amount: Number.MAX_SAFE_INTEGER })).toMatchObject({
+      reason: 'QUOTA_INSUFFICIENT',
+    });
+  });
+});

@@ -1,0 +1,166 @@
+import { CheckEntitlementRequest, ListPlansRequest } from '../../src/gen/billing/v1/membership_service.pb';
+import { GetMembershipRequest, RegisterUserRequest } from '../../src/gen/billing/v1/membership_service.pb';
+import { CreateOrderRequest, GetOrderPaymentRequest, GetOrderRequest } from '../../src/gen/billing/v1/order_service.pb';
+import { ListOrdersRequest, PaymentChannel } from '../../src/gen/billing/v1/order_service.pb';
+import { ConsumeQuotaRequest, GetQuotaRequest, ListQuotaLogsRequest } from '../../src/gen/billing/v1/quota_service.pb';
+import { RefundQuotaRequest } from '../../src/gen/billing/v1/quota_service.pb';
+import { call, type Reply } from './clients';
+import type { Harness } from './harness';
+
+/** What may be wrong with a field of a kind, as [what, value]. */
+type Faults = readonly (readonly [what: string, value: unknown])[];
+
+const MALFORMED_TEXT_OF_ID: Faults = [
+  ['65 characters', 'x'.repeat(65)],
+  ['a NUL', 'a\u0000b'],
+  ['a line break', 'a\nb'],
+  ['DEL', 'a\u007fb'],
+  ['a space before', ' a'],
+  ['a space behind', 'a '],
+  ['a letter beyond ASCII', 'é'],
+  ['Chinese', '任务'],
+];
+const BEYOND_SAFE: Faults = [
+  ['2^53', 2 ** 53],
+  ['-2^53', -(2 ** 53)],
+];
+
+const ID: Faults = [['nothing', ''], ['a space', ' '], ...MALFORMED_TEXT_OF_ID];
+const OPTIONAL_ID: Faults = MALFORMED_TEXT_OF_ID;
+const UNITS: Faults = [['-1', -1], ...BEYOND_SAFE];
+const POSITIVE_UNITS: Faults = [['0', 0], ...UNITS];
+const FREE_TEXT: Faults = [
+  ['257 characters', 'x'.repeat(257)],
+  ['a bell', 'a\u0007b'],
+  ['a line break', 'a\nb'],
+  ['a C1 control', 'a\u0085b'],
+];
+const ORDER_ID: Faults = [
+  ['nothing', ''],
+  ['5 characters', 'abcde'],
+  ['33 characters', 'a'.repeat(33)],
+  ['a space', 'abc def'],
+  ['a star', 'abc*def'],
+];
+const PAGE_SIZE: Faults = [['-1', -1]];
+const PAGE_TOKEN: Faults = [
+  ['no token', 'garbage'],
+  ['513 characters', 'x'.repeat(513)],
+];
+const UNKNOWN_ENUM: Faults = [
+  ['99', 99],
+  ['-1', -1],
+];
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** An RPC, a request that it takes, and what may be wrong with each field. */
+export interface MalformedCalls {
+  readonly rpc: string;
+  readonly valid: (userId: string) => Fields;
+  readonly faults: Readonly<Record<string, Faults>>;
+  readonly send: (h: Harness, fields: Fields) => Promise<Reply<unknown>>;
+}
+
+const order = { userId: ID, orderId: ORDER_ID };
+const paging = { pageSize: PAGE_SIZE, pageToken: PAGE_TOKEN };
+const anOrder = (userId: string): Fields => ({ userId, orderId: '01ARZ3NDEKTSV4RRFFQ69G5FAV' });
+
+/** Every RPC of the three services. */
+export const MALFORMED_CALLS: readonly MalformedCalls[] = [
+  {
+    rpc: 'QuotaService/ConsumeQuota',
+    valid: (userId) => ({ requestId: 'c', userId, amount: 1 }),
+    faults: {
+      requestId: ID,
+      userId: ID,
+      amount: POSITIVE_UNITS,
+      taskId: OPTIONAL_ID,
+      taskType: OPTIONAL_ID,
+      description: FREE_TEXT,
+    },
+    send: (h, fields) => call(bound(h.as('ai-task-service').quota, 'consumeQuota'), ConsumeQuotaRequest.create(fields)),
+  },
+  {
+    rpc: 'QuotaService/RefundQuota',
+    valid: (userId) => ({ requestId: 'r', userId, consumeRequestId: 'c', amount: 1 }),
+    faults: { requestId: ID, userId: ID, consumeRequestId: ID, amount: UNITS, reason: FREE_TEXT },
+    send: (h, fields) => call(bound(h.as('ai-task-service').quota, 'refundQuota'), RefundQuotaRequest.create(fields)),
+  },
+  {
+    rpc: 'QuotaService/GetQuota',
+    valid: (userId) => ({ userId }),
+    faults: { userId: ID },
+    send: (h, fields) => call(bound(h.as('auditor').quota, 'getQuota'), GetQuotaRequest.create(fields)),
+  },
+  {
+    rpc: 'QuotaService/ListQuotaLogs',
+    valid: (userId) => ({ userId }),
+    faults: { userId: ID, type: UNKNOWN_ENUM, ...paging },
+    send: (h, fields) => call(bound(h.as('auditor').quota, 'listQuotaLogs'), ListQuotaLogsRequest.create(fields)),
+  },
+  {
+    rpc: 'MembershipService/RegisterUser',
+    valid: (userId) => ({ requestId: 'again', userId }),
+    faults: { requestId: ID, userId: ID },
+    send: (h, fields) =>
+      call(bound(h.as('order-service').membership, 'registerUser'), RegisterUserRequest.create(fields)),
+  },
+  {
+    rpc: 'MembershipService/GetMembership',
+    valid: (userId) => ({ userId }),
+    faults: { userId: ID },
+    send: (h, fields) => call(bound(h.as('auditor').membership, 'getMembership'), GetMembershipRequest.create(fields)),
+  },
+  {
+    rpc: 'MembershipService/CheckEntitlement',
+    valid: (userId) => ({ userId, feature: 'image.generate', amount: 1 }),
+    faults: { userId: ID, feature: ID, amount: UNITS },
+    send: (h, fields) =>
+      call(bound(h.as('auditor').membership, 'checkEntitlement'), CheckEntitlementRequest.create(fields)),
+  },
+  {
+    rpc: 'MembershipService/ListPlans',
+    valid: () => ({}),
+    faults: paging,
+    send: (h, fields) => call(bound(h.as('auditor').membership, 'listPlans'), ListPlansRequest.create(fields)),
+  },
+  {
+    rpc: 'OrderService/CreateOrder',
+    valid: (userId) => ({ requestId: 'o', userId, planId: 'monthly', channel: PaymentChannel.NATIVE }),
+    faults: {
+      requestId: ID,
+      userId: ID,
+      planId: ID,
+      couponId: OPTIONAL_ID,
+      channel: [['nothing', 0], ['a channel that is not served', PaymentChannel.APP], ...UNKNOWN_ENUM],
+    },
+    send: (h, fields) => call(bound(h.as('order-service').order, 'createOrder'), CreateOrderRequest.create(fields)),
+  },
+  {
+    rpc: 'OrderService/GetOrder',
+    valid: anOrder,
+    faults: order,
+    send: (h, fields) => call(bound(h.as('auditor').order, 'getOrder'), GetOrderRequest.create(fields)),
+  },
+  {
+    rpc: 'OrderService/GetOrderPayment',
+    valid: anOrder,
+    faults: order,
+    send: (h, fields) =>
+      call(bound(h.as('order-service').order, 'getOrderPayment'), GetOrderPaymentRequest.create(fields)),
+  },
+  {
+    rpc: 'OrderService/ListOrders',
+    valid: (userId) => ({ userId }),
+    faults: { userId: ID, status: UNKNOWN_ENUM, ...paging },
+    send: (h, fields) => call(bound(h.as('auditor').order, 'listOrders'), ListOrdersRequest.create(fields)),
+  },
+];
+
+/** A method that keeps its client. */
+function bound<Client extends object, Name extends keyof Client>(client: Client, name: Name): Client[Name] {
+  const method = client[name];
+  if (typeof method !== 'function') throw new Error(`${String(name)} is not a method`);
+  return method.bind(client) as Client[Name];
+}

@@ -1,0 +1,31 @@
+import { addMs, addPeriods, fromEpochMs, later } from '../../../src/platform/time';
+
+const add = (anchor: string, unit: 'day' | 'month', count: number): string =>
+  addPeriods(new Date(anchor), unit, count).toISOString();
+
+/** Lesson 50: instants are UTC, days and months are cut in Asia/Shanghai. */
+describe('calendar arithmetic', () => {
+  test('counts months from the anchor: 31 Jan gives 28 Feb and then 31 Mar, never the 28th again', () => {
+    expect(add('2026-01-31T04:00:00Z', 'month', 1)).toBe('2026-02-28T04:00:00.000Z');
+    expect(add('2026-01-31T04:00:00Z', 'month', 2)).toBe('2026-03-31T04:00:00.000Z');
+    expect(add('2028-01-31T04:00:00Z', 'month', 1)).toBe('2028-02-29T04:00:00.000Z');
+  });
+
+  test('cuts at midnight in Shanghai: the last millisecond of a month there is 15:59:59.999 UTC', () => {
+    expect(add('2026-01-31T15:59:59.999Z', 'month', 1)).toBe('2026-02-28T15:59:59.999Z');
+    expect(add('2026-01-31T16:00:00.000Z', 'month', 1)).toBe('2026-02-28T16:00:00.000Z');
+    expect(add('2026-02-28T16:00:00.000Z', 'month', 1)).toBe('2026-03-31T16:00:00.000Z');
+  });
+
+  test('a day is 24 hours across a year and a leap day', () => {
+    expect(add('2027-12-31T20:00:00Z', 'day', 1)).toBe('2028-01-01T20:00:00.000Z');
+    expect(add('2028-02-28T20:00:00Z', 'day', 2)).toBe('2028-03-01T20:00:00.000Z');
+  });
+
+  test('adds milliseconds, reads Unix times and picks the later instant', () => {
+    const instant = fromEpochMs(1_000);
+    expect(addMs(instant, 500).getTime()).toBe(1_500);
+    expect(later(instant, addMs(instant, -1))).toEqual(instant);
+    expect(later(addMs(instant, -1), instant)).toEqual(instant);
+  });
+});

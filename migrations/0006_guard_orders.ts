@@ -33,7 +33,7 @@ export async function up(knex: Knex): Promise<void> {
       {
         condition: `NEW.paid_time IS NOT NULL AND OLD.paid_time IS NULL AND NOT EXISTS (
           SELECT 1 FROM payments p
-          WHERE p.order_id = NEW.id AND p.status = 'applied' AND p.amount = NEW.final_amount
+          WHERE p.order_id = NEW.id AND p.user_id = NEW.user_id AND p.status = 'applied' AND p.amount = NEW.final_amount
             AND p.currency = NEW.currency AND p.transaction_id <=> NEW.transaction_id)`,
         message: 'paid needs an applied payment of the same amount',
       },

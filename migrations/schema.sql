@@ -240,7 +240,7 @@ CREATE TABLE `wechatpay_notifications` (
   `id` varchar(26) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   `event_type` varchar(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   `subject_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-  `notification_id` varchar(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `notification_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   `content` text NOT NULL,
   `status` varchar(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   `reason` varchar(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '',
@@ -271,7 +271,7 @@ CREATE TRIGGER IF NOT EXISTS orders_born_unpaid BEFORE INSERT ON orders FOR EACH
 
 CREATE TRIGGER IF NOT EXISTS orders_frozen BEFORE UPDATE ON orders FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.user_id <=> NEW.user_id) OR NOT (OLD.channel <=> NEW.channel) OR NOT (OLD.plan_id <=> NEW.plan_id) OR NOT (OLD.plan_price_id <=> NEW.plan_price_id) OR NOT (OLD.plan_name <=> NEW.plan_name) OR NOT (OLD.period_unit <=> NEW.period_unit) OR NOT (OLD.period_count <=> NEW.period_count) OR NOT (OLD.quota_units <=> NEW.quota_units) OR NOT (OLD.features <=> NEW.features) OR NOT (OLD.list_amount <=> NEW.list_amount) OR NOT (OLD.original_amount <=> NEW.original_amount) OR NOT (OLD.discount_amount <=> NEW.discount_amount) OR NOT (OLD.final_amount <=> NEW.final_amount) OR NOT (OLD.currency <=> NEW.currency) OR NOT (OLD.tax_rate_basis_points <=> NEW.tax_rate_basis_points) OR NOT (OLD.net_amount <=> NEW.net_amount) OR NOT (OLD.tax_amount <=> NEW.tax_amount) OR NOT (OLD.coupon_id <=> NEW.coupon_id) OR NOT (OLD.create_time <=> NEW.create_time) OR NOT (OLD.expire_time <=> NEW.expire_time) OR (OLD.transaction_id IS NOT NULL AND NOT (OLD.transaction_id <=> NEW.transaction_id)) OR (OLD.paid_time IS NOT NULL AND NOT (OLD.paid_time <=> NEW.paid_time)) OR (OLD.apply_time IS NOT NULL AND NOT (OLD.apply_time <=> NEW.apply_time)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: identity and money columns are frozen'; END IF; IF NEW.refunded_amount < OLD.refunded_amount THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: a refund is never taken back'; END IF; IF NEW.paid_time IS NOT NULL AND OLD.paid_time IS NULL AND NOT EXISTS (
           SELECT 1 FROM payments p
-          WHERE p.order_id = NEW.id AND p.status = 'applied' AND p.amount = NEW.final_amount
+          WHERE p.order_id = NEW.id AND p.user_id = NEW.user_id AND p.status = 'applied' AND p.amount = NEW.final_amount
             AND p.currency = NEW.currency AND p.transaction_id <=> NEW.transaction_id) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: paid needs an applied payment of the same amount'; END IF; IF OLD.status IN ('paid', 'refunded') AND NEW.status NOT IN ('paid', 'refunded') THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: a paid order stays paid'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS orders_no_delete BEFORE DELETE ON orders FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: rows are never deleted';
@@ -312,6 +312,8 @@ CREATE TRIGGER IF NOT EXISTS request_keys_no_update BEFORE UPDATE ON request_key
 CREATE TRIGGER IF NOT EXISTS users_frozen BEFORE UPDATE ON users FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.create_time <=> NEW.create_time) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'users: identity and money columns are frozen'; END IF; IF NEW.log_sequence < OLD.log_sequence THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'users: the quota log never gets shorter'; END IF; IF NEW.quota_remaining <> OLD.quota_remaining AND NEW.log_sequence = OLD.log_sequence THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'users: the balance changes only together with the quota log'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS users_no_delete BEFORE DELETE ON users FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'users: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS wechatpay_notification_bodies_frozen BEFORE UPDATE ON wechatpay_notification_bodies FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.create_time <=> NEW.create_time) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'wechatpay_notification_bodies: identity and money columns are frozen'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS wechatpay_notification_bodies_no_delete BEFORE DELETE ON wechatpay_notification_bodies FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'wechatpay_notification_bodies: rows are never deleted';
 

@@ -12,7 +12,7 @@ async function createTrigger(knex: Knex, name: string, event: string, table: str
 }
 
 /** No row of the table is ever deleted. */
-export async function refuseDelete(knex: Knex, table: string): Promise<void> {
+async function refuseDelete(knex: Knex, table: string): Promise<void> {
   await createTrigger(knex, `${table}_no_delete`, 'DELETE', table, `${REFUSED} = '${table}: rows are never deleted'`);
 }
 

@@ -39,7 +39,10 @@ const createRequest = z.object({
   couponId: rules.optionalOpaqueId,
   channel: z
     .number()
-    .refine((channel) => channel === Number(PaymentChannel.NATIVE), 'must be PAYMENT_CHANNEL_NATIVE: no other is served')
+    .refine(
+      (channel) => channel === Number(PaymentChannel.NATIVE),
+      'must be PAYMENT_CHANNEL_NATIVE: no other is served',
+    )
     .transform((): OrderChannel => 'native'),
 });
 

@@ -69,7 +69,7 @@ const settings = z.object({
   TRANSACTION_TIMEOUT_MS: milliseconds(5_000),
   TRANSACTION_ATTEMPTS: count(5, 20),
   DATABASE_CONNECT_TIMEOUT_MS: milliseconds(5_000),
-  DATABASE_ACQUIRE_TIMEOUT_MS: milliseconds(4_000),
+  DATABASE_ACQUIRE_TIMEOUT_MS: milliseconds(10_000),
   RPC_DEADLINE_DEFAULT_MS: milliseconds(5_000),
   RPC_DEADLINE_MAX_MS: milliseconds(30_000),
   RPC_INFLIGHT_MAX: count(2_000, 100_000),

@@ -2,10 +2,9 @@
 export { usableUnits } from './burn-order';
 export { grantQuota } from './grant-quota';
 export { insertAccount, lockUser, lockUserIfAny, openBook } from './posting';
-export { quotaErrors } from './quota.errors';
 export { readQuota, readUser } from './quota.queries';
 export { createQuotaService } from './quota.rpc';
 export { toPosting, type QuotaLogRow } from './quota-log.model';
-export { verifyChain, type ChainFault, type ChainState } from './log-chain';
+export { verifyChain } from './log-chain';
 export { createUserLock } from './user-lock';
 export { UserRow } from './user.model';

@@ -46,6 +46,8 @@ async function attempt<Result>(
   const connection = await source.acquireConnection();
   const timer = setTimeout(() => connection.destroy(), db.limits.transactionTimeoutMs);
   try {
+    // The wait for the connection may have outlasted the caller.
+    refuseIfAborted(options.signal);
     return await db.knex.transaction(
       async (transaction) => {
         const result = await run(transaction as Tx);

@@ -96,7 +96,7 @@ describe('a prepay that WeChat Pay refuses under its signature', () => {
     const again = await mustSucceed(createOrderCall(h, { userId, requestId }));
     expect(again).toMatchObject({ replayed: true, payment: undefined, order: { status: OrderStatus.FAILED } });
     expect(await h.db.query('SELECT 1 FROM payments WHERE user_id = ?', [userId])).toEqual([]);
-    const line = h.logs.find((entry) => entry['msg'] === 'WeChat Pay refused to open an order');
+    const line = h.logs.find((entry) => entry['level'] === 'error' && 'httpStatus' in entry);
     expect(line).toMatchObject({ code: 'PARAM_ERROR', httpStatus: 400 });
   });
 });

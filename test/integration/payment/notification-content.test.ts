@@ -39,7 +39,8 @@ describe('a true notification whose content does not match', () => {
     const before = await moneyState(h);
     const labels = { event: 'TRANSACTION.SUCCESS', result: reason };
     const countBefore = await metric(h, 'billing_wechatpay_notifications_total', labels);
-    const alerts = () => h.logs.filter((line) => line['msg'] === 'money needs a person to look at it').length;
+    const alerts = () =>
+      h.logs.filter((line) => line['level'] === 'error' && 'inboxId' in line && line['reason'] === reason).length;
     const alertsBefore = alerts();
 
     for (const times of [1, 2, 3]) {

@@ -9,7 +9,7 @@ import {
 } from '@grpc/grpc-js';
 import { BadRequest, ErrorInfo, RetryInfo } from '../../../src/gen/google/rpc/error_details.pb';
 import { Status } from '../../../src/gen/google/rpc/status.pb';
-import { QuotaServiceClient, QuotaServiceService } from '../../../src/gen/billing/v1/quota_service.pb';
+import { type QuotaServiceClient, QuotaServiceService } from '../../../src/gen/billing/v1/quota_service.pb';
 import { ACCESS_MATRIX } from '../../../src/access-matrix';
 import { createLogger } from '../../../src/platform/log';
 import { createMetrics, type Metrics } from '../../../src/platform/metrics';

@@ -98,7 +98,7 @@ test.each<[string, () => Promise<unknown>]>([
     },
   ],
   ['fails an assertion', async () => assert.fail('secret internals')],
-  ['rejects with no Error', () => Promise.reject('secret internals' as unknown as Error)],
+  ['rejects with no Error', () => Promise.reject('secret internals')],
   ['answers what can not be encoded', async () => ({ log: { createTime: 'secret internals' }, quotaRemaining: 1 })],
 ])('a handler that %s is INTERNAL, and the caller learns nothing of why', async (_how, misbehave) => {
   consume = () => misbehave();

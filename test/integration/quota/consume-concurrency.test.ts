@@ -4,7 +4,8 @@ import { consume, newId, registerMember, startHarness, type Harness } from '../.
 describe('200 concurrent consumes on 100 units', () => {
   let h: Harness;
   beforeAll(async () => {
-    h = await startHarness();
+    // The caller waits 20 s: a busy machine must not turn waiting for a connection into OVERLOADED before that.
+    h = await startHarness({ DATABASE_ACQUIRE_TIMEOUT_MS: '20000' });
   });
   afterAll(() => h.stop());
 

@@ -1,0 +1,52 @@
+import { CheckEntitlementRequest } from '../../src/gen/billing/v1/membership_service.pb';
+import { OrderStatus } from '../../src/gen/billing/v1/order_service.pb';
+import { ConsumeQuotaRequest, RefundQuotaRequest } from '../../src/gen/billing/v1/quota_service.pb';
+import { call, mustSucceed } from '../support/clients';
+import { provenLog } from '../support/ledger-proof';
+import { setStage, type Stage } from '../support/service-process';
+
+/** The main job with the compiled program as its own process: register, buy, pay, consume, fail, refund, prove. */
+describe('the main job, end to end', () => {
+  let stage: Stage;
+  beforeAll(async () => {
+    stage = await setStage();
+    await stage.start();
+  });
+  afterAll(() => stage.close());
+
+  test('a member of 510 units consumes, is refused what he has not, and gets a failed task back', async () => {
+    const { userId, orderId } = await stage.registerMember();
+    const { quota, membership } = stage.as('ai-task-service');
+    const { order } = stage.as('order-service');
+    const quotaOf = async () => (await mustSucceed(call(quota.getQuota.bind(quota), { userId }))).quotaRemaining;
+    const consume = (requestId: string, amount: number) =>
+      call(
+        quota.consumeQuota.bind(quota),
+        ConsumeQuotaRequest.fromPartial({ userId, requestId, amount, taskId: requestId }),
+      );
+
+    const paid = await mustSucceed(call(order.getOrder.bind(order), { userId, orderId }));
+    expect(paid.order).toMatchObject({ status: OrderStatus.PAID, finalAmount: 9900 });
+    expect(await quotaOf()).toBe(510);
+    const entitled = CheckEntitlementRequest.fromPartial({ userId, feature: 'image.upscale', amount: 1 });
+    const { allowed } = await mustSucceed(call(membership.checkEntitlement.bind(membership), entitled));
+    expect(allowed).toBe(true);
+
+    expect(await mustSucceed(consume('task-1', 30))).toMatchObject({ quotaRemaining: 480, replayed: false });
+    expect(await mustSucceed(consume('task-1', 30))).toMatchObject({ quotaRemaining: 480, replayed: true });
+    expect(await consume('task-2', 481)).toMatchObject({ ok: false, reason: 'QUOTA_INSUFFICIENT' });
+    const back = RefundQuotaRequest.fromPartial({ userId, requestId: 'failed-1', consumeRequestId: 'task-1' });
+    const refunded = await mustSucceed(call(quota.refundQuota.bind(quota), back));
+    expect(refunded).toMatchObject({ quotaRemaining: 510, log: { amount: 30 } });
+    expect(await quotaOf()).toBe(510);
+
+    const rows = await provenLog(stage.db, userId);
+    expect(rows.map(({ type, amount }) => `${String(type)} ${String(amount)}`)).toEqual([
+      'GRANT 10',
+      'GRANT 500',
+      'CONSUME -30',
+      'REFUND 30',
+    ]);
+    expect((await fetch(`${stage.internalUrl}/readyz`)).status).toBe(200);
+  });
+});

@@ -68,7 +68,9 @@ module.exports = {
       name: 'pure-files-do-no-io',
       comment: 'Arithmetic and decisions are tested without a database.',
       severity: 'error',
-      from: { path: '^src/(quota/(ledger|book|burn-order|account|log-chain)|membership/period|order/order-state|platform/(money|time))\\.ts$' },
+      from: {
+        path: '^src/(quota/(ledger|book|burn-order|account|log-chain)|membership/period|order/order-state|platform/(money|time))\\.ts$',
+      },
       to: { path: '(node_modules/(knex|objection|mysql2|ioredis|undici)/|^src/platform/(db|rpc|http|redis|clock))' },
     },
     {

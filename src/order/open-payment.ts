@@ -45,12 +45,15 @@ export function isPayable(order: OrderRow, now: Date): boolean {
 /** Moves an order under its user's lock; an order that has moved on meanwhile is left as it is. */
 async function moveOrder(parts: OpenPaymentParts, order: OrderRow, event: OrderEvent): Promise<OrderRow> {
   const now = parts.clock.now();
+  let entered: OrderStatus | undefined;
   const moved = await withTx(parts.db, { name: 'MoveOrder' }, async (tx) => {
+    entered = undefined;
     await lockUser(tx, order.userId);
     const current = await OrderRow.query(tx).findById(order.id).forUpdate().throwIfNotFound();
     const status = nextStatus(current.status, event);
     if (status === undefined) return current;
     expectRows(await OrderRow.query(tx).findById(order.id).patch({ status }), 1, `order ${order.id}`);
+    entered = status;
     const { id: orderId, userId } = order;
     const change = { actor: SYSTEM_ACTOR, subjectType: 'order', subjectId: orderId, userId, cause: 'prepay' } as const;
     const states = { before: { status: current.status }, after: { status } };
@@ -58,7 +61,7 @@ async function moveOrder(parts: OpenPaymentParts, order: OrderRow, event: OrderE
     await appendEvents(tx, [{ type: `order.${status}`, userId, payload: { order_id: orderId } }], now);
     return OrderRow.query(tx).findById(order.id).throwIfNotFound();
   });
-  if (moved.status !== order.status) parts.onStatus(moved.status);
+  if (entered !== undefined) parts.onStatus(entered);
   return moved;
 }
 

@@ -68,7 +68,7 @@ export async function openTestDatabase(infra: Infra, suffix = ''): Promise<TestD
     url: urlFor(infra, 'app', name),
     query: async (sql, values = [], account = 'root') => {
       const [rows] = await (await connectionOf(account)).query<RowDataPacket[]>(sql, [...values]);
-      return Array.isArray(rows) ? (rows) : [];
+      return Array.isArray(rows) ? rows : [];
     },
     connect: (account) => connectAs(infra, account, name),
     close: async () => {

@@ -2,32 +2,28 @@ import { knex, type Knex } from 'knex';
 import { migrateToLatest } from '../../migrations';
 import { applyPrivileges } from '../../migrations/privileges';
 import type { MigrateConfig } from '../platform/config';
+import { addressOf, SQL_MODE } from '../platform/db/database';
 
 /** knex's name for the table of its own lock. */
 const LOCK_TABLE = 'knex_migrations_lock';
 
 /** Longest wait for another process that is migrating the same database. */
 const LOCK_WAIT_SECONDS = 60;
+/** Longer than any migration takes. */
+const MIGRATION_MAX_MS = 86_400_000;
 
-/** Triggers remember the mode they were made under: the MySQL 8 default, as for every connection of the service. */
-const SESSION =
-  "SET SESSION time_zone = '+00:00', sql_mode = 'ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE," +
-  "NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'";
+/** Triggers remember the mode they were made under: the same as every connection of the service has. */
+const SESSION = `SET SESSION time_zone = '+00:00', sql_mode = '${SQL_MODE}'`;
 
-function connect(url: URL): Knex {
+function connect(databaseUrl: string): Knex {
   return knex({
     client: 'mysql2',
-    connection: {
-      host: url.hostname,
-      port: Number(url.port === '' ? 3306 : url.port),
-      user: decodeURIComponent(url.username),
-      password: decodeURIComponent(url.password),
-      database: decodeURIComponent(url.pathname.slice(1)),
-      charset: 'utf8mb4',
-    },
+    connection: { ...addressOf(databaseUrl), charset: 'utf8mb4' },
     pool: {
       min: 0,
       max: 1,
+      // The lock is the connection's: it must not be tidied away while a long migration runs.
+      idleTimeoutMillis: MIGRATION_MAX_MS,
       afterCreate: (
         connection: { query(sql: string, done: (error: Error | null) => void): void },
         done: (error: Error | null, connection: unknown) => void,
@@ -48,11 +44,11 @@ export interface MigrationReport {
  * kill -9, and every migration can run again after it was cut off.
  */
 export async function migrate(config: MigrateConfig): Promise<MigrationReport> {
-  const url = new URL(config.MIGRATE_DATABASE_URL);
-  const locker = connect(url);
-  const worker = connect(url);
+  const databaseUrl = config.MIGRATE_DATABASE_URL;
+  const locker = connect(databaseUrl);
+  const worker = connect(databaseUrl);
   try {
-    const lockName = `migrate:${url.pathname.slice(1)}`;
+    const lockName = `migrate:${addressOf(databaseUrl).database}`;
     const [rows] = (await locker.raw('SELECT GET_LOCK(?, ?) AS got', [lockName, LOCK_WAIT_SECONDS])) as [
       { got: number | null }[],
     ];

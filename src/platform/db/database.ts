@@ -40,7 +40,7 @@ export type DatabaseSettings = Pick<
 >;
 
 /** The MySQL 8 default, set on every connection so that both engines refuse the same bad data. */
-const SQL_MODE =
+export const SQL_MODE =
   'ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION';
 
 /** mysql2's view of a column while it is read. */
@@ -122,17 +122,24 @@ function prepareSession(settings: DatabaseSettings) {
   };
 }
 
+/** Where a `mysql://user:password@host:port/database` leads, as the driver wants to be told. */
+export function addressOf(databaseUrl: string) {
+  const url = new URL(databaseUrl);
+  return {
+    host: url.hostname,
+    port: Number(url.port === '' ? 3306 : url.port),
+    user: decodeURIComponent(url.username),
+    password: decodeURIComponent(url.password),
+    database: decodeURIComponent(url.pathname.slice(1)),
+  };
+}
+
 /** Opens the pool. No connection is made before the first query. */
 export function openDatabase(settings: DatabaseSettings, observer: TransactionObserver): Database {
-  const url = new URL(settings.DATABASE_URL);
   const pool = knex({
     client: 'mysql2',
     connection: {
-      host: url.hostname,
-      port: Number(url.port === '' ? 3306 : url.port),
-      user: decodeURIComponent(url.username),
-      password: decodeURIComponent(url.password),
-      database: decodeURIComponent(url.pathname.slice(1)),
+      ...addressOf(settings.DATABASE_URL),
       charset: 'utf8mb4_bin',
       timezone: 'Z',
       connectTimeout: settings.DATABASE_CONNECT_TIMEOUT_MS,

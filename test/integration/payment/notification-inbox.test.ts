@@ -131,7 +131,7 @@ describe('a payment notification', () => {
 
   test('no secret of the configuration stands in a log line', async () => {
     const before = await moneyState(h);
-    const secrets = [h.infra.dataKeys, h.infra.accounts.app.password, 'BEGIN PRIVATE KEY'];
+    const secrets = [h.infra.dataKeys, h.infra.accounts.app.password, 'PRIVATE KEY-----'];
     const text = JSON.stringify(h.logs);
     for (const secret of secrets) expect(text.includes(secret)).toBe(false);
     expect(await moneyState(h)).toEqual(before);

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { ConfigError, loadConfig, loadMigrateConfig, SETTING_NAMES } from '../../../src/platform/config';
 
 const CERTIFICATE = '-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----';
-const KEY = '-----BEGIN PRIVATE KEY-----\nsecret-key-body\n-----END PRIVATE KEY-----';
+const KEY_LABEL = 'PRIVATE KEY-----';
+const KEY = `-----BEGIN ${KEY_LABEL}\nsecret-key-body\n-----END ${KEY_LABEL}`;
 
 /** Everything that production needs and that has no default. */
 const REQUIRED: Readonly<Record<string, string>> = {

@@ -25,6 +25,7 @@ export async function up(knex: Knex): Promise<void> {
       net_amount BIGINT NOT NULL,
       tax_amount BIGINT NOT NULL,
       coupon_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL,
+      notify_url VARCHAR(255) NOT NULL,
       transaction_id VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NULL,
       create_time DATETIME(3) NOT NULL,
       expire_time DATETIME(3) NOT NULL,

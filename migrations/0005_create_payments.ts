@@ -17,11 +17,15 @@ export async function up(knex: Knex): Promise<void> {
       trade_type VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NULL,
       success_time DATETIME(3) NOT NULL,
       create_time DATETIME(3) NOT NULL,
+      applied_order_id VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin
+        GENERATED ALWAYS AS (CASE WHEN status = 'applied' THEN order_id END) STORED,
       PRIMARY KEY (id),
       UNIQUE KEY uk_payments_transaction (transaction_id),
+      UNIQUE KEY uk_payments_applied_order (applied_order_id),
       KEY payments_by_order (order_id, status),
       CONSTRAINT payments_method_known CHECK (method IN ('wechatpay', 'none')),
       CONSTRAINT payments_transaction CHECK ((method = 'wechatpay') = (transaction_id IS NOT NULL)),
+      CONSTRAINT payments_none_is_free CHECK (method <> 'none' OR amount = 0),
       CONSTRAINT payments_status_known CHECK (status IN ('applied', 'received', 'refunding', 'refunded')),
       CONSTRAINT payments_amounts CHECK (amount >= 0 AND (payer_total IS NULL OR payer_total >= 0)),
       CONSTRAINT payments_currency_known CHECK (currency = 'CNY')

@@ -24,6 +24,7 @@ export async function up(knex: Knex): Promise<void> {
       'net_amount',
       'tax_amount',
       'coupon_id',
+      'notify_url',
       'create_time',
       'expire_time',
     ],
@@ -40,6 +41,12 @@ export async function up(knex: Knex): Promise<void> {
       {
         condition: "OLD.status IN ('paid', 'refunded') AND NEW.status NOT IN ('paid', 'refunded')",
         message: 'a paid order stays paid',
+      },
+      {
+        condition: `NOT (OLD.status <=> NEW.status) AND (
+          OLD.status IN ('closed', 'failed') OR NEW.status = 'created'
+          OR (OLD.status = 'closing' AND NEW.status = 'pending'))`,
+        message: 'an order never goes back',
       },
     ],
   });

@@ -2,8 +2,8 @@ import type { Knex } from 'knex';
 
 /**
  * What each database account may do, as reviewed data; `billing migrate` applies it. No account has DELETE, DROP (and
- * so TRUNCATE) or TRIGGER on anything but the migration account's own TRIGGER. UPDATE is granted by column, only where
- * state moves; triggers freeze the rest a second time.
+ * so TRUNCATE); only the account that migrates has TRIGGER. UPDATE is granted by column, only where state moves; triggers
+ * freeze the rest a second time. Taking a privilege back is a REVOKE in a migration: this list only adds.
  */
 interface TablePrivileges {
   /** May the application add rows? */
@@ -28,7 +28,7 @@ export const TABLE_PRIVILEGES: Readonly<Record<string, TablePrivileges>> = {
     report: true,
   },
   payments: { insert: true, update: ['status'], report: true },
-  quota_grants: { insert: true, update: ['remaining', 'held', 'grace_time'], report: true },
+  quota_grants: { insert: true, update: ['remaining', 'held'], report: true },
   quota_logs: { insert: true, update: [], report: true },
   membership_periods: { insert: true, update: ['end_time', 'next_grant_time'], report: true },
   wechatpay_notifications: {

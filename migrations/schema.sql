@@ -64,6 +64,7 @@ CREATE TABLE `orders` (
   `net_amount` bigint(20) NOT NULL,
   `tax_amount` bigint(20) NOT NULL,
   `coupon_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
+  `notify_url` varchar(255) NOT NULL,
   `transaction_id` varchar(32) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
   `create_time` datetime(3) NOT NULL,
   `expire_time` datetime(3) NOT NULL,
@@ -107,11 +108,14 @@ CREATE TABLE `payments` (
   `trade_type` varchar(32) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
   `success_time` datetime(3) NOT NULL,
   `create_time` datetime(3) NOT NULL,
+  `applied_order_id` varchar(32) CHARACTER SET ascii COLLATE ascii_bin GENERATED ALWAYS AS (case when `status` = 'applied' then `order_id` end) STORED,
   PRIMARY KEY (`id`),
   UNIQUE KEY `uk_payments_transaction` (`transaction_id`),
+  UNIQUE KEY `uk_payments_applied_order` (`applied_order_id`),
   KEY `payments_by_order` (`order_id`,`status`),
   CONSTRAINT `payments_method_known` CHECK (`method` in ('wechatpay','none')),
   CONSTRAINT `payments_transaction` CHECK (`method` = 'wechatpay' = (`transaction_id` is not null)),
+  CONSTRAINT `payments_none_is_free` CHECK (`method` <> 'none' or `amount` = 0),
   CONSTRAINT `payments_status_known` CHECK (`status` in ('applied','received','refunding','refunded')),
   CONSTRAINT `payments_amounts` CHECK (`amount` >= 0 and (`payer_total` is null or `payer_total` >= 0)),
   CONSTRAINT `payments_currency_known` CHECK (`currency` = 'CNY')
@@ -163,12 +167,13 @@ CREATE TABLE `quota_grants` (
   `remaining` bigint(20) NOT NULL,
   `held` bigint(20) NOT NULL DEFAULT 0,
   `expire_time` datetime(3) DEFAULT NULL,
-  `grace_time` datetime(3) DEFAULT NULL,
   `create_time` datetime(3) NOT NULL,
   PRIMARY KEY (`user_id`,`grant_id`),
   UNIQUE KEY `uk_grant_source` (`user_id`,`source`,`source_ref`),
   CONSTRAINT `quota_grants_source_known` CHECK (`source` in ('registration','membership','compensation')),
   CONSTRAINT `quota_grants_order` CHECK (`source` = 'membership' = (`order_id` is not null)),
+  CONSTRAINT `quota_grants_registration_once` CHECK (`source` <> 'registration' or `source_ref` = 'registration'),
+  CONSTRAINT `quota_grants_membership_once` CHECK (`source` <> 'membership' or `source_ref` = concat(`order_id`,':1')),
   CONSTRAINT `quota_grants_amounts` CHECK (`amount` > 0 and `remaining` >= 0 and `held` >= 0 and `remaining` + `held` <= `amount`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
@@ -269,10 +274,12 @@ CREATE TRIGGER IF NOT EXISTS membership_periods_paid_order BEFORE INSERT ON memb
 
 CREATE TRIGGER IF NOT EXISTS orders_born_unpaid BEFORE INSERT ON orders FOR EACH ROW BEGIN IF NEW.paid_time IS NOT NULL OR NEW.transaction_id IS NOT NULL OR NEW.refunded_amount <> 0 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: an order is born unpaid'; END IF; END;
 
-CREATE TRIGGER IF NOT EXISTS orders_frozen BEFORE UPDATE ON orders FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.user_id <=> NEW.user_id) OR NOT (OLD.channel <=> NEW.channel) OR NOT (OLD.plan_id <=> NEW.plan_id) OR NOT (OLD.plan_price_id <=> NEW.plan_price_id) OR NOT (OLD.plan_name <=> NEW.plan_name) OR NOT (OLD.period_unit <=> NEW.period_unit) OR NOT (OLD.period_count <=> NEW.period_count) OR NOT (OLD.quota_units <=> NEW.quota_units) OR NOT (OLD.features <=> NEW.features) OR NOT (OLD.list_amount <=> NEW.list_amount) OR NOT (OLD.original_amount <=> NEW.original_amount) OR NOT (OLD.discount_amount <=> NEW.discount_amount) OR NOT (OLD.final_amount <=> NEW.final_amount) OR NOT (OLD.currency <=> NEW.currency) OR NOT (OLD.tax_rate_basis_points <=> NEW.tax_rate_basis_points) OR NOT (OLD.net_amount <=> NEW.net_amount) OR NOT (OLD.tax_amount <=> NEW.tax_amount) OR NOT (OLD.coupon_id <=> NEW.coupon_id) OR NOT (OLD.create_time <=> NEW.create_time) OR NOT (OLD.expire_time <=> NEW.expire_time) OR (OLD.transaction_id IS NOT NULL AND NOT (OLD.transaction_id <=> NEW.transaction_id)) OR (OLD.paid_time IS NOT NULL AND NOT (OLD.paid_time <=> NEW.paid_time)) OR (OLD.apply_time IS NOT NULL AND NOT (OLD.apply_time <=> NEW.apply_time)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: identity and money columns are frozen'; END IF; IF NEW.refunded_amount < OLD.refunded_amount THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: a refund is never taken back'; END IF; IF NEW.paid_time IS NOT NULL AND OLD.paid_time IS NULL AND NOT EXISTS (
+CREATE TRIGGER IF NOT EXISTS orders_frozen BEFORE UPDATE ON orders FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.user_id <=> NEW.user_id) OR NOT (OLD.channel <=> NEW.channel) OR NOT (OLD.plan_id <=> NEW.plan_id) OR NOT (OLD.plan_price_id <=> NEW.plan_price_id) OR NOT (OLD.plan_name <=> NEW.plan_name) OR NOT (OLD.period_unit <=> NEW.period_unit) OR NOT (OLD.period_count <=> NEW.period_count) OR NOT (OLD.quota_units <=> NEW.quota_units) OR NOT (OLD.features <=> NEW.features) OR NOT (OLD.list_amount <=> NEW.list_amount) OR NOT (OLD.original_amount <=> NEW.original_amount) OR NOT (OLD.discount_amount <=> NEW.discount_amount) OR NOT (OLD.final_amount <=> NEW.final_amount) OR NOT (OLD.currency <=> NEW.currency) OR NOT (OLD.tax_rate_basis_points <=> NEW.tax_rate_basis_points) OR NOT (OLD.net_amount <=> NEW.net_amount) OR NOT (OLD.tax_amount <=> NEW.tax_amount) OR NOT (OLD.coupon_id <=> NEW.coupon_id) OR NOT (OLD.notify_url <=> NEW.notify_url) OR NOT (OLD.create_time <=> NEW.create_time) OR NOT (OLD.expire_time <=> NEW.expire_time) OR (OLD.transaction_id IS NOT NULL AND NOT (OLD.transaction_id <=> NEW.transaction_id)) OR (OLD.paid_time IS NOT NULL AND NOT (OLD.paid_time <=> NEW.paid_time)) OR (OLD.apply_time IS NOT NULL AND NOT (OLD.apply_time <=> NEW.apply_time)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: identity and money columns are frozen'; END IF; IF NEW.refunded_amount < OLD.refunded_amount THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: a refund is never taken back'; END IF; IF NEW.paid_time IS NOT NULL AND OLD.paid_time IS NULL AND NOT EXISTS (
           SELECT 1 FROM payments p
           WHERE p.order_id = NEW.id AND p.user_id = NEW.user_id AND p.status = 'applied' AND p.amount = NEW.final_amount
-            AND p.currency = NEW.currency AND p.transaction_id <=> NEW.transaction_id) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: paid needs an applied payment of the same amount'; END IF; IF OLD.status IN ('paid', 'refunded') AND NEW.status NOT IN ('paid', 'refunded') THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: a paid order stays paid'; END IF; END;
+            AND p.currency = NEW.currency AND p.transaction_id <=> NEW.transaction_id) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: paid needs an applied payment of the same amount'; END IF; IF OLD.status IN ('paid', 'refunded') AND NEW.status NOT IN ('paid', 'refunded') THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: a paid order stays paid'; END IF; IF NOT (OLD.status <=> NEW.status) AND (
+          OLD.status IN ('closed', 'failed') OR NEW.status = 'created'
+          OR (OLD.status = 'closing' AND NEW.status = 'pending')) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: an order never goes back'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS orders_no_delete BEFORE DELETE ON orders FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: rows are never deleted';
 
@@ -292,7 +299,15 @@ CREATE TRIGGER IF NOT EXISTS plans_frozen BEFORE UPDATE ON plans FOR EACH ROW BE
 
 CREATE TRIGGER IF NOT EXISTS plans_no_delete BEFORE DELETE ON plans FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'plans: rows are never deleted';
 
-CREATE TRIGGER IF NOT EXISTS quota_grants_frozen BEFORE UPDATE ON quota_grants FOR EACH ROW BEGIN IF NOT (OLD.user_id <=> NEW.user_id) OR NOT (OLD.grant_id <=> NEW.grant_id) OR NOT (OLD.source <=> NEW.source) OR NOT (OLD.source_ref <=> NEW.source_ref) OR NOT (OLD.order_id <=> NEW.order_id) OR NOT (OLD.amount <=> NEW.amount) OR NOT (OLD.expire_time <=> NEW.expire_time) OR NOT (OLD.create_time <=> NEW.create_time) OR (OLD.grace_time IS NOT NULL AND NOT (OLD.grace_time <=> NEW.grace_time)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_grants: identity and money columns are frozen'; END IF; END;
+CREATE TRIGGER IF NOT EXISTS quota_grants_expired_before BEFORE INSERT ON quota_grants FOR EACH ROW BEGIN IF NEW.source = 'compensation' AND NOT EXISTS (
+      SELECT 1 FROM quota_logs l
+      WHERE l.user_id = NEW.user_id AND l.sequence = NEW.grant_id - 1 AND l.type = 'EXPIRE' AND l.units = NEW.amount) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_grants: a compensation replaces units that have just expired'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS quota_grants_frozen BEFORE UPDATE ON quota_grants FOR EACH ROW BEGIN IF NOT (OLD.user_id <=> NEW.user_id) OR NOT (OLD.grant_id <=> NEW.grant_id) OR NOT (OLD.source <=> NEW.source) OR NOT (OLD.source_ref <=> NEW.source_ref) OR NOT (OLD.order_id <=> NEW.order_id) OR NOT (OLD.amount <=> NEW.amount) OR NOT (OLD.expire_time <=> NEW.expire_time) OR NOT (OLD.create_time <=> NEW.create_time) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_grants: identity and money columns are frozen'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS quota_grants_logged BEFORE INSERT ON quota_grants FOR EACH ROW BEGIN IF NEW.remaining <> NEW.amount OR NEW.held <> 0 OR NOT EXISTS (
+      SELECT 1 FROM quota_logs l
+      WHERE l.user_id = NEW.user_id AND l.sequence = NEW.grant_id AND l.type = 'GRANT' AND l.units = NEW.amount) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_grants: a lot is born whole and needs its GRANT row'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS quota_grants_no_delete BEFORE DELETE ON quota_grants FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_grants: rows are never deleted';
 

@@ -97,7 +97,6 @@ function buildRpc(foundation: Foundation, closables: Closable[]): RpcServer {
     merchantKey: readMerchantKey(config.WECHATPAY_MERCHANT_KEY),
     publicKeyId: config.WECHATPAY_PUBLIC_KEY_ID,
     keys: wechatpayKeys(config),
-    notifyUrl: config.WECHATPAY_NOTIFY_URL,
     connectTimeoutMs: config.WECHATPAY_CONNECT_TIMEOUT_MS,
     version: VERSION,
     clock,
@@ -124,7 +123,7 @@ function buildRpc(foundation: Foundation, closables: Closable[]): RpcServer {
       wechatpay,
       wechatpayTimeoutMs: config.WECHATPAY_TOTAL_TIMEOUT_MS,
       onStatus: (status) => metrics.orders.inc({ status }),
-      policy: { expireMinutes: config.ORDER_EXPIRE_MINUTES },
+      policy: { expireMinutes: config.ORDER_EXPIRE_MINUTES, notifyUrl: config.WECHATPAY_NOTIFY_URL },
     }),
   ];
   return createRpcServer({
@@ -206,7 +205,6 @@ export async function startService(config: Config, log: Logger, clock = clockOf(
   const rpc = plays('rpc') ? buildRpc(foundation, closables) : undefined;
   const edge = plays('edge') ? buildEdge(foundation) : undefined;
   if (plays('worker')) closables.push(startWorker(foundation));
-  if (edge !== undefined) closables.push({ name: 'edge', close: () => edge.close(CLOSE_GRACE_MS) });
   if (rpc !== undefined) closables.push({ name: 'rpc', close: () => rpc.shutdown(CLOSE_GRACE_MS) });
 
   const closeAll = async (): Promise<void> => {
@@ -225,12 +223,15 @@ export async function startService(config: Config, log: Logger, clock = clockOf(
       draining.isDraining = true;
       rpc?.setServing(false);
       rpc?.beginDrain();
-      const drained = rpc?.drained(config.DRAIN_TIMEOUT_MS - CLOSE_RESERVE_MS);
-      await Promise.all([pause(config.DRAIN_NOTICE_MS), drained]);
+      const drainMs = config.DRAIN_TIMEOUT_MS - CLOSE_RESERVE_MS;
+      // A notification that is being applied is answered: WeChat Pay need not send it again.
+      const edgeMs = Math.min(drainMs, config.NOTIFICATION_APPLY_TIMEOUT_MS + CLOSE_GRACE_MS);
+      await Promise.all([pause(config.DRAIN_NOTICE_MS), rpc?.drained(drainMs), edge?.close(edgeMs)]);
       await closeAll();
     };
     return { ports, stop };
   } catch (error) {
+    await edge?.close(CLOSE_GRACE_MS);
     await closeAll();
     throw error;
   }

@@ -26,6 +26,8 @@ export interface CreateOrderCommand {
 /** Rules that are data. */
 export interface OrderPolicy {
   readonly expireMinutes: number;
+  /** Where WeChat Pay sends its notifications for orders made now. */
+  readonly notifyUrl: string;
 }
 
 async function insertOrder(
@@ -57,6 +59,7 @@ async function insertOrder(
     taxRateBasisPoints: offer.taxRateBasisPoints,
     ...splitTax(finalAmount, offer.taxRateBasisPoints),
     couponId: null,
+    notifyUrl: policy.notifyUrl,
     transactionId: null,
     createTime: now,
     expireTime: addMs(now, policy.expireMinutes * MS_PER_MINUTE),

@@ -80,8 +80,8 @@ export async function openPayment(
 ): Promise<{ readonly order: OrderRow; readonly codeUrl: string }> {
   const refuse = (status: string) => orderErrors.ORDER_NOT_PAYABLE({ metadata: { order_id: order.id, status } });
   if (!isPayable(order, parts.clock.now())) throw refuse(order.status);
-  const { id: orderId, expireTime } = order;
-  const prepay = { orderId, description: order.planName, amount: fen(order.finalAmount), expireTime };
+  const { id: orderId, expireTime, notifyUrl } = order;
+  const prepay = { orderId, description: order.planName, amount: fen(order.finalAmount), expireTime, notifyUrl };
   const leftMs = call.deadline.getTime() - parts.clock.machineNow().getTime() - RESERVE_MS;
   const timeoutMs = Math.max(1, Math.min(leftMs, parts.wechatpayTimeoutMs));
   let codeUrl: string;
@@ -101,8 +101,9 @@ export async function openPayment(
 const ORDER_CODES = new Set(['ORDER_PAID', 'ORDER_CLOSED', 'OUT_TRADE_NO_USED']);
 
 /**
- * What a definite refusal means. A paid or closed order is not payable. A refusal of the request itself fails the order
- * only if the answer was signed: an unsigned error may come from anybody between WeChat Pay and us.
+ * What a definite refusal means. A paid or closed order is not payable. PARAM_ERROR fails the order, and only if the
+ * answer was signed: an unsigned error may come from anybody between WeChat Pay and us. Anything else leaves the order
+ * as it is: INVALID_REQUEST also means that an earlier prepay told something else, and that one may still be paid.
  */
 async function afterRefusal(
   parts: OpenPaymentParts,
@@ -111,8 +112,7 @@ async function afterRefusal(
   refuse: (status: string) => Error,
 ): Promise<Error> {
   if (ORDER_CODES.has(refused.code)) return refuse((await readOrder(parts.db, order.userId, order.id)).status);
-  const isRequestAtFault = refused.code === 'PARAM_ERROR' || refused.code === 'INVALID_REQUEST';
-  if (refused.isVerified && isRequestAtFault) {
+  if (refused.isVerified && refused.code === 'PARAM_ERROR') {
     const moved = await moveOrder(parts, order, 'prepay_refused');
     return refuse(moved.status);
   }

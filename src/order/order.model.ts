@@ -31,6 +31,8 @@ export class OrderRow extends Model {
   declare netAmount: number;
   declare taxAmount: number;
   declare couponId: string | null;
+  /** Where WeChat Pay was told to send its notification: a repeated prepay must tell the same. */
+  declare notifyUrl: string;
   declare transactionId: string | null;
   declare createTime: Date;
   declare expireTime: Date;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { fromEpochMs } from './time';
 
 /**
  * The rules that request fields share, so that an id or a text means the same in every RPC. A violation becomes
@@ -44,8 +45,15 @@ export const pageSize = z
 /** The opaque token of a page; paging.ts reads it. */
 export const pageToken = z.string().max(512, 'has more than 512 characters');
 
-/** An instant that may be left out. */
-export const optionalInstant = z.date('is not an instant').optional();
+const INSTANT_MIN = fromEpochMs(Date.parse('0001-01-01T00:00:00Z'));
+const INSTANT_MAX = fromEpochMs(Date.parse('9999-12-31T23:59:59.999Z'));
+
+/** An instant that may be left out, within the years a Timestamp can hold. */
+export const optionalInstant = z
+  .date('is not an instant')
+  .min(INSTANT_MIN, 'is before year 1')
+  .max(INSTANT_MAX, 'is after year 9999')
+  .optional();
 
 /** A filter by an enum of the wire, 0 for "all"; unknown numbers are refused. */
 export function enumFilter(known: readonly number[]): z.ZodType<number> {

@@ -19,8 +19,6 @@ export interface Lot {
   readonly held: number;
   /** From this instant on its units can not be used; null: never. */
   readonly expireTime: Date | null;
-  /** Deadline of the compensation for units that came back after expiry; null until the first time. */
-  readonly graceTime: Date | null;
   readonly createTime: Date;
 }
 

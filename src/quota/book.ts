@@ -101,7 +101,6 @@ export class Book {
       remaining: units,
       held: 0,
       expireTime,
-      graceTime: null,
       createTime: this.now,
     });
     this.newLotIds.add(grantId);
@@ -121,26 +120,21 @@ export class Book {
   /** Books the end of what expired: every write does so first, so that an expired unit is never spent. */
   expireDue(actor: string): void {
     for (const lot of this.lots) {
-      if (lot.remaining > 0 && isExpired(lot, this.now)) this.expire(lot.grantId, lot.remaining, actor);
+      if (lot.remaining === 0 || !isExpired(lot, this.now)) continue;
+      this.expire(lot.grantId, lot.remaining, `expire:${lot.grantId}:${this.head.sequence + 1}`, actor);
     }
   }
 
-  /** Books the end of some units of an expired lot. */
-  expire(grantId: number, units: number, actor: string): Posting {
+  /** Books the end of some units of an expired lot, under a key of its own. */
+  expire(grantId: number, units: number, requestId: string, actor: string): Posting {
     return this.post({
       origin: 'system',
-      requestId: `expire:${grantId}:${this.head.sequence + 1}`,
+      requestId,
       requestHash: contentHash('EXPIRE', { grant_id: grantId, units }),
       type: 'EXPIRE',
       lots: [[grantId, -units]],
       actor,
     });
-  }
-
-  /** Fixes the deadline of the compensation for a lot's units that come back after expiry. */
-  setGraceTime(grantId: number, graceTime: Date): void {
-    this.lotsById.set(grantId, { ...this.lot(grantId), graceTime });
-    this.changedLotIds.add(grantId);
   }
 
   private changeRemaining(grantId: number, change: number): void {

@@ -8,7 +8,14 @@ import {
   type QuotaPolicy,
   type RefundCommand,
 } from './ledger';
-import { findCallerPosting, lockUser, openBook, readConsumeHistory, writeBook } from './posting';
+import {
+  findCallerPosting,
+  lockUser,
+  openBook,
+  readBalanceAfterRefund,
+  readConsumeHistory,
+  writeBook,
+} from './posting';
 
 /** The two commands of callers, each one locked transaction: lock the user, read, decide, write, commit. */
 
@@ -48,6 +55,7 @@ export async function refundQuota(
       history.consume?.lots.map(([grantId]) => grantId),
     );
     const outcome = decideRefund(book, command, earlier, history, policy);
+    if (outcome.replayed) return { ...outcome, quotaRemaining: await readBalanceAfterRefund(tx, outcome.log) };
     await writeBook(tx, book);
     return outcome;
   });

@@ -131,29 +131,60 @@ export function decideRefund(
     description: reason,
     actor,
   });
-  for (const [grantId, units] of lots) compensateIfExpired(book, book.lot(grantId), units, log, policy);
+  for (const [grantId, units] of lots) compensateIfExpired(book, book.lot(grantId), units, { log, refunds }, policy);
   return { log, quotaRemaining: book.quotaRemaining, replayed: false };
+}
+
+/** A refund and the refunds of the same consume before it. */
+interface RefundSoFar {
+  readonly log: Posting;
+  readonly refunds: readonly Posting[];
+}
+
+/** The keys under which a refund's side effects on its lots are booked: what expired at once, what replaced it. */
+export function sideEffectIds(refund: Posting): readonly string[] {
+  return refund.lots.flatMap(([grantId]) => [
+    expireId(refund, grantId),
+    `grant:compensation:${replacementRef(refund, grantId)}`,
+  ]);
+}
+
+function expireId(refund: Posting, grantId: number): string {
+  return `expire:${grantId}:refund:${refund.sequence}`;
+}
+
+function replacementRef(refund: Posting, grantId: number): string {
+  return `${refund.sequence}:${grantId}`;
 }
 
 /**
  * Units that came back to a lot that expired meanwhile end at once, and the user gets as many with a grace period. The
- * deadline is fixed by the lot's first such return and kept; a compensation's own deadline is final. So giving units
- * back again and again never makes them live longer.
+ * deadline is fixed by the consume's first refund to that expired lot and kept for its later ones; a compensation's own
+ * deadline is final. So giving the same units back again and again never makes them live longer, and what one task does
+ * never shortens what another gets back.
  */
-function compensateIfExpired(book: Book, lot: Lot, units: number, refund: Posting, policy: QuotaPolicy): void {
+function compensateIfExpired(book: Book, lot: Lot, units: number, soFar: RefundSoFar, policy: QuotaPolicy): void {
   if (!isExpired(lot, book.now)) return;
-  book.expire(lot.grantId, units, SYSTEM_ACTOR);
+  const { log, refunds } = soFar;
+  book.expire(lot.grantId, units, expireId(log, lot.grantId), SYSTEM_ACTOR);
   if (lot.source === 'compensation') return;
-  const deadline = lot.graceTime ?? addMs(book.now, policy.compensationGraceDays * MS_PER_DAY);
-  if (lot.graceTime === null) book.setGraceTime(lot.grantId, deadline);
+  const deadline = addMs(firstLateReturn(lot, refunds) ?? book.now, policy.compensationGraceDays * MS_PER_DAY);
   if (deadline.getTime() <= book.now.getTime()) return;
   book.grant({
     source: 'compensation',
-    sourceRef: `${refund.sequence}:${lot.grantId}`,
+    sourceRef: replacementRef(log, lot.grantId),
     orderId: null,
     units,
     expireTime: deadline,
     actor: SYSTEM_ACTOR,
     description: `units of grant ${lot.grantId} came back after it expired`,
   });
+}
+
+/** When units of a consume first came back to a lot after it had expired. */
+function firstLateReturn(lot: Lot, refunds: readonly Posting[]): Date | undefined {
+  const late = refunds.filter(({ lots, createTime }) => {
+    return isExpired(lot, createTime) && lots.some(([grantId]) => grantId === lot.grantId);
+  });
+  return late.sort((first, second) => first.sequence - second.sequence)[0]?.createTime;
 }

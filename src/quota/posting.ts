@@ -7,7 +7,7 @@ import { QuotaGrantRow, toLot } from './quota-grant.model';
 import { QuotaLogRow, toLogColumns, toPosting } from './quota-log.model';
 import { quotaErrors } from './quota.errors';
 import { UserRow } from './user.model';
-import type { ConsumeHistory } from './ledger';
+import { sideEffectIds, type ConsumeHistory } from './ledger';
 import type { Posting } from './account';
 
 /** The I/O of the ledger: opens a user's book under the row lock, and writes what was posted to it. */
@@ -69,12 +69,22 @@ export async function readConsumeHistory(tx: Tx, userId: string, consumeRequestI
   return { consume: found, refunds: refunds.map(toPosting) };
 }
 
+/** The balance after a refund and its side effects: what its first answer said. */
+export async function readBalanceAfterRefund(tx: Tx, refund: Posting): Promise<number> {
+  const last = await QuotaLogRow.query(tx)
+    .where({ userId: refund.userId, origin: 'system' })
+    .whereIn('requestId', [...sideEffectIds(refund)])
+    .orderBy('sequence', 'desc')
+    .first();
+  return last?.quotaRemaining ?? refund.quotaRemaining;
+}
+
 async function writeLots(tx: Tx, book: Book): Promise<void> {
   const { userId } = book;
   if (book.newLots.length > 0) await tx('quota_grants').insert(book.newLots.map((lot) => ({ userId, ...lot })));
   for (const lot of book.changedLots) {
-    const { grantId, remaining, held, graceTime } = lot;
-    const changed = await QuotaGrantRow.query(tx).findById([userId, grantId]).patch({ remaining, held, graceTime });
+    const { grantId, remaining, held } = lot;
+    const changed = await QuotaGrantRow.query(tx).findById([userId, grantId]).patch({ remaining, held });
     expectRows(changed, 1, `lot ${grantId}`);
   }
 }

@@ -15,12 +15,11 @@ export class QuotaGrantRow extends Model {
   declare remaining: number;
   declare held: number;
   declare expireTime: Date | null;
-  declare graceTime: Date | null;
   declare createTime: Date;
 }
 
 /** Row → lot. */
 export function toLot(row: QuotaGrantRow): Lot {
-  const { grantId, source, sourceRef, orderId, amount, remaining, held, expireTime, graceTime, createTime } = row;
-  return { grantId, source, sourceRef, orderId, amount, remaining, held, expireTime, graceTime, createTime };
+  const { grantId, source, sourceRef, orderId, amount, remaining, held, expireTime, createTime } = row;
+  return { grantId, source, sourceRef, orderId, amount, remaining, held, expireTime, createTime };
 }

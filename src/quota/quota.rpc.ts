@@ -16,6 +16,7 @@ import type { Lot, Posting } from './account';
 import { consumeQuota, refundQuota } from './change-quota';
 import type { QuotaOutcome, QuotaPolicy } from './ledger';
 import { listQuotaLogs, readQuota } from './quota.queries';
+import { Turns } from './turns';
 import type { UserLock } from './user-lock';
 
 const consumeRequest = z.object({
@@ -39,14 +40,19 @@ const getRequest = z.object({ userId: rules.opaqueId });
 
 const LOG_TYPES = Object.values(QuotaLogType).filter((value) => typeof value === 'number');
 
-const listRequest = z.object({
-  userId: rules.opaqueId,
-  type: rules.enumFilter(LOG_TYPES),
-  startTime: rules.optionalInstant,
-  endTime: rules.optionalInstant,
-  pageSize: rules.pageSize,
-  pageToken: rules.pageToken,
-});
+const listRequest = z
+  .object({
+    userId: rules.opaqueId,
+    type: rules.enumFilter(LOG_TYPES),
+    startTime: rules.optionalInstant,
+    endTime: rules.optionalInstant,
+    pageSize: rules.pageSize,
+    pageToken: rules.pageToken,
+  })
+  .refine(({ startTime, endTime }) => startTime === undefined || endTime === undefined || startTime <= endTime, {
+    path: ['endTime'],
+    message: 'must not be before start_time',
+  });
 
 function toLogMessage(posting: Posting): QuotaLog {
   const { userId, sequence, requestId, amount, units, quotaRemaining, taskId, taskType, description } = posting;
@@ -98,6 +104,9 @@ export interface QuotaServiceParts {
 /** QuotaService: decode, call, encode. The rules are in ledger.ts. */
 export function createQuotaService(parts: QuotaServiceParts): RpcService {
   const { db, clock, metrics, policy, userLock } = parts;
+  const turns = new Turns();
+  const inTurn = (userId: string, work: () => Promise<QuotaOutcome>): Promise<QuotaOutcome> =>
+    turns.take(userId, () => userLock.around(userId, work));
   const counted = (outcome: QuotaOutcome): RefundQuotaResponse => {
     if (!outcome.replayed) metrics.quotaUnits.inc({ type: outcome.log.type }, outcome.log.units);
     return toOutcomeMessage(outcome);
@@ -106,12 +115,12 @@ export function createQuotaService(parts: QuotaServiceParts): RpcService {
     consumeQuota: async (context, request) => {
       const command = { ...consumeRequest.parse(request), actor: context.caller.identity };
       const consume = () => consumeQuota(db, command, clock.now(), context.signal);
-      return counted(await userLock.around(command.userId, consume));
+      return counted(await inTurn(command.userId, consume));
     },
     refundQuota: async (context, request) => {
       const command = { ...refundRequest.parse(request), actor: context.caller.identity };
       const refund = () => refundQuota(db, command, policy, clock.now(), context.signal);
-      return counted(await userLock.around(command.userId, refund));
+      return counted(await inTurn(command.userId, refund));
     },
     getQuota: async (_context, request) => {
       const { userId } = getRequest.parse(request);

@@ -23,7 +23,6 @@ export function lotOf(fields: Partial<Lot> & { readonly grantId: number }): Lot 
     remaining: amount,
     held: 0,
     expireTime: null,
-    graceTime: null,
     createTime: EPOCH,
     ...fields,
     amount,

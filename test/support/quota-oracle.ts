@@ -19,7 +19,7 @@ export type Verdict = { readonly moved: number } | { readonly replayed: true } |
 export class QuotaOracle {
   private readonly units: Unit[] = [];
   private readonly seen = new Map<string, string>();
-  private readonly grace = new Map<number, number>();
+  private readonly grace = new Map<string, number>();
   private readonly consumedOrder = new Map<string, Unit[]>();
   private rowsCount = 0;
   nowMs: number;
@@ -77,12 +77,12 @@ export class QuotaOracle {
     if (wanted === 0 || wanted > out.length) return { refused: 'REFUND_EXCEEDS_CONSUMED' };
     this.bookExpiry();
     this.rowsCount += 1;
-    this.giveBack(out.slice(0, wanted));
+    this.giveBack(consumeId, out.slice(0, wanted));
     this.seen.set(requestId, content);
     return { moved: wanted };
   }
 
-  private giveBack(units: readonly Unit[]): void {
+  private giveBack(consumeId: string, units: readonly Unit[]): void {
     for (const unit of units) unit.state = 'usable';
     for (const grantId of new Set(units.map((unit) => unit.grantId))) {
       const back = units.filter((unit) => unit.grantId === grantId);
@@ -91,8 +91,9 @@ export class QuotaOracle {
       for (const unit of back) unit.state = 'expired';
       this.rowsCount += 1;
       if (first.source === 'compensation') continue;
-      const deadlineMs = this.grace.get(grantId) ?? this.nowMs + this.graceMs;
-      this.grace.set(grantId, deadlineMs);
+      const returned = `${consumeId} ${grantId}`;
+      const deadlineMs = this.grace.get(returned) ?? this.nowMs + this.graceMs;
+      this.grace.set(returned, deadlineMs);
       if (deadlineMs > this.nowMs) this.addUnits('compensation', back.length, deadlineMs);
     }
   }

@@ -15,7 +15,6 @@ export const KNEX_TABLES = ['knex_migrations', 'knex_migrations_lock'];
 const ONCE_SET: Readonly<Record<string, readonly string[]>> = {
   plan_prices: ['valid_to'],
   orders: ['transaction_id', 'paid_time', 'apply_time'],
-  quota_grants: ['grace_time'],
   wechatpay_notifications: ['apply_time'],
 };
 
@@ -45,7 +44,7 @@ export function isUpdatable({ table, column }: Pick<Column, 'table' | 'column'>)
 export async function readColumns(db: TestDatabase): Promise<readonly Column[]> {
   const rows = await db.query(
     `SELECT table_name AS name, column_name AS col, data_type AS type FROM information_schema.columns
-     WHERE table_schema = ? ORDER BY table_name, ordinal_position`,
+     WHERE table_schema = ? AND extra NOT LIKE '%GENERATED%' ORDER BY table_name, ordinal_position`,
     [db.name],
   );
   const columns = rows.map((row) => ({ table: text(row, 'name'), column: text(row, 'col'), type: text(row, 'type') }));

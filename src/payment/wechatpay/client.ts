@@ -28,8 +28,6 @@ interface WechatpayClientOptions {
   readonly publicKeyId: string;
   /** The keys answers may be signed with. */
   readonly keys: KeyRing;
-  /** Public URL of our notification route. */
-  readonly notifyUrl: string;
   readonly connectTimeoutMs: number;
   /** Version of this service, for the User-Agent. */
   readonly version: string;

@@ -21,13 +21,14 @@ export interface NativePrepay {
   readonly amount: Fen;
   /** The last moment to pay, to the second. */
   readonly expireTime: Date;
+  /** Public URL of our notification route, as it was when the order was made. */
+  readonly notifyUrl: string;
 }
 
-/** Who is paid, and where the notification goes. */
+/** Who is paid. */
 export interface Payee {
   readonly appid: string;
   readonly mchid: string;
-  readonly notifyUrl: string;
 }
 
 /** The body's bytes: made once, signed and sent as they are. */
@@ -38,7 +39,7 @@ export function nativePrepayBody(prepay: NativePrepay, payee: Payee): Buffer {
     description: fitDescription(prepay.description),
     out_trade_no: prepay.orderId,
     time_expire: formatExpireTime(prepay.expireTime),
-    notify_url: payee.notifyUrl,
+    notify_url: prepay.notifyUrl,
     amount: { total: prepay.amount, currency: 'CNY' },
   };
   return Buffer.from(JSON.stringify(body));

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { knex, type Knex } from 'knex';
 import { knexSnakeCaseMappers } from 'objection';
+import { monotonicMs } from '../clock';
 import type { Config } from '../config';
 
 /**
@@ -24,6 +25,8 @@ export interface Database {
   readonly knex: Knex;
   readonly limits: TransactionLimits;
   readonly observer: TransactionObserver;
+  /** Whether every connection is at work for a database that answers, so that waiting longer may help. */
+  isBusy(): boolean;
 }
 
 /** What a pool needs to know. */
@@ -74,15 +77,18 @@ interface RawConnection {
 
 /** How much longer than the statement time-out a statement may stay unanswered before its connection is given up. */
 const SILENCE_SLACK_MS = 1_000;
+/** After a silence the database counts as away for this long, as far as the reason of a refusal goes. */
+const SILENCE_MEMORY_MS = 10_000;
 
 /**
  * Ends a connection that has left a statement without an answer. The server ends slow statements itself; when the
  * network is dead only we can, or the connection would be lost to the pool for as long as TCP hopes.
  */
-function endWhenSilent(connection: RawConnection, silenceMs: number): void {
+function endWhenSilent(connection: RawConnection, silenceMs: number, onSilence: () => void): void {
   const { stream } = connection;
   stream.setTimeout(silenceMs).on('timeout', () => {
     if (connection._command === undefined || connection._command === null) return;
+    onSilence();
     const error = new Error(`the database has not answered for ${silenceMs} ms`);
     stream.destroy(Object.assign(error, { code: 'ETIMEDOUT' }));
   });
@@ -105,9 +111,9 @@ function sessionStatements(settings: DatabaseSettings, isMariaDb: boolean): read
 }
 
 /** Prepares a fresh connection: isolation, zone, mode, time-outs. mysql2's own `timezone` does not set the session's. */
-function prepareSession(settings: DatabaseSettings) {
+function prepareSession(settings: DatabaseSettings, onSilence: () => void) {
   return (connection: RawConnection, done: (error: Error | null, connection: RawConnection) => void): void => {
-    endWhenSilent(connection, settings.STATEMENT_TIMEOUT_MS + SILENCE_SLACK_MS);
+    endWhenSilent(connection, settings.STATEMENT_TIMEOUT_MS + SILENCE_SLACK_MS, onSilence);
     connection.query('SELECT VERSION() AS version', (versionError, rows) => {
       if (versionError !== null) return done(versionError, connection);
       const version = (rows as { version: string }[])[0]?.version ?? '';
@@ -134,8 +140,14 @@ export function addressOf(databaseUrl: string) {
   };
 }
 
+/** knex's pool, as far as we ask it. */
+interface ConnectionCounts {
+  numUsed(): number;
+}
+
 /** Opens the pool. No connection is made before the first query. */
 export function openDatabase(settings: DatabaseSettings, observer: TransactionObserver): Database {
+  let silentUntilMs = 0;
   const pool = knex({
     client: 'mysql2',
     connection: {
@@ -152,8 +164,12 @@ export function openDatabase(settings: DatabaseSettings, observer: TransactionOb
       acquireTimeoutMillis: settings.DATABASE_ACQUIRE_TIMEOUT_MS,
       createTimeoutMillis: settings.DATABASE_CONNECT_TIMEOUT_MS,
       propagateCreateError: true,
-      afterCreate: prepareSession(settings),
+      afterCreate: prepareSession(settings, () => {
+        silentUntilMs = monotonicMs() + SILENCE_MEMORY_MS;
+      }),
     },
+    // A statement in an error message keeps its question marks: values do not belong in a log.
+    compileSqlOnError: false,
     log: QUIET,
     ...knexSnakeCaseMappers(),
   });
@@ -161,6 +177,10 @@ export function openDatabase(settings: DatabaseSettings, observer: TransactionOb
     knex: pool,
     limits: { transactionTimeoutMs: settings.TRANSACTION_TIMEOUT_MS, attemptsMax: settings.TRANSACTION_ATTEMPTS },
     observer,
+    isBusy: () => {
+      const { pool: connections } = pool.client as { pool: ConnectionCounts };
+      return connections.numUsed() >= settings.DATABASE_POOL_SIZE && monotonicMs() >= silentUntilMs;
+    },
   };
 }
 

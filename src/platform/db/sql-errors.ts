@@ -14,6 +14,7 @@ function asSqlError(error: unknown): SqlError {
 }
 
 const ER_DUP_ENTRY = 1062;
+const ER_LOCK_WAIT_TIMEOUT = 1205;
 /** Lock wait timeout, deadlock, snapshot changed (MariaDB ≥ 11.6): the whole transaction may simply run again. */
 const RETRYABLE = new Set([1205, 1213, 1020]);
 /** Server gone or going, too many connections, killed, access lost, statement or query time-out. */
@@ -51,6 +52,16 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   const { errno, code, fatal } = asSqlError(error);
   if (fatal === true) return true;
   return (code !== undefined && CONNECTION_CODES.has(code)) || (errno !== undefined && UNAVAILABLE.has(errno));
+}
+
+/** Whether a row lock was waited for in vain. */
+export function isLockWaitTimeout(error: unknown): boolean {
+  return asSqlError(error).errno === ER_LOCK_WAIT_TIMEOUT;
+}
+
+/** Whether the database was given up on because it did not answer. */
+export function isSilence(error: unknown): boolean {
+  return asSqlError(error).code === 'ETIMEDOUT';
 }
 
 /** Whether the pool had no free connection in time. */

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Knex } from 'knex';
 import { DomainError, platformErrors } from '../errors';
 import type { Database } from './database';
-import { isDatabaseUnavailable, isPoolExhausted, retryableErrno } from './sql-errors';
+import { isDatabaseUnavailable, isLockWaitTimeout, isPoolExhausted, isSilence, retryableErrno } from './sql-errors';
 
 /** An open transaction. Branded, so that a plain connection pool does not fit where a transaction is meant. */
 export type Tx = Knex.Transaction & { readonly __brand: 'Tx' };
@@ -29,6 +29,7 @@ interface ConnectionSource {
 
 const PAUSE_BASE_MS = 5;
 const PAUSE_MAX_MS = 200;
+const LOCK_WAITS_MAX = 2;
 
 function refuseIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted !== true) return;
@@ -64,7 +65,7 @@ async function attempt<Result>(
 }
 
 /**
- * The only way to open a transaction: READ COMMITTED, bounded in time, run again after a deadlock (1213), a lock wait
+ * The only way to open a transaction: READ COMMITTED, bounded in time, run again after a deadlock (1213), one lock wait
  * time-out (1205) or a changed snapshot (1020), and after a connection that was lost before COMMIT was sent.
  *
  * `run` may run more than once and so touches nothing but `tx`. Throws the refusal `run` throws, CONTENTION when the
@@ -87,10 +88,10 @@ export async function withTx<Result>(
       return result;
     } catch (error) {
       const errno = retryableErrno(error);
-      const mayRepeat = errno !== undefined || (isDatabaseUnavailable(error) && !isCommitting);
+      const mayRepeat = isCommitting ? errno !== undefined : isRepeatable(error, attempts);
       if (!mayRepeat || attempts >= db.limits.attemptsMax) {
         db.observer.transactionEnded(options.name, error instanceof DomainError ? 'refused' : 'failed');
-        throw asRefusal(error);
+        throw asRefusal(db, error);
       }
       db.observer.transactionRetried(options.name, errno ?? 0);
       const ceilingMs = Math.min(PAUSE_MAX_MS, PAUSE_BASE_MS * 2 ** attempts);
@@ -104,14 +105,26 @@ export async function readOnly<Result>(db: Database, run: (reader: Knex) => Prom
   try {
     return await run(db.knex);
   } catch (error) {
-    throw asRefusal(error);
+    throw asRefusal(db, error);
   }
 }
 
-function asRefusal(error: unknown): unknown {
+/** A lock that was waited for twice is not waited for again: the caller's deadline is near. Nor is a silent database. */
+function isRepeatable(error: unknown, attempts: number): boolean {
+  if (isLockWaitTimeout(error)) return attempts < LOCK_WAITS_MAX;
+  if (retryableErrno(error) !== undefined) return true;
+  return isDatabaseUnavailable(error) && !isSilence(error);
+}
+
+function asRefusal(db: Database, error: unknown): unknown {
   if (error instanceof DomainError) return error;
   if (retryableErrno(error) !== undefined) return platformErrors.CONTENTION({ cause: error });
-  if (isPoolExhausted(error)) return platformErrors.OVERLOADED({ cause: error });
+  if (isPoolExhausted(error)) {
+    // No connection in time: all of them at work, or none to be had.
+    return db.isBusy()
+      ? platformErrors.OVERLOADED({ cause: error })
+      : platformErrors.DATABASE_UNAVAILABLE({ cause: error });
+  }
   if (isDatabaseUnavailable(error)) return platformErrors.DATABASE_UNAVAILABLE({ cause: error });
   return error;
 }

@@ -58,7 +58,10 @@ describe.each(TABLES)('the rows of %s', (table) => {
 
   test('are not deleted nor replaced by root either, as long as the triggers stand', async () => {
     expect(trigger).toContain(await facts.errnoOf(db, `DELETE FROM ${table} LIMIT 1`));
-    expect(trigger).toContain(await facts.errnoOf(db, `REPLACE INTO ${table} SELECT * FROM ${table} LIMIT 1`));
+    const names = columns.filter((column) => column.table === table).map(({ column }) => column);
+    const list = names.join(', ');
+    const replacement = `REPLACE INTO ${table} (${list}) SELECT ${list} FROM ${table} LIMIT 1`;
+    expect(trigger).toContain(await facts.errnoOf(db, replacement));
   });
 
   test('have no trigger that the serving or reporting account could drop', async () => {
@@ -78,7 +81,7 @@ describe.each(TABLES)('the rows of %s', (table) => {
 describe('the columns', () => {
   test('are each of one kind, and some of them of every kind', () => {
     expect(columns.filter(facts.isFrozen).length).toBeGreaterThan(100);
-    expect(columns.filter(facts.isOnceSet)).toHaveLength(6);
+    expect(columns.filter(facts.isOnceSet)).toHaveLength(5);
     for (const [table, { update }] of Object.entries(TABLE_PRIVILEGES)) {
       const known = columns.filter((column) => column.table === table).map(({ column }) => column);
       expect(known).toEqual(expect.arrayContaining([...update]));

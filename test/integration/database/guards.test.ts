@@ -47,8 +47,12 @@ async function insertCopy(
   );
 }
 
-const first = async (table: string, condition: string, value: string): Promise<Row | undefined> =>
-  (await db.query(`SELECT * FROM ${table} WHERE ${condition} LIMIT 1`, [value]))[0];
+/** The first row that fits, without what the database computes itself. */
+async function first(table: string, condition: string, value: string): Promise<Row | undefined> {
+  const [row] = await db.query(`SELECT * FROM ${table} WHERE ${condition} LIMIT 1`, [value]);
+  if (row !== undefined) delete row['applied_order_id'];
+  return row;
+}
 
 /** Lessons 19, 23: invariants are in the schema from day one; no account goes round them. */
 describe('a balance', () => {
@@ -86,7 +90,21 @@ describe('a balance', () => {
     const row = await first('quota_logs', 'user_id = ?', stranger);
     expect(await insertCopy('quota_logs', row, { sequence: 99 }, 'app')).toBe(1062);
     const lot = await first('quota_grants', 'user_id = ?', stranger);
-    expect(await insertCopy('quota_grants', lot, { grant_id: 99 }, 'app')).toBe(1062);
+    expect(await insertCopy('quota_grants', lot, {}, 'app')).toBe(1062);
+  });
+
+  test('gets no lot without a GRANT row of the same units, and none that was born used', async () => {
+    const lot = await first('quota_grants', 'user_id = ?', stranger);
+    expect(trigger).toContain(await insertCopy('quota_grants', lot, { grant_id: 99 }, 'app'));
+    expect(trigger).toContain(await insertCopy('quota_grants', lot, { amount: 11, remaining: 11 }, 'app'));
+    expect(trigger).toContain(await insertCopy('quota_grants', lot, { remaining: 9 }, 'app'));
+  });
+
+  test('gets one registration lot ever, and a compensation only for units that just expired', async () => {
+    const lot = await first('quota_grants', 'user_id = ?', stranger);
+    expect(check).toContain(await insertCopy('quota_grants', lot, { source_ref: 'again' }, 'app'));
+    const gift = { source: 'compensation', source_ref: '1:1' };
+    expect(trigger).toContain(await insertCopy('quota_grants', lot, gift, 'app'));
   });
 });
 
@@ -120,9 +138,16 @@ describe.each(['app', 'root'] as const)('a membership lot inserted by %s', (acco
 
   test('under the name of another source is refused: there is no free-form grant', async () => {
     const lot = await membershipLot();
-    expect(check).toContain(await insertCopy('quota_grants', lot, { ...fresh, source: 'registration' }, account));
+    const renamed = { ...fresh, source: 'registration' };
+    expect([...trigger, ...check]).toContain(await insertCopy('quota_grants', lot, renamed, account));
     const gift = { ...fresh, source: 'gift', order_id: null };
-    expect(check).toContain(await insertCopy('quota_grants', lot, gift, account));
+    expect([...trigger, ...check]).toContain(await insertCopy('quota_grants', lot, gift, account));
+  });
+
+  test('for the same order a second time is refused, whatever it is called', async () => {
+    const lot = await membershipLot();
+    const again = { source_ref: `${member.orderId}:2` };
+    expect(check).toContain(await insertCopy('quota_grants', lot, again, account));
   });
 });
 
@@ -214,5 +239,16 @@ describe('a payment', () => {
     const payment = await first('payments', 'order_id = ?', member.orderId);
     expect(await insertCopy('payments', payment, { id: 'second' }, 'app')).toBe(1062);
     expect(check).toContain(await insertCopy('payments', payment, { id: 'second', transaction_id: null }, 'app'));
+  });
+
+  test('pays an order once: a second applied one is refused', async () => {
+    const payment = await first('payments', 'order_id = ?', member.orderId);
+    expect(await insertCopy('payments', payment, { id: 'second', transaction_id: 'other' }, 'app')).toBe(1062);
+  });
+
+  test('without money is for free orders only', async () => {
+    const payment = await first('payments', 'order_id = ?', member.orderId);
+    const nothing = { id: 'second', order_id: unpaidOrderId, method: 'none', transaction_id: null };
+    expect(check).toContain(await insertCopy('payments', payment, nothing, 'app'));
   });
 });

@@ -22,6 +22,7 @@ const prepay = {
   description: '月度会员 "¥99" 🎉',
   amount: fen(9900),
   expireTime: new Date('2026-07-01T04:30:05Z'),
+  notifyUrl: 'https://pay.example.com/wechatpay/notify/transaction',
 };
 const budget = { timeoutMs: 10_000 };
 
@@ -39,7 +40,6 @@ function clientFor(baseUrl: string): WechatpayClient {
     merchantKey: readMerchantKey(merchant.privatePem),
     publicKeyId: PUBLIC_KEY_ID,
     keys: createKeyRing([{ serial: PUBLIC_KEY_ID, pem: wechat.publicPem }]),
-    notifyUrl: 'https://pay.example.com/wechatpay/notify/transaction',
     connectTimeoutMs: 5_000,
     version: '1.2.3',
     clock,

@@ -78,4 +78,16 @@ describe('expiry', () => {
     const lots = await h.db.query('SELECT * FROM quota_grants WHERE user_id = ?', [userId]);
     expect(lots).toHaveLength(3);
   });
+
+  test('after the grace ended leaves nothing, and the replay of such a refund tells what its first answer told', async () => {
+    const userId = await registerUser(h);
+    await mustSucceed(consume(h, { requestId: 'c', userId, amount: 4 }));
+    h.clock.advanceMs(31 * DAY_MS);
+    await mustSucceed(refund(h, { requestId: 'r1', userId, consumeRequestId: 'c', amount: 1 }));
+    h.clock.advanceMs(8 * DAY_MS);
+    const first = await mustSucceed(refund(h, { requestId: 'r2', userId, consumeRequestId: 'c' }));
+    expect(first).toMatchObject({ quotaRemaining: 0, replayed: false, log: { amount: 3 } });
+    const again = await mustSucceed(refund(h, { requestId: 'r2', userId, consumeRequestId: 'c' }));
+    expect(again).toEqual({ ...first, replayed: true });
+  });
 });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { nativePrepayBody } from '../../../src/payment/wechatpay/native-prepay';
 import { fen } from '../../../src/platform/money';
 
-const payee = { appid: 'wxd678efb567ab6787', mchid: '1900007291', notifyUrl: 'https://pay.example.com/notify' };
+const payee = { appid: 'wxd678efb567ab6787', mchid: '1900007291' };
 
 function bodyOf(change: { description?: string; expireTime?: Date }): Record<string, unknown> {
   const prepay = {
@@ -10,6 +10,7 @@ function bodyOf(change: { description?: string; expireTime?: Date }): Record<str
     description: '月度会员',
     amount: fen(9900),
     expireTime: new Date(0),
+    notifyUrl: 'https://pay.example.com/notify',
     ...change,
   };
   return JSON.parse(nativePrepayBody(prepay, payee).toString('utf8')) as Record<string, unknown>;

@@ -61,7 +61,7 @@ describe('a refund whose lot expired meanwhile', () => {
     expect(ledger.refund('r', 'c', 0)).toEqual({ moved: 4 });
     expect(lastRows(ledger, 4)).toEqual(['EXPIRE -6 → 0', 'REFUND 4 → 4', 'EXPIRE -4 → 0', 'GRANT 4 → 4']);
     expect(ledger.lots.at(-1)).toMatchObject({ source: 'compensation', amount: 4, remaining: 4, expireTime: day(38) });
-    expect(ledger.lots[0]).toMatchObject({ remaining: 0, graceTime: day(38) });
+    expect(ledger.lots[0]).toMatchObject({ remaining: 0 });
   });
 
   test('at the very instant of expiry counts as expired; one millisecond before, it does not', () => {
@@ -93,6 +93,16 @@ describe('a refund whose lot expired meanwhile', () => {
     expect(ledger.refund('r2', 'c', 0)).toEqual({ moved: 3 });
     expect(lastRows(ledger, 3)).toEqual(['EXPIRE -1 → 0', 'REFUND 3 → 3', 'EXPIRE -3 → 0']);
     expect(ledger.balance).toBe(0);
+  });
+
+  test('of another task has its own grace: nobody loses units because somebody else came back first (R10.5)', () => {
+    const ledger = ledgerWithConsume();
+    ledger.consume('d', 2);
+    ledger.now = day(31);
+    ledger.refund('r1', 'c', 0);
+    ledger.now = day(39);
+    expect(ledger.refund('r2', 'd', 0)).toEqual({ moved: 2 });
+    expect(ledger.lots.at(-1)).toMatchObject({ source: 'compensation', remaining: 2, expireTime: day(46) });
   });
 
   test('gives a compensation that expired no new life', () => {

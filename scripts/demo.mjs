@@ -3,9 +3,10 @@ import { inRoot } from './lib/paths.mjs';
 import { prepareAll } from './lib/prepare.mjs';
 import { runInForeground } from './lib/processes.mjs';
 import { down, endpointsPath, isUp, up } from './lib/stack/local-stack.mjs';
-import { catchSignals, runMain, step } from './lib/terminal.mjs';
+import { catchSignals, leaveStdoutAlone, runMain, step } from './lib/terminal.mjs';
 
 await runMain(async (demoArguments) => {
+  if (demoArguments.includes('--json')) leaveStdoutAlone();
   await prepareAll();
   const wasUp = isUp();
   const { signal } = catchSignals();

@@ -5,7 +5,13 @@
 import { createHash } from 'node:crypto';
 import net from 'node:net';
 import { once } from 'node:events';
-import { say } from './terminal.mjs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Failure, say } from './terminal.mjs';
+
+/** Silent at first, because most waits are short; a test run or a first start may hold a lock for minutes. */
+const PATIENCE = Object.freeze({ sayAfterMs: 1_000, giveUpAfterMs: 600_000 });
+/** Keeps a holder that does not let us wait from making us spin. */
+const RETRY_PAUSE_MS = 20;
 
 function addressOf(purpose, directory) {
   const name = createHash('sha256').update(`${purpose}\0${directory}`).digest('hex').slice(0, 32);
@@ -33,24 +39,40 @@ async function tryAcquire(address) {
   };
 }
 
-/** Resolves when the holder lets go or ends. */
-async function waitForRelease(address, purpose, isFirstTime) {
-  const socket = net.connect(address);
-  socket.on('data', (pid) => {
-    if (isFirstTime) say(`Waiting for process ${pid}, which is busy with the same ${purpose} …`);
-  });
+/** Resolves when the holder lets go or ends, or the signal aborts. `onHolder` is told the holder's process id. */
+async function waitForRelease(address, signal, onHolder) {
+  const socket = net.connect({ path: address, signal });
+  socket.on('data', (pid) => onHolder(String(pid)));
   socket.on('error', () => {});
   await new Promise((resolve) => socket.once('close', resolve));
 }
 
-/** Does the work while holding the lock; waits for whoever holds it before. */
-export async function withLock(purpose, directory, work) {
+/** The lock, once whoever holds it lets go. Says what it waits for, and gives up in the end. */
+async function acquire(purpose, directory, { sayAfterMs, giveUpAfterMs }) {
   const address = addressOf(purpose, directory);
-  let release = await tryAcquire(address);
-  for (let isFirstTime = true; release === undefined; isFirstTime = false) {
-    await waitForRelease(address, purpose, isFirstTime);
-    release = await tryAcquire(address);
+  let holder = 'another process';
+  const saying = setTimeout(() => say(`Waiting for ${holder}, which is busy with the same ${purpose} …`), sayAfterMs);
+  const givingUp = AbortSignal.timeout(giveUpAfterMs);
+  try {
+    for (;;) {
+      const release = await tryAcquire(address);
+      if (release !== undefined) return release;
+      if (givingUp.aborted) break;
+      await waitForRelease(address, givingUp, (pid) => (holder = `process ${pid}`));
+      await delay(RETRY_PAUSE_MS);
+    }
+  } finally {
+    clearTimeout(saying);
   }
+  const waited = `${Math.round(giveUpAfterMs / 1_000)} s`;
+  throw new Failure(
+    `Gave up after ${waited}: ${holder} is still busy with the ${purpose} of ${directory}. End it, then try again.`,
+  );
+}
+
+/** Does the work while holding the lock; waits for whoever holds it before, up to 10 minutes, then throws a Failure. */
+export async function withLock(purpose, directory, work, patience = PATIENCE) {
+  const release = await acquire(purpose, directory, patience);
   try {
     return await work();
   } finally {

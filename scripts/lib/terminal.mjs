@@ -3,8 +3,15 @@
 /** A failure whose message is all the reader needs: printed without a stack trace. */
 export class Failure extends Error {}
 
+let out = process.stdout;
+
+/** From now on launchers speak on standard error: standard output belongs to the program they run. */
+export function leaveStdoutAlone() {
+  out = process.stderr;
+}
+
 export function say(line) {
-  process.stdout.write(`${line}\n`);
+  out.write(`${line}\n`);
 }
 
 function seconds(startedMs) {

@@ -1,5 +1,6 @@
 import { renameSync, writeFileSync } from 'node:fs';
-import { fileOffsetClock } from '../platform/clock';
+import { InvalidArgumentError } from 'commander';
+import { fileOffsetClock, isMovableTo } from '../platform/clock';
 import { readCliEnvironment } from '../platform/config';
 
 /** Moves the local stack's clock: service and WeChat Pay simulator read the same file on every look. */
@@ -11,10 +12,15 @@ function clockFile(): string {
   return readCliEnvironment().DEV_CLOCK_FILE ?? CLOCK_FILE;
 }
 
-function writeOffset(offsetMs: number): void {
+/** Moves the clock to a Unix time in milliseconds, or refuses and changes nothing. */
+function moveTo(epochMs: number, machineMs: number): DevClockState {
+  if (!isMovableTo(epochMs))
+    throw new InvalidArgumentError('the clock can only be moved within the years 2000 to 9998');
   const path = clockFile();
+  const offsetMs = epochMs - machineMs;
   writeFileSync(`${path}.new`, `${JSON.stringify({ offsetMs })}\n`);
   renameSync(`${path}.new`, path);
+  return showDevClock();
 }
 
 /** The local stack's time, and how far it is from the machine's. */
@@ -30,23 +36,28 @@ export function showDevClock(): DevClockState {
   return { now, offsetSeconds: Math.round((now.getTime() - clock.machineNow().getTime()) / 1_000) };
 }
 
-/** Sets the local stack's clock to an instant, ISO 8601. */
-export function setDevClock(instant: string): DevClockState {
-  const wantedMs = Date.parse(instant);
-  if (Number.isNaN(wantedMs)) throw new Error(`not an instant: ${instant}; write it like 2026-03-01T00:00:00+08:00`);
-  const clock = fileOffsetClock(clockFile());
-  writeOffset(wantedMs - clock.machineNow().getTime());
-  return showDevClock();
+/** Reads an instant, ISO 8601, as Unix time in milliseconds. */
+export function parseInstantMs(instant: string): number {
+  const epochMs = Date.parse(instant);
+  if (!Number.isNaN(epochMs)) return epochMs;
+  throw new InvalidArgumentError('Write an instant like 2026-03-01T00:00:00+08:00.');
 }
 
-/** Moves the local stack's clock by a duration such as 90s, 15m, 2h, 31d; negative goes back. */
-export function advanceDevClock(duration: string): DevClockState {
+/** Reads a duration such as 90s, 15m, 2h, 31d, in milliseconds; negative is back. */
+export function parseDurationMs(duration: string): number {
   const match = /^(-?\d+)([smhd])$/.exec(duration);
   const unitMs = UNIT_MS[match?.[2] ?? ''];
-  if (match === null || unitMs === undefined)
-    throw new Error(`not a duration: ${duration}; write it like 90s, 15m, 2h, 31d`);
+  if (match !== null && unitMs !== undefined) return Number(match[1]) * unitMs;
+  throw new InvalidArgumentError('Write a duration like 90s, 15m, 2h, 31d, or -31d to go back.');
+}
+
+/** Sets the local stack's clock to a Unix time in milliseconds. */
+export function setDevClock(epochMs: number): DevClockState {
+  return moveTo(epochMs, fileOffsetClock(clockFile()).machineNow().getTime());
+}
+
+/** Moves the local stack's clock by a duration in milliseconds; negative goes back. */
+export function advanceDevClock(durationMs: number): DevClockState {
   const clock = fileOffsetClock(clockFile());
-  const offsetMs = clock.now().getTime() - clock.machineNow().getTime();
-  writeOffset(offsetMs + Number(match[1]) * unitMs);
-  return showDevClock();
+  return moveTo(clock.now().getTime() + durationMs, clock.machineNow().getTime());
 }

@@ -1,4 +1,5 @@
 import { status, type ServiceError } from '@grpc/grpc-js';
+import { CommanderError, InvalidArgumentError } from 'commander';
 import { ErrorInfo } from '../gen/google/rpc/error_details.pb';
 import { Status } from '../gen/google/rpc/status.pb';
 
@@ -15,11 +16,49 @@ function readErrorInfo(error: ServiceError): ErrorInfo | undefined {
   return info === undefined ? undefined : ErrorInfo.decode(info.value);
 }
 
+/** What went wrong, for a program. */
+interface Failure {
+  /** Name of the gRPC status: the service's; else INVALID_ARGUMENT for a wrong command line, UNKNOWN for the rest. */
+  readonly code: string;
+  /** The service's reason, as docs/errors.md lists them. */
+  readonly reason: string | null;
+  readonly message: string;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+function readFailure(error: unknown): Failure {
+  if (isServiceError(error)) {
+    const info = readErrorInfo(error);
+    const { reason = null, metadata = {} } = info ?? {};
+    return { code: status[error.code] ?? String(error.code), reason, message: error.details, metadata };
+  }
+  const code = error instanceof CommanderError ? 'INVALID_ARGUMENT' : 'UNKNOWN';
+  const message = error instanceof Error ? error.message : String(error);
+  return { code, reason: null, message: message.replace(/^error: /, ''), metadata: {} };
+}
+
 /** What went wrong, for a person: code, reason, sentence and facts. */
-export function describeFailure(error: unknown): string {
-  if (!isServiceError(error)) return error instanceof Error ? error.message : String(error);
-  const info = readErrorInfo(error);
-  const facts = Object.entries(info?.metadata ?? {}).map(([name, value]) => `${name}=${value}`);
-  const heading = [status[error.code], info?.reason].filter((part) => part !== undefined).join(' / ');
-  return [`${heading}: ${error.details}`, ...facts.map((fact) => `  ${fact}`)].join('\n');
+function describeFailure(error: unknown): string {
+  const { code, reason, message, metadata } = readFailure(error);
+  if (!isServiceError(error)) return message;
+  const heading = reason === null ? code : `${code} / ${reason}`;
+  return [`${heading}: ${message}`, ...Object.entries(metadata).map(([name, value]) => `  ${name}=${value}`)].join(
+    '\n',
+  );
+}
+
+/** Commander throws these after it has told a person; an InvalidArgumentError that gets this far is from a command. */
+function isToldAlready(error: unknown): boolean {
+  return error instanceof CommanderError && !(error instanceof InvalidArgumentError);
+}
+
+/**
+ * Tells standard error what made a command fail, with --json as one object, and returns the exit code. Commander ends
+ * --help and --version by an error too, whose exit code is 0.
+ */
+export function reportFailure(error: unknown, isJson: boolean): number {
+  if (error instanceof CommanderError && error.exitCode === 0) return 0;
+  if (isJson) process.stderr.write(`${JSON.stringify(readFailure(error), null, 2)}\n`);
+  else if (!isToldAlready(error)) process.stderr.write(`${describeFailure(error)}\n`);
+  return 1;
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { MembershipServiceClient, PeriodUnit } from '../gen/billing/v1/membership_service.pb';
 import { OrderServiceClient, OrderStatus, type Order } from '../gen/billing/v1/order_service.pb';
 import { QuotaLogType, QuotaServiceClient } from '../gen/billing/v1/quota_service.pb';
@@ -7,8 +7,15 @@ import { systemClock } from '../platform/clock';
 import { loadMigrateConfig } from '../platform/config';
 import { VERSION } from '../version';
 import { callUnary, openConnection, type Connection, type ConnectionOptions } from './connection';
-import { advanceDevClock, setDevClock, showDevClock, type DevClockState } from './dev-clock';
-import { describeFailure } from './failure';
+import {
+  advanceDevClock,
+  parseDurationMs,
+  parseInstantMs,
+  setDevClock,
+  showDevClock,
+  type DevClockState,
+} from './dev-clock';
+import { reportFailure } from './failure';
 import { migrate } from './migrate';
 import { createOutput, type Output } from './output';
 
@@ -26,10 +33,24 @@ const program = new Command('billing')
   .option('--key <file>', 'your private key; also BILLING_KEY')
   .option('--identity <name>', 'identity of the local stack to act as', 'operations')
   .showHelpAfterError()
-  .showSuggestionAfterError();
+  .showSuggestionAfterError()
+  // Commands that are made below inherit both. A wrong command line is a failure like any other: an object with --json.
+  .configureOutput({ writeErr: (text) => void (isJson() || process.stderr.write(text)) })
+  .exitOverride();
+
+function isJson(): boolean {
+  return program.opts<GlobalOptions>().json === true;
+}
 
 function output(): Output {
-  return createOutput(program.opts<GlobalOptions>().json === true);
+  return createOutput(isJson());
+}
+
+/** Reads how many rows to show. */
+function parsePageSize(text: string): number {
+  const rows = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (rows < 1 || rows > 200) throw new InvalidArgumentError('It must be a whole number from 1 to 200.');
+  return rows;
 }
 
 /** Runs a call with a client that is closed afterwards. */
@@ -79,11 +100,11 @@ quota
 quota
   .command('logs <user_id>')
   .description("a user's quota log, newest first")
-  .option('--page-size <rows>', 'rows to show, at most 200', '50')
+  .option('--page-size <rows>', 'rows to show, 1 to 200', parsePageSize, 50)
   .option('--page-token <token>', 'where to go on')
-  .action(async (userId: string, options: { pageSize: string; pageToken?: string }) => {
+  .action(async (userId: string, options: { pageSize: number; pageToken?: string }) => {
     const request = { userId, type: QuotaLogType.UNSPECIFIED, startTime: undefined, endTime: undefined };
-    const paging = { pageSize: Number(options.pageSize), pageToken: options.pageToken ?? '' };
+    const paging = { pageSize: options.pageSize, pageToken: options.pageToken ?? '' };
     const page = await withClient(QuotaServiceClient, (client) =>
       callUnary(client.listQuotaLogs.bind(client), { ...request, ...paging }, systemClock.now()),
     );
@@ -190,15 +211,18 @@ clock
   .description("the local stack's time")
   .action(() => showClock(showDevClock()));
 clock
-  .command('set <instant>')
-  .description('set it, for example 2026-03-01T00:00:00+08:00')
-  .action((instant: string) => showClock(setDevClock(instant)));
+  .command('set')
+  .argument('<instant>', 'for example 2026-03-01T00:00:00+08:00', parseInstantMs)
+  .description('set it')
+  .action((epochMs: number) => showClock(setDevClock(epochMs)));
 clock
-  .command('advance <duration>')
-  .description('move it, for example 90s, 15m, 2h, 31d')
-  .action((duration: string) => showClock(advanceDevClock(duration)));
+  .command('advance')
+  .argument('<duration>', 'for example 90s, 15m, 2h, 31d, or -31d to go back', parseDurationMs)
+  .description('move it')
+  // A duration that goes back looks like an option.
+  .allowUnknownOption()
+  .action((durationMs: number) => showClock(advanceDevClock(durationMs)));
 
 program.parseAsync().catch((error: unknown) => {
-  process.stderr.write(`${describeFailure(error)}\n`);
-  process.exitCode = 1;
+  process.exitCode = reportFailure(error, isJson());
 });

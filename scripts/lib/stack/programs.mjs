@@ -1,13 +1,13 @@
 /** What our programs of the local stack are told: the service's configuration and the simulator's. */
-import { readFileSync } from 'node:fs';
-import { readJsonIfThere } from '../files.mjs';
+import { readIfThere, readJsonIfThere } from '../files.mjs';
 import { inRoot } from '../paths.mjs';
 import { APP_USER, databaseUrl } from './database-accounts.mjs';
 import { redisUrl } from './redis.mjs';
+import { usersSettings } from './users-settings.mjs';
 
 function withFiles(program) {
   const names = Object.keys(program.environment).filter((name) => name.endsWith('_FILE') && name !== 'DEV_CLOCK_FILE');
-  return { ...program, fileContents: names.map((name) => readFileSync(program.environment[name], 'utf8')) };
+  return { ...program, fileContents: names.map((name) => readIfThere(program.environment[name])) };
 }
 
 const SIMULATOR = {
@@ -51,28 +51,34 @@ function wechatpaySettings(stack) {
   };
 }
 
-/** The billing service. */
-export function serviceProgram(stack) {
+/** What the stack itself decides about the service. */
+function stackSettings(stack) {
   const { ports } = stack.state;
+  return {
+    BILLING_ENV: 'development',
+    GRPC_HOST: '127.0.0.1',
+    GRPC_PORT: String(ports.grpc),
+    EDGE_HOST: '127.0.0.1',
+    EDGE_PORT: String(ports.edge),
+    INTERNAL_HOST: '127.0.0.1',
+    INTERNAL_PORT: String(ports.internal),
+    TLS_CA_FILE: stack.within('tls', 'ca.crt'),
+    TLS_CERT_FILE: stack.within('tls', 'server.crt'),
+    TLS_KEY_FILE: stack.within('tls', 'server.key'),
+    DATABASE_URL: databaseUrl(stack, APP_USER, stack.secrets.databaseApp),
+    REDIS_URL: redisUrl(stack),
+    DATA_KEYS_FILE: stack.within('data-keys'),
+    DEV_CLOCK_FILE: stack.within('clock.json'),
+    ...wechatpaySettings(stack),
+  };
+}
+
+/** The billing service; the rest of its settings may come from the environment of whoever starts the stack. */
+export function serviceProgram(stack) {
+  const own = stackSettings(stack);
   return withFiles({
     ...SERVICE,
-    healthUrl: `http://127.0.0.1:${ports.internal}/readyz`,
-    environment: {
-      BILLING_ENV: 'development',
-      GRPC_HOST: '127.0.0.1',
-      GRPC_PORT: String(ports.grpc),
-      EDGE_HOST: '127.0.0.1',
-      EDGE_PORT: String(ports.edge),
-      INTERNAL_HOST: '127.0.0.1',
-      INTERNAL_PORT: String(ports.internal),
-      TLS_CA_FILE: stack.within('tls', 'ca.crt'),
-      TLS_CERT_FILE: stack.within('tls', 'server.crt'),
-      TLS_KEY_FILE: stack.within('tls', 'server.key'),
-      DATABASE_URL: databaseUrl(stack, APP_USER, stack.secrets.databaseApp),
-      REDIS_URL: redisUrl(stack),
-      DATA_KEYS_FILE: stack.within('data-keys'),
-      DEV_CLOCK_FILE: stack.within('clock.json'),
-      ...wechatpaySettings(stack),
-    },
+    healthUrl: `http://127.0.0.1:${stack.state.ports.internal}/readyz`,
+    environment: { ...own, ...usersSettings(own) },
   });
 }

@@ -236,9 +236,12 @@ CREATE TABLE `users` (
 
 CREATE TABLE `wechatpay_notification_bodies` (
   `id` varchar(26) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `inbox_id` varchar(26) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `content_hash` binary(32) NOT NULL,
   `sealed_body` mediumblob NOT NULL,
   `create_time` datetime(3) NOT NULL,
-  PRIMARY KEY (`id`)
+  PRIMARY KEY (`id`),
+  UNIQUE KEY `uk_wechatpay_notification_bodies_content` (`inbox_id`,`content_hash`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 CREATE TABLE `wechatpay_notifications` (
@@ -328,7 +331,7 @@ CREATE TRIGGER IF NOT EXISTS users_frozen BEFORE UPDATE ON users FOR EACH ROW BE
 
 CREATE TRIGGER IF NOT EXISTS users_no_delete BEFORE DELETE ON users FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'users: rows are never deleted';
 
-CREATE TRIGGER IF NOT EXISTS wechatpay_notification_bodies_frozen BEFORE UPDATE ON wechatpay_notification_bodies FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.create_time <=> NEW.create_time) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'wechatpay_notification_bodies: identity and money columns are frozen'; END IF; END;
+CREATE TRIGGER IF NOT EXISTS wechatpay_notification_bodies_frozen BEFORE UPDATE ON wechatpay_notification_bodies FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.inbox_id <=> NEW.inbox_id) OR NOT (OLD.content_hash <=> NEW.content_hash) OR NOT (OLD.create_time <=> NEW.create_time) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'wechatpay_notification_bodies: identity and money columns are frozen'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS wechatpay_notification_bodies_no_delete BEFORE DELETE ON wechatpay_notification_bodies FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'wechatpay_notification_bodies: rows are never deleted';
 

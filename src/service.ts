@@ -153,11 +153,13 @@ function buildEdge(foundation: Foundation) {
     apiv3Key: config.WECHATPAY_APIV3_KEY,
     ageMaxSeconds: config.NOTIFICATION_AGE_MAX_SECONDS,
     applyTimeoutMs: config.NOTIFICATION_APPLY_TIMEOUT_MS,
+    merchant: parts.merchant,
     apply: (item, now) => applyPayment(parts, item, now),
   });
   const paths = ['/wechatpay/notify/transaction', '/wechatpay/notify/refund'];
   const routes = paths.map((path) => ({ path, handler }));
-  return createEdgeServer({ routes, bodyBytesMax: config.NOTIFICATION_BODY_BYTES_MAX, log });
+  const onRefused = (result: string): void => metrics.wechatpayNotifications.inc({ event: 'unverified', result });
+  return createEdgeServer({ routes, bodyBytesMax: config.NOTIFICATION_BODY_BYTES_MAX, onRefused, log });
 }
 
 /** The worker role: what the database says is due. */

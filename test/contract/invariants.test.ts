@@ -37,7 +37,8 @@ const forgedPayment = (status: string): string =>
   `SELECT 'forged', order_id, user_id, method, '${status}', 'forged', amount, currency, success_time, create_time ` +
   'FROM payments WHERE user_id = ? LIMIT 1';
 
-/** Error numbers with which MariaDB refuses: a trigger's signal, a CHECK. */
+/** Error numbers with which MariaDB refuses: a unique key, a trigger's signal, a CHECK. */
+const BY_UNIQUE_KEY = 1062;
 const BY_TRIGGER = 1644;
 const BY_CHECK = 4025;
 
@@ -65,7 +66,7 @@ const BREAKS: Readonly<Record<string, { readonly sql: string; readonly outcome: 
       'log_hash, log_time, create_time FROM users WHERE id = ?',
     outcome: 'found',
   },
-  'INV-9': { sql: forgedPayment('applied'), outcome: 'found' },
+  'INV-9': { sql: forgedPayment('applied'), outcome: BY_UNIQUE_KEY },
   'INV-10': {
     sql:
       'INSERT INTO membership_periods (user_id, period_no, order_id, plan_id, plan_name, features, quota_units, period_unit, ' +
@@ -79,7 +80,7 @@ const BREAKS: Readonly<Record<string, { readonly sql: string; readonly outcome: 
       'INSERT INTO quota_grants (user_id, grant_id, source, source_ref, order_id, amount, remaining, expire_time, create_time) ' +
       "SELECT user_id, 1000, source, 'forged', order_id, amount, amount, expire_time, create_time FROM quota_grants " +
       "WHERE user_id = ? AND source = 'membership' LIMIT 1",
-    outcome: 'found',
+    outcome: BY_TRIGGER,
   },
   'INV-12': { sql: 'UPDATE users SET membership_expire_time = NULL WHERE id = ?', outcome: 'found' },
   'INV-13': { sql: 'UPDATE orders SET refunded_amount = final_amount + 1 WHERE user_id = ?', outcome: BY_CHECK },

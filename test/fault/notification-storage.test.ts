@@ -3,7 +3,7 @@ import { createOrder, registerUser, startHarness, until, type Harness } from '..
 import { metric, moneyState } from '../support/observe';
 import { createOrderCall, getOrderCall } from '../support/order-calls';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy';
-import { notify, paidNotification } from '../support/wechat-notifier';
+import { newTransactionId, notify, paidNotification } from '../support/wechat-notifier';
 import { readInfra } from '../support/infra';
 import { proxied } from '../support/proxied';
 
@@ -87,6 +87,29 @@ describe('a payment notification when the database is in trouble', () => {
     });
     const payments = await h.db.query('SELECT status FROM payments WHERE order_id = ?', [orderId]);
     expect(payments).toEqual([{ status: 'applied' }]);
+  });
+
+  test('refused before and locked beyond the budget now: 503, so that WeChat Pay sends again what no applier would', async () => {
+    const userId = await registerUser(h);
+    const orderId = await createOrder(h, userId);
+    const transactionId = newTransactionId();
+    expect((await notify(h, paidNotification(h, { orderId, transactionId, amount: 1 }))).status).toBe(409);
+    const before = await moneyState(h);
+    const labels = { event: 'TRANSACTION.SUCCESS', result: 'not_applied' };
+    const countBefore = await metric(h, 'billing_wechatpay_notifications_total', labels);
+    const holder = await h.db.connect('root');
+    await holder.query('START TRANSACTION');
+    await holder.query('SELECT id FROM users WHERE id = ? FOR UPDATE', [userId]);
+    const right = paidNotification(h, { orderId, transactionId });
+    expect(await notify(h, right)).toEqual({ status: 503, code: 'FAIL' });
+    expect(await metric(h, 'billing_wechatpay_notifications_total', labels)).toBe(countBefore + 1);
+    expect(await moneyState(h)).toEqual(before);
+    await holder.query('COMMIT');
+    await holder.end();
+    expect(await notify(h, right)).toEqual({ status: 204, code: undefined });
+    expect(await statusOf(orderId)).toBe('paid');
+    const payments = await h.db.query('SELECT status, amount FROM payments WHERE order_id = ?', [orderId]);
+    expect(payments).toEqual([{ status: 'applied', amount: 9900 }]);
   });
 
   test('CreateOrder without a database is DATABASE_UNAVAILABLE with no effect, and works when it is back', async () => {

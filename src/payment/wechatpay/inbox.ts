@@ -6,6 +6,7 @@ import { isDuplicateKey } from '../../platform/db/sql-errors';
 import { readOnly, withTx, type Tx } from '../../platform/db/tx';
 import { mintId } from '../../platform/ids';
 import { addMs } from '../../platform/time';
+import { factsHash } from './facts';
 import { NotificationRow } from './inbox.model';
 import { parseTransactionContent, transactionContent, type WechatpayTransaction } from './transaction';
 
@@ -18,7 +19,7 @@ import { parseTransactionContent, transactionContent, type WechatpayTransaction 
 export interface InboxEntry {
   readonly eventType: string;
   readonly eventId: string;
-  /** transaction_id for a payment. */
+  /** transaction_id of a payment, refund_id of a refund, the event's id for anything else. */
   readonly subjectId: string;
   /** The payment, or undefined for an event that nothing here applies yet. */
   readonly transaction: WechatpayTransaction | undefined;
@@ -31,7 +32,7 @@ export interface InboxItem {
   readonly id: string;
   readonly status: NotificationRow['status'];
   readonly reason: string;
-  /** Undefined for an event that nothing here applies yet. */
+  /** What was told first. Undefined for an event that nothing here applies yet. */
   readonly transaction: WechatpayTransaction | undefined;
 }
 
@@ -39,6 +40,7 @@ export interface InboxItem {
 const FIRST_RETRY_MS = 10_000;
 const RETRY_MAX_MS = 600_000;
 const BATCH_SIZE = 50;
+const BODIES = 'wechatpay_notification_bodies';
 
 function toItem(row: NotificationRow): InboxItem {
   const { id, status, reason, content } = row;
@@ -62,19 +64,40 @@ async function insertEntry(tx: Tx, entry: InboxEntry, cipher: FieldCipher, now: 
     createTime: now,
     applyTime: null,
   });
-  const place = { table: 'wechatpay_notification_bodies', column: 'sealed_body', primaryKey: id };
-  const sealedBody = cipher.encrypt(entry.evidence, place);
-  await tx('wechatpay_notification_bodies').insert({ id, sealedBody, createTime: now });
+  await insertBody(tx, id, entry, cipher, now);
   return row;
+}
+
+async function insertBody(tx: Tx, inboxId: string, entry: InboxEntry, cipher: FieldCipher, now: Date): Promise<void> {
+  const id = mintId(now);
+  const sealedBody = cipher.encrypt(entry.evidence, { table: BODIES, column: 'sealed_body', primaryKey: id });
+  await tx(BODIES).insert({ id, inboxId, contentHash: factsHash(entry.transaction), sealedBody, createTime: now });
+}
+
+/** Under the lock of the inbox row: keeps the evidence of what was not told before. True for the first difference. */
+async function keepEvidence(
+  tx: Tx,
+  inboxId: string,
+  entry: InboxEntry,
+  cipher: FieldCipher,
+  now: Date,
+): Promise<boolean> {
+  const hash = factsHash(entry.transaction);
+  const bodies: { contentHash: Buffer }[] = await tx(BODIES).where({ inboxId }).select('contentHash');
+  if (bodies.some(({ contentHash }) => contentHash.equals(hash))) return false;
+  await insertBody(tx, inboxId, entry, cipher, now);
+  return bodies.length === 1;
 }
 
 /** What came before under the same event and business key, counted; or the new row. */
 export interface StoredEntry {
   readonly item: InboxItem;
   readonly isRepeat: boolean;
+  /** This is the first repeat of its row that tells something else than the row. */
+  readonly isFirstDifference: boolean;
 }
 
-/** Stores a notification durably. A repeat is counted, not stored again. */
+/** Stores a notification durably. A repeat is counted; only evidence of something else than before is stored again. */
 export async function storeNotification(
   db: Database,
   entry: InboxEntry,
@@ -88,14 +111,15 @@ export async function storeNotification(
         .where({ eventType, subjectId })
         .patch({ timesReceived: raw('times_received + 1') });
       if (counted === 0) return undefined;
-      const row = await NotificationRow.query(tx).findOne({ eventType, subjectId });
-      return row === undefined ? undefined : { item: toItem(row), isRepeat: true };
+      const row = await NotificationRow.query(tx).findOne({ eventType, subjectId }).throwIfNotFound();
+      const isFirstDifference = await keepEvidence(tx, row.id, entry, cipher, now);
+      return { item: toItem(row), isRepeat: true, isFirstDifference };
     });
   const repeat = await countRepeat();
   if (repeat !== undefined) return repeat;
   try {
     const row = await withTx(db, { name: 'StoreNotification' }, (tx) => insertEntry(tx, entry, cipher, now));
-    return { item: toItem(row), isRepeat: false };
+    return { item: toItem(row), isRepeat: false, isFirstDifference: false };
   } catch (error) {
     if (!isDuplicateKey(error)) throw error;
     // The same notification arrived at the same moment and was stored first.

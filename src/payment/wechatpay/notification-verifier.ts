@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { z } from 'zod';
-import { decryptResource, type EncryptedResource } from './resource-cipher';
+import { decryptResource, ResourceUndecryptable, type EncryptedResource } from './resource-cipher';
 import { findSignatureFault, type SignaturePolicy } from './signed-message';
 import { transactionShape, type WechatpayTransaction } from './transaction';
 import { NotificationRefused } from './wechatpay.errors';
@@ -14,10 +14,12 @@ export interface NotificationEnvelope {
   readonly resource: EncryptedResource;
 }
 
+const eventIdShape = z.string().regex(/^[\x21-\x7e]{1,36}$/);
+
 /** Source: WeChat Pay API v3, 支付成功回调通知. Lower bounds of the resource are the cipher's to judge. */
 const envelopeShape = z
   .object({
-    id: z.string().regex(/^[\x21-\x7e]{1,36}$/),
+    id: eventIdShape,
     event_type: z.string().regex(/^[\x21-\x7e]{1,32}$/),
     resource: z.object({
       algorithm: z.string().max(32),
@@ -37,6 +39,12 @@ const envelopeShape = z
     },
   }));
 
+/** An envelope of which perhaps only the event's id can be read. */
+const eventIdOnly = z.object({ id: eventIdShape });
+
+/** What names the refund that a REFUND event is about. Source: WeChat Pay API v3, 退款结果通知. */
+const refundShape = z.object({ refund_id: z.string().regex(/^[\x21-\x7e]{1,64}$/) });
+
 /**
  * Believes a notification or throws NotificationRefused, in this order: signature headers, age, key by serial, probe,
  * signature over the raw bytes, and only then JSON and shape. `rawBody` must be the bytes as they came.
@@ -48,12 +56,12 @@ export function verifyNotification(
 ): NotificationEnvelope {
   const fault = findSignatureFault(headers, rawBody, policy);
   if (fault !== null) throw new NotificationRefused(fault);
-  return parseAs(envelopeShape, rawBody);
+  return parseAs(envelopeShape, rawBody, undefined);
 }
 
 /** Decrypts what a verified notification carries, of whatever kind. Throws NotificationRefused: decrypt_failed. */
 export function openResource(envelope: NotificationEnvelope, apiv3Key: string): string {
-  return decrypt(envelope.resource, apiv3Key).toString('utf8');
+  return decrypt(envelope, apiv3Key).toString('utf8');
 }
 
 /**
@@ -61,22 +69,39 @@ export function openResource(envelope: NotificationEnvelope, apiv3Key: string): 
  * does not open it, malformed when what it holds is no transaction.
  */
 export function openTransaction(envelope: NotificationEnvelope, apiv3Key: string): WechatpayTransaction {
-  return parseAs(transactionShape, decrypt(envelope.resource, apiv3Key));
+  return parseAs(transactionShape, decrypt(envelope, apiv3Key), envelope.eventId);
 }
 
-function decrypt(resource: EncryptedResource, apiv3Key: string): Buffer {
+/** Decrypts what names the refund of a verified REFUND event. Throws NotificationRefused as openTransaction does. */
+export function openRefundId(envelope: NotificationEnvelope, apiv3Key: string): string {
+  return parseAs(refundShape, decrypt(envelope, apiv3Key), envelope.eventId).refund_id;
+}
+
+function decrypt({ resource, eventId }: NotificationEnvelope, apiv3Key: string): Buffer {
   try {
     return decryptResource(resource, apiv3Key);
   } catch (error) {
-    throw new NotificationRefused('decrypt_failed', error);
+    if (!(error instanceof ResourceUndecryptable)) throw error;
+    throw new NotificationRefused('decrypt_failed', { eventId, fault: error.fault });
   }
 }
 
-function parseAs<Shape extends z.ZodType>(shape: Shape, bytes: Buffer): z.output<Shape> {
+/** Throws NotificationRefused: malformed. Without an event id of the envelope it is looked for in what is parsed. */
+function parseAs<Shape extends z.ZodType>(shape: Shape, bytes: Buffer, eventId: string | undefined): z.output<Shape> {
+  const json = parseUtf8Json(bytes);
+  if (json === undefined) throw new NotificationRefused('malformed', { eventId, fault: 'not JSON in UTF-8' });
+  const parsed = shape.safeParse(json);
+  if (parsed.success) return parsed.data;
+  // The issues' messages are left out: some repeat what they refuse.
+  const fault = parsed.error.issues.map(({ path, code }) => `${path.join('.')}: ${code}`).join(', ');
+  throw new NotificationRefused('malformed', { eventId: eventId ?? eventIdOnly.safeParse(json).data?.id, fault });
+}
+
+/** Undefined where the bytes are something else. The parser's error is not kept: it repeats the text. */
+function parseUtf8Json(bytes: Buffer): unknown {
   try {
-    const json: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-    return shape.parse(json);
-  } catch (error) {
-    throw new NotificationRefused('malformed', error);
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    return undefined;
   }
 }

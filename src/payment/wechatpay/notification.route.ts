@@ -6,9 +6,16 @@ import type { Database } from '../../platform/db/database';
 import type { EdgeResponse, EdgeRoute } from '../../platform/http/edge-server';
 import type { Logger } from '../../platform/log';
 import type { Metrics } from '../../platform/metrics';
-import { storeNotification, type InboxEntry, type InboxItem } from './inbox';
+import { tellsRecordedPayment, tellTheSame } from './facts';
+import { storeNotification, type InboxEntry, type InboxItem, type StoredEntry } from './inbox';
 import type { KeyRing } from './keys';
-import { openResource, openTransaction, verifyNotification, type NotificationEnvelope } from './notification-verifier';
+import {
+  openRefundId,
+  openResource,
+  openTransaction,
+  verifyNotification,
+  type NotificationEnvelope,
+} from './notification-verifier';
 import type { WechatpayTransaction } from './transaction';
 import { NotificationRefused } from './wechatpay.errors';
 
@@ -29,27 +36,27 @@ export interface NotificationRouteParts {
   readonly apiv3Key: string;
   readonly ageMaxSeconds: number;
   readonly applyTimeoutMs: number;
+  /** Us, as every applied payment names the payee. */
+  readonly merchant: { readonly mchid: string; readonly appid: string };
   /** The paid transition; the order domain provides it. Idempotent. */
   readonly apply: (item: InboxItem, now: Date) => Promise<ApplyResult>;
 }
 
 const DONE: EdgeResponse = { status: 204 };
 const PAYMENT_EVENT = 'TRANSACTION.SUCCESS';
+const REFUND_EVENTS = 'REFUND.';
 
 function failure(status: number, message: string): EdgeResponse {
   return { status, body: { code: 'FAIL', message } };
 }
 
-/** What is decided by. Two deliveries about the same money may differ in the rest: WeChat Pay words repeats anew. */
-function decisiveFacts(transaction: WechatpayTransaction): string {
-  const { mchid, appid, outTradeNo, tradeState, amountTotal, currency } = transaction;
-  return JSON.stringify([mchid, appid, outTradeNo, tradeState, amountTotal, currency]);
-}
-
 function openEnvelope(envelope: NotificationEnvelope, headers: IncomingHttpHeaders, apiv3Key: string): InboxEntry {
   const { eventType, eventId } = envelope;
   const evidence = JSON.stringify({ headers, resource: openResource(envelope, apiv3Key) });
-  if (eventType !== PAYMENT_EVENT) return { eventType, eventId, subjectId: eventId, transaction: undefined, evidence };
+  if (eventType !== PAYMENT_EVENT) {
+    const subjectId = eventType.startsWith(REFUND_EVENTS) ? openRefundId(envelope, apiv3Key) : eventId;
+    return { eventType, eventId, subjectId, transaction: undefined, evidence };
+  }
   const transaction = openTransaction(envelope, apiv3Key);
   return { eventType, eventId, subjectId: transaction.transactionId, transaction, evidence };
 }
@@ -60,60 +67,16 @@ function openEnvelope(envelope: NotificationEnvelope, headers: IncomingHttpHeade
  * When the budget is spent the answer is 204 all the same: the applier finishes from the inbox.
  */
 export function createNotificationHandler(parts: NotificationRouteParts): EdgeRoute['handler'] {
-  const { db, clock, log, metrics, cipher, keys, ageMaxSeconds } = parts;
+  const { clock, log, metrics, keys, ageMaxSeconds } = parts;
   const count = (event: string, result: string): void => metrics.wechatpayNotifications.inc({ event, result });
 
   const receive = async (headers: IncomingHttpHeaders, rawBody: Buffer): Promise<EdgeResponse> => {
     const now = clock.now();
     const envelope = verifyNotification(headers, rawBody, { keys, now, ageMaxSeconds });
     const event = envelope.eventType === PAYMENT_EVENT ? PAYMENT_EVENT : 'other';
-    const entry = openEnvelope(envelope, headers, parts.apiv3Key);
-    let stored;
-    try {
-      stored = await storeNotification(db, entry, cipher, now);
-    } catch (error) {
-      log.error({ err: error, notificationId: entry.eventId }, 'a notification could not be stored');
-      count(event, 'not_stored');
-      return failure(503, 'could not be stored, send it again');
-    }
-    const { item, isRepeat } = stored;
-    const facts = { notificationId: entry.eventId, subjectId: entry.subjectId, isRepeat };
-    if (item.transaction === undefined || entry.transaction === undefined) {
-      log.info(facts, 'a notification of another kind was stored');
-      count(event, isRepeat ? 'duplicate' : 'stored');
-      return DONE;
-    }
-    if (decisiveFacts(item.transaction) !== decisiveFacts(entry.transaction)) {
-      log.error({ ...facts, orderId: item.transaction.outTradeNo }, 'a repeated notification tells something else');
-      count(event, 'content_changed');
-      return failure(409, 'differs from what was notified before');
-    }
-    if (item.status === 'applied') {
-      count(event, 'duplicate');
-      return DONE;
-    }
-    return applyWithinBudget(item, event, now);
-  };
-
-  const applyWithinBudget = async (item: InboxItem, event: string, now: Date): Promise<EdgeResponse> => {
-    const budget = new AbortController();
-    const spent = elapse(parts.applyTimeoutMs, undefined, { signal: budget.signal }).catch(() => undefined);
-    const attempt = parts.apply(item, now).catch((error: unknown) => {
-      log.error({ err: error, inboxId: item.id }, 'a stored notification was not applied; the applier tries again');
-      return undefined;
-    });
-    const result = await Promise.race([attempt, spent]);
-    budget.abort();
-    if (result === undefined) {
-      count(event, 'stored');
-      return DONE;
-    }
-    if (result.kind === 'refused') {
-      count(event, result.reason);
-      return failure(409, result.reason);
-    }
-    count(event, result.kind === 'applied' ? 'applied' : 'duplicate');
-    return DONE;
+    const outcome = await settle(parts, openEnvelope(envelope, headers, parts.apiv3Key), now);
+    count(event, outcome.result);
+    return outcome.answer;
   };
 
   return async ({ headers, rawBody }) => {
@@ -121,10 +84,87 @@ export function createNotificationHandler(parts: NotificationRouteParts): EdgeRo
       return await receive(headers, rawBody);
     } catch (error) {
       if (!(error instanceof NotificationRefused)) throw error;
-      const level = error.httpStatus === 500 ? 'error' : 'warn';
-      log[level]({ reason: error.reason }, 'a notification was refused');
-      count('unverified', error.reason);
-      return failure(error.httpStatus, error.reason);
+      const { reason, httpStatus, signed } = error;
+      const level = httpStatus === 500 ? 'error' : 'warn';
+      log[level]({ reason, notificationId: signed?.eventId, cause: signed?.fault }, 'a notification was refused');
+      count('unverified', reason);
+      return failure(httpStatus, reason);
     }
   };
+}
+
+/** What became of a believed notification: the word that the metric counts, and the answer. */
+interface Outcome {
+  readonly result: string;
+  readonly answer: EdgeResponse;
+}
+
+const CONTENT_CHANGED: Outcome = {
+  result: 'content_changed',
+  answer: failure(409, 'differs from what was notified before'),
+};
+
+/** Stores a believed notification and, when it is a payment, applies it. */
+async function settle(parts: NotificationRouteParts, entry: InboxEntry, now: Date): Promise<Outcome> {
+  const { db, log, cipher, merchant } = parts;
+  const told = entry.transaction;
+  let stored: StoredEntry;
+  let isRecorded = false;
+  try {
+    stored = await storeNotification(db, entry, cipher, now);
+    if (told !== undefined && stored.item.status === 'applied') {
+      isRecorded = await tellsRecordedPayment(db, told, merchant);
+    }
+  } catch (error) {
+    log.error({ err: error, notificationId: entry.eventId }, 'a notification could not be stored');
+    return { result: 'not_stored', answer: failure(503, 'could not be stored, send it again') };
+  }
+  const { item, isRepeat, isFirstDifference } = stored;
+  const facts = { notificationId: entry.eventId, subjectId: entry.subjectId, inboxId: item.id, isRepeat };
+  if (item.transaction === undefined || told === undefined) {
+    log.info(facts, 'a notification of another kind was stored');
+    return { result: isRepeat ? 'duplicate' : 'stored', answer: DONE };
+  }
+  if (isFirstDifference) {
+    log.error({ ...facts, orderId: told.outTradeNo }, 'a repeated notification tells something else');
+  }
+  if (item.status === 'applied') return isRecorded ? { result: 'duplicate', answer: DONE } : CONTENT_CHANGED;
+  if (tellTheSame(item.transaction, told)) return applyWithinBudget(parts, item, item.transaction, now);
+  // What waits to be judged stands until it is; what was refused gives way to what is told now.
+  return item.status === 'refused' ? applyWithinBudget(parts, item, told, now) : CONTENT_CHANGED;
+}
+
+async function applyWithinBudget(
+  parts: NotificationRouteParts,
+  item: InboxItem,
+  transaction: WechatpayTransaction,
+  now: Date,
+): Promise<Outcome> {
+  const budget = new AbortController();
+  const spent = elapse(parts.applyTimeoutMs, undefined, { signal: budget.signal }).catch(() => undefined);
+  const attempt = applyAs(parts, { ...item, transaction }, transaction, now).catch((error: unknown) => {
+    parts.log.error({ err: error, inboxId: item.id }, 'a stored notification was not applied');
+    return undefined;
+  });
+  const outcome = await Promise.race([attempt, spent]);
+  budget.abort();
+  if (outcome !== undefined) return outcome;
+  // The applier finishes what was never judged. What was refused it leaves alone, so WeChat Pay must send it again.
+  if (item.status !== 'refused') return { result: 'stored', answer: DONE };
+  return { result: 'not_applied', answer: failure(503, 'could not be applied, send it again') };
+}
+
+async function applyAs(
+  { db, apply, merchant }: NotificationRouteParts,
+  item: InboxItem,
+  transaction: WechatpayTransaction,
+  now: Date,
+): Promise<Outcome> {
+  const result = await apply(item, now);
+  if (result.kind === 'refused') return { result: result.reason, answer: failure(409, result.reason) };
+  if (result.kind === 'applied') return { result: 'applied', answer: DONE };
+  // Somebody else was first, perhaps with a delivery that told something else.
+  return (await tellsRecordedPayment(db, transaction, merchant))
+    ? { result: 'duplicate', answer: DONE }
+    : CONTENT_CHANGED;
 }

@@ -19,7 +19,7 @@ export interface EncryptedResource {
 }
 
 /** A resource that can not be opened. `fault` says where it failed; no plaintext is ever given out with it. */
-class ResourceUndecryptable extends Error {
+export class ResourceUndecryptable extends Error {
   constructor(
     readonly fault: 'algorithm' | 'key' | 'nonce' | 'ciphertext' | 'authentication',
     cause?: unknown,

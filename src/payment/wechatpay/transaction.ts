@@ -29,6 +29,15 @@ export interface WechatpayTransaction {
 const id = z.string().regex(/^[\x21-\x7e]{1,32}$/);
 const amount = z.int().min(0).transform(fen);
 
+/** WeChat Pay did not exist before; a time outside is nonsense that would book money into a year without a bill. */
+const SUCCESS_TIME_FROM = Date.UTC(2010, 0);
+const SUCCESS_TIME_BEFORE = Date.UTC(2100, 0);
+const successTime = z.iso
+  .datetime({ offset: true })
+  .transform((text) => Date.parse(text))
+  .pipe(z.number().min(SUCCESS_TIME_FROM).lt(SUCCESS_TIME_BEFORE))
+  .transform(fromEpochMs);
+
 /** Shape of the decrypted resource of TRANSACTION.SUCCESS. Source: WeChat Pay API v3, 支付成功回调通知. */
 export const transactionShape = z
   .object({
@@ -37,9 +46,9 @@ export const transactionShape = z
     out_trade_no: id,
     transaction_id: id,
     trade_state: id,
-    trade_type: id.optional(),
-    success_time: z.iso.datetime({ offset: true }).transform((text) => fromEpochMs(Date.parse(text))),
-    amount: z.object({ total: amount, payer_total: amount.optional(), currency: z.string().min(1).max(16) }),
+    trade_type: id.nullish(),
+    success_time: successTime,
+    amount: z.object({ total: amount, payer_total: amount.nullish(), currency: z.string().min(1).max(16) }),
   })
   .transform((told): WechatpayTransaction => ({
     appid: told.appid,

@@ -46,15 +46,24 @@ const NOTIFICATION_REFUSALS = {
 
 type NotificationRefusal = keyof typeof NOTIFICATION_REFUSALS;
 
+/** What may be said in a log of a notification that WeChat Pay signed. */
+interface SignedRefusal {
+  /** WeChat's id of the event, where it could be read. */
+  readonly eventId: string | undefined;
+  /** What is wrong and where, by names of ours and of the documentation; never anything of the content. */
+  readonly fault: string;
+}
+
 /** A notification that was not believed or not understood; nothing of it may be applied. */
 export class NotificationRefused extends Error {
   readonly httpStatus: 401 | 400 | 500;
 
   constructor(
     readonly reason: NotificationRefusal,
-    cause?: unknown,
+    /** Absent where the signature was not believed: then nothing of it was looked at. */
+    readonly signed?: SignedRefusal,
   ) {
-    super(`WeChat Pay notification refused: ${reason}.`, { cause });
+    super(`WeChat Pay notification refused: ${reason}.`);
     this.name = 'NotificationRefused';
     this.httpStatus = NOTIFICATION_REFUSALS[reason];
   }

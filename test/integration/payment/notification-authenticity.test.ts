@@ -113,9 +113,18 @@ describe('a notification that may not be believed', () => {
     const before = await moneyState(h);
     const inboxBefore = await h.db.query('SELECT * FROM wechatpay_notifications ORDER BY id');
     const countBefore = await metric(h, 'billing_wechatpay_notifications_total', labels);
+    const spoilt = spoil(paidNotification(h, { orderId }));
+    const linesBefore = h.logs.length;
 
-    const answer = await notify(h, spoil(paidNotification(h, { orderId })));
+    const answer = await notify(h, spoilt);
 
+    const [line, ...others] = h.logs.slice(linesBefore).filter((one) => one['reason'] === reason);
+    expect(others).toEqual([]);
+    // What WeChat Pay signed can be asked after: which event, and what is wrong with it. The rest is nobody's.
+    if (status === 401) expect(Object.keys(line ?? {})).not.toEqual(expect.arrayContaining(['notificationId']));
+    else expect(line).toMatchObject({ level: status === 500 ? 'error' : 'warn', cause: expect.any(String) as string });
+    if (line?.['notificationId'] !== undefined) expect(spoilt.body.toString()).toContain(line['notificationId']);
+    expect(JSON.stringify(line)).not.toContain(orderId);
     expect(answer).toEqual({ status, code: 'FAIL' });
     expect(await metric(h, 'billing_wechatpay_notifications_total', labels)).toBe(countBefore + 1);
     expect(await h.db.query('SELECT * FROM wechatpay_notifications ORDER BY id')).toEqual(inboxBefore);
@@ -124,20 +133,26 @@ describe('a notification that may not be believed', () => {
 
   test('a body of 1 MB is answered 413 and not looked at', async () => {
     const before = await moneyState(h);
+    const labels = { event: 'unverified', result: 'too_large' };
+    const countBefore = await metric(h, 'billing_wechatpay_notifications_total', labels);
     const body = Buffer.alloc(1_048_576, ' ');
     expect(await notify(h, { transactionId: '', headers: signedHeaders(h, body), body })).toEqual({
       status: 413,
       code: 'FAIL',
     });
+    expect(await metric(h, 'billing_wechatpay_notifications_total', labels)).toBe(countBefore + 1);
     expect(await moneyState(h)).toEqual(before);
   });
 
   test('a compressed body is refused, so that nothing is ever inflated', async () => {
     const before = await moneyState(h);
+    const labels = { event: 'unverified', result: 'unreadable' };
+    const countBefore = await metric(h, 'billing_wechatpay_notifications_total', labels);
     const right = paidNotification(h, { orderId });
     const answer = await notify(h, { ...right, headers: { ...right.headers, 'content-encoding': 'gzip' } });
     expect(answer.code).toBe('FAIL');
     expect(answer.status).toBe(400);
+    expect(await metric(h, 'billing_wechatpay_notifications_total', labels)).toBe(countBefore + 1);
     expect(await moneyState(h)).toEqual(before);
   });
 

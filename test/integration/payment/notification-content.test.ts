@@ -109,4 +109,36 @@ describe('a true notification whose content does not match', () => {
       expect(await moneyState(h)).toEqual(before);
     },
   );
+
+  const refunds: [what: string, subject: 'refund' | 'event', resource: Record<string, unknown>, type: string][] = [
+    ['a refund', 'refund', { refund_status: 'SUCCESS' }, 'REFUND.SUCCESS'],
+    ['a closed refund', 'refund', { refund_status: 'CLOSED' }, 'REFUND.CLOSED'],
+    ['another event', 'event', {}, 'COUPON.USE'],
+  ];
+  test.each(refunds)('%s is one row by its %s id, however often it is told', async (_what, subject, resource, type) => {
+    const refundId = newTransactionId();
+    const before = await moneyState(h);
+    const events = [1, 2].map(() => envelope(h, { refund_id: refundId, ...resource }, type) as { id: string });
+    for (const event of events) {
+      expect(await notify(h, signedNotification(h, event), 'refund')).toEqual({ status: 204, code: undefined });
+    }
+    const ids = subject === 'refund' ? [refundId] : events.map(({ id }) => id);
+    const row = { status: 'ignored', reason: '', times_received: 2 / ids.length };
+    for (const id of ids) expect(await inboxOf(id)).toEqual([row]);
+    if (subject === 'refund') for (const { id } of events) expect(await inboxOf(id)).toEqual([]);
+    expect(await moneyState(h)).toEqual(before);
+  });
+
+  test.each([[{}], [{ refund_id: null }], [{ refund_id: 5020 }]])(
+    'a refund with %j is malformed: 400, stored nowhere, logged with its event id',
+    async (resource) => {
+      const before = await moneyState(h);
+      const event = envelope(h, { refund_status: 'SUCCESS', ...resource }, 'REFUND.SUCCESS') as { id: string };
+      expect(await notify(h, signedNotification(h, event), 'refund')).toEqual({ status: 400, code: 'FAIL' });
+      expect(await inboxOf(event.id)).toEqual([]);
+      const lines = h.logs.filter((line) => line['notificationId'] === event.id);
+      expect(lines).toMatchObject([{ level: 'warn', reason: 'malformed', cause: 'refund_id: invalid_type' }]);
+      expect(await moneyState(h)).toEqual(before);
+    },
+  );
 });

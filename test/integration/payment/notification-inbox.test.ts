@@ -114,10 +114,13 @@ describe('a payment notification', () => {
     const rows = await h.db.query('SELECT * FROM wechatpay_notification_bodies');
     for (const row of rows) expect((row['sealed_body'] as Buffer).includes(OPENID)).toBe(false);
 
-    const [{ id = '' } = {}] = (await h.db.query('SELECT id FROM wechatpay_notifications WHERE subject_id = ?', [
-      sent.transactionId,
-    ])) as { id: string }[];
-    const sealed = rows.find((row) => row['id'] === id)?.['sealed_body'] as Buffer;
+    const [{ id: inboxId = '' } = {}] = (await h.db.query(
+      'SELECT id FROM wechatpay_notifications WHERE subject_id = ?',
+      [sent.transactionId],
+    )) as { id: string }[];
+    const bodies = rows.filter((row) => row['inbox_id'] === inboxId) as { id: string; sealed_body: Buffer }[];
+    expect(bodies).toHaveLength(1);
+    const [{ id, sealed_body: sealed } = { id: '', sealed_body: Buffer.alloc(0) }] = bodies;
     const keys = h.infra.dataKeys.split(',').map((entry) => {
       const [keyId = '', key = ''] = entry.split(':');
       return { id: keyId, key: Buffer.from(key, 'base64') };

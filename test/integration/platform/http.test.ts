@@ -10,6 +10,7 @@ import { createMetrics } from '../../../src/platform/metrics';
 /** The public HTTP port answers its routes and nothing else; the internal port tells probes the truth. */
 
 const lines: string[] = [];
+const onRefused = (): void => undefined;
 const log = createLogger({ level: 'info', role: 'edge', destination: { write: (line) => void lines.push(line) } });
 
 interface Reply {
@@ -44,7 +45,7 @@ describe('edge', () => {
 
   beforeAll(async () => {
     const routes = [{ path: '/notify', handler: (request: EdgeRequest) => answer(request) }];
-    edge = createEdgeServer({ routes, bodyBytesMax: 1_000, log });
+    edge = createEdgeServer({ routes, bodyBytesMax: 1_000, onRefused, log });
     port = await edge.listen('127.0.0.1', 0);
   });
   afterAll(() => edge.close(1_000));
@@ -157,7 +158,7 @@ describe('internal', () => {
 });
 
 test('closing ends soon though a client keeps its connection open', async () => {
-  const server = createEdgeServer({ routes: [], bodyBytesMax: 10, log });
+  const server = createEdgeServer({ routes: [], bodyBytesMax: 10, onRefused, log });
   const port = await server.listen('127.0.0.1', 0);
   const socket = connect(port, '127.0.0.1', () => socket.write('GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n'));
   await new Promise((resolve) => socket.once('data', resolve));

@@ -1,5 +1,11 @@
-import { openTransaction, verifyNotification } from '../../../src/payment/wechatpay/notification-verifier';
+import { inspect } from 'node:util';
+import {
+  openRefundId,
+  openTransaction,
+  verifyNotification,
+} from '../../../src/payment/wechatpay/notification-verifier';
 import { createKeyRing } from '../../../src/payment/wechatpay/keys';
+import { NotificationRefused } from '../../../src/payment/wechatpay/wechatpay.errors';
 import {
   APIV3_KEY,
   encryptedResource,
@@ -40,6 +46,16 @@ function refusal(headers: Record<string, string | undefined>, rawBody: string | 
     const { reason, httpStatus } = error as { reason: string; httpStatus: number };
     return `${reason} ${httpStatus}`;
   }
+}
+
+/** The refusal that a function throws. */
+function errorOf(run: () => unknown): NotificationRefused {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof NotificationRefused) return error;
+  }
+  throw new Error('it was not refused');
 }
 
 test('a true notification is believed and gives exactly what WeChat signed', () => {
@@ -131,9 +147,76 @@ test.each([
   ['no success_time', { success_time: undefined }],
   ['a success_time without offset', { success_time: '2026-07-01T12:00:05' }],
   ['a success_time on the 30th of February', { success_time: '2026-02-30T12:00:05+08:00' }],
+  ['a success_time before WeChat Pay', { success_time: '2010-01-01T07:59:59+08:00' }],
+  ['a success_time after this century', { success_time: '2100-01-01T00:00:00Z' }],
+  ['a success_time in the year 0', { success_time: '0000-01-01T00:00:00Z' }],
 ])('a payment with %s is malformed, never guessed at', (_, change) => {
   const rawBody = notificationBody(encryptedResource(JSON.stringify({ ...TRANSACTION, ...change })));
   expect(refusal(signedHeaders(wechat.privateKey, rawBody, NOW), rawBody)).toBe('malformed 400');
+});
+
+test.each([
+  ['absent', { trade_type: undefined, amount: { total: 9900, currency: 'CNY' } }],
+  ['null', { trade_type: null, amount: { total: 9900, payer_total: null, currency: 'CNY' } }],
+])('what is only recorded may be %s: the money has arrived all the same', (_, change) => {
+  const rawBody = notificationBody(encryptedResource(JSON.stringify({ ...TRANSACTION, ...change })));
+  const envelope = verifyNotification(signedHeaders(wechat.privateKey, rawBody, NOW), Buffer.from(rawBody), policy);
+  expect(openTransaction(envelope, APIV3_KEY)).toMatchObject({ amountTotal: 9900, payerTotal: null, tradeType: null });
+});
+
+test.each(['2010-01-01T00:00:00Z', '2099-12-31T23:59:59.999Z'])('a success_time of %s is believed', (success_time) => {
+  const rawBody = notificationBody(encryptedResource(JSON.stringify({ ...TRANSACTION, success_time })));
+  expect(refusal(signedHeaders(wechat.privateKey, rawBody, NOW), rawBody)).toBeNull();
+});
+
+describe('a signed notification that is refused says where it fails and which it is, and nothing of its content', () => {
+  const EVENT = 'EV-2018022511223320873';
+  const CANARY = 'CANARY-8731';
+  const notJson = notificationBody(encryptedResource(`{"transaction_id":${CANARY}}`));
+  const wrongFields = { ...TRANSACTION, trade_state: ` ${CANARY}`, amount: { total: CANARY, currency: 'CNY' } };
+  const wrong = notificationBody(encryptedResource(JSON.stringify(wrongFields)));
+  const unopened = notificationBody({ ...encryptedResource(CANARY), nonce: 'fdasflkja485' });
+
+  test.each([
+    ['not JSON', `<xml>${CANARY}</xml>`, undefined, 'not JSON in UTF-8'],
+    [
+      'of another shape',
+      `{"id":"${EVENT}","event_type":"${CANARY} "}`,
+      EVENT,
+      'event_type: invalid_format, resource: ',
+    ],
+    ['without a legal id', `{"id":"${CANARY} ","resource":{}}`, undefined, 'id: invalid_format, event_type: '],
+    ['whose resource is not JSON', notJson, EVENT, 'not JSON in UTF-8'],
+    ['whose resource is wrong', wrong, EVENT, 'trade_state: invalid_format, amount.total: invalid_type'],
+    ['that our key does not open', unopened, EVENT, 'authentication'],
+  ])('%s', (_, rawBody, eventId, fault) => {
+    const headers = signedHeaders(wechat.privateKey, rawBody, NOW);
+    const refused = (): unknown =>
+      openTransaction(verifyNotification(headers, Buffer.from(rawBody), policy), APIV3_KEY);
+    const signed = { eventId, fault: expect.stringContaining(fault) as string };
+    const error = errorOf(refused);
+    expect(error.signed).toEqual(signed);
+    expect(inspect(error, { depth: null })).not.toContain(CANARY);
+  });
+
+  test('what was not signed is not looked at: it has no id', () => {
+    const headers = { ...signedHeaders(wechat.privateKey, body, NOW), 'wechatpay-nonce': 'other' };
+    expect(errorOf(() => verifyNotification(headers, Buffer.from(body), policy)).signed).toBeUndefined();
+  });
+});
+
+test('a refund is named by its refund_id, and one without is malformed', () => {
+  const refundIdOf = (resource: object): string => {
+    const rawBody = notificationBody(encryptedResource(JSON.stringify(resource)), 'REFUND.SUCCESS');
+    const headers = signedHeaders(wechat.privateKey, rawBody, NOW);
+    return openRefundId(verifyNotification(headers, Buffer.from(rawBody), policy), APIV3_KEY);
+  };
+  expect(refundIdOf({ refund_id: '50200207182018070300011301001', refund_status: 'SUCCESS' })).toBe(
+    '50200207182018070300011301001',
+  );
+  for (const refund_id of [undefined, null, 5020, '', 'x'.repeat(65), 'two words']) {
+    expect(errorOf(() => refundIdOf({ refund_id }))).toMatchObject({ reason: 'malformed', httpStatus: 400 });
+  }
 });
 
 test('an event of an unknown type is believed all the same, so that it can be stored', () => {

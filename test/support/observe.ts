@@ -1,4 +1,5 @@
 import type { Harness } from './harness';
+import { digestTables } from './table-digest';
 
 /** The value of a counter or gauge with exactly these labels, scraped like Prometheus does; 0 before its first use. */
 export async function metric(h: Harness, name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
@@ -23,8 +24,7 @@ const MONEY_TABLES = [
   'outbox',
 ];
 
-/** A checksum of every table that money or its evidence lives in, but the inbox: equal means that nothing changed. */
+/** A digest of every table that money or its evidence lives in, but the inbox: equal means that nothing changed. */
 export async function moneyState(h: Harness): Promise<Readonly<Record<string, unknown>>> {
-  const rows = await h.db.query(`CHECKSUM TABLE ${MONEY_TABLES.join(', ')}`);
-  return Object.fromEntries(rows.map((row) => [String(row['Table']), row['Checksum']]));
+  return digestTables(h.db, MONEY_TABLES);
 }

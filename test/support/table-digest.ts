@@ -1,0 +1,19 @@
+import { createHash } from 'node:crypto';
+import type { TestDatabase } from './database';
+
+/**
+ * A digest of every row of the tables: equal means that nothing changed. Computed from the rows as they read, because
+ * CHECKSUM TABLE of a table with a generated column is not the same every time.
+ */
+export async function digestTables(
+  db: TestDatabase,
+  tables: readonly string[],
+): Promise<Readonly<Record<string, string>>> {
+  const digests: [string, string][] = [];
+  for (const table of tables) {
+    const rows = await db.query(`SELECT * FROM ${table}`);
+    const texts = rows.map((row) => JSON.stringify(row)).sort();
+    digests.push([table, createHash('sha256').update(texts.join('\n')).digest('hex')]);
+  }
+  return Object.fromEntries(digests);
+}

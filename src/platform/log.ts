@@ -35,7 +35,7 @@ export interface LoggerOptions {
   readonly level: string;
   /** Which role this process plays: all, rpc, edge or worker. */
   readonly role: string;
-  /** Where lines go; standard output, written at once, unless given. */
+  /** Where lines go; standard output unless given. */
   readonly destination?: { write(line: string): void };
 }
 
@@ -49,7 +49,9 @@ export function createLogger(options: LoggerOptions): Logger {
     serializers: { ...redactingSerializers(), err: (thrown: unknown) => describeError(thrown) },
     hooks: { logMethod: nameErrors },
   };
-  return options.destination === undefined ? pino(settings) : pino(settings, options.destination);
+  // Not synchronous: a call must not wait for its log line. Lines leave at once when the last write is done, and pino
+  // writes out what is left when the process exits.
+  return pino(settings, options.destination ?? pino.destination({ sync: false }));
 }
 
 /** Without a message pino would take the error's own, which may be a database statement. */

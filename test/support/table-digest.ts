@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import type { TestDatabase } from './database';
 
 /**
- * A digest of every row of the tables: equal means that nothing changed. Computed from the rows as they read, because
- * CHECKSUM TABLE of a table with a generated column is not the same every time.
+ * A digest of every row of the tables: equal means that nothing changed. Computed from the rows as they read: CHECKSUM
+ * TABLE was seen to differ for a table with a generated column although no row did.
  */
 export async function digestTables(
   db: TestDatabase,

@@ -23,6 +23,7 @@ export interface Connection {
 
 interface LocalEndpoints {
   readonly grpc: string;
+  readonly databaseUrl: string;
   readonly tls: {
     readonly ca: string;
     readonly identities: Readonly<Record<string, { readonly cert: string; readonly key: string }>>;
@@ -41,6 +42,11 @@ function readLocalEndpoints(): LocalEndpoints {
   } catch {
     throw new Error('no address given and no local stack found: run `npm run up`, or pass --address --ca --cert --key');
   }
+}
+
+/** The database to look at: DATABASE_URL, else the local stack's. */
+export function findDatabaseUrl(): string {
+  return readCliEnvironment().DATABASE_URL ?? readLocalEndpoints().databaseUrl;
 }
 
 /** Opens the way to the service: all of --address --ca --cert --key (or their environment), else the local stack. */

@@ -3,10 +3,10 @@ import { Command, InvalidArgumentError } from 'commander';
 import { MembershipServiceClient, PeriodUnit } from '../gen/billing/v1/membership_service.pb';
 import { OrderServiceClient, OrderStatus, type Order } from '../gen/billing/v1/order_service.pb';
 import { QuotaLogType, QuotaServiceClient } from '../gen/billing/v1/quota_service.pb';
-import { systemClock } from '../platform/clock';
+import { monotonicMs, systemClock } from '../platform/clock';
 import { loadMigrateConfig } from '../platform/config';
 import { VERSION } from '../version';
-import { callUnary, openConnection, type Connection, type ConnectionOptions } from './connection';
+import { callUnary, findDatabaseUrl, openConnection, type Connection, type ConnectionOptions } from './connection';
 import {
   advanceDevClock,
   parseDurationMs,
@@ -18,8 +18,9 @@ import {
 import { reportFailure } from './failure';
 import { migrate } from './migrate';
 import { createOutput, type Output } from './output';
+import { verifyLedgerOf } from './verify-ledger';
 
-/** The `billing` command: a gRPC client with the person's own certificate. Only `migrate` touches the database. */
+/** The `billing` command: a gRPC client with the person's own certificate. Only `migrate` and `ledger verify` touch the database. */
 
 type GlobalOptions = ConnectionOptions & { readonly json?: boolean };
 
@@ -187,6 +188,27 @@ order
       callUnary(client.listOrders.bind(client), request, systemClock.now()),
     );
     output().rows(ORDER_HEADINGS, orders.map(orderRow));
+  });
+
+program
+  .command('ledger')
+  .description('the quota ledger')
+  .command('verify')
+  .description('recompute every chain, balance and lot from the log alone (DATABASE_URL; default: the local stack)')
+  .option('--user <user_id>', 'only this user')
+  .action(async (options: { user?: string }) => {
+    const startedMs = monotonicMs();
+    const { users, rows, fault } = await verifyLedgerOf(findDatabaseUrl(), options.user, monotonicMs);
+    output().record({
+      verdict: fault === undefined ? 'ok' : 'FAULT',
+      users,
+      rows,
+      seconds: Math.round((monotonicMs() - startedMs) / 100) / 10,
+      user_id: fault?.userId,
+      sequence: fault?.sequence ?? undefined,
+      problem: fault?.problem,
+    });
+    if (fault !== undefined) process.exitCode = 1;
   });
 
 program

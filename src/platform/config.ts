@@ -178,10 +178,11 @@ export interface CliEnvironment {
   readonly BILLING_CERT: string | undefined;
   readonly BILLING_KEY: string | undefined;
   readonly DEV_CLOCK_FILE: string | undefined;
+  readonly DATABASE_URL: string | undefined;
 }
 
 /** Reads the command line's environment. */
 export function readCliEnvironment(env: NodeJS.ProcessEnv = process.env): CliEnvironment {
-  const { BILLING_ADDRESS, BILLING_CA, BILLING_CERT, BILLING_KEY, DEV_CLOCK_FILE } = env;
-  return { BILLING_ADDRESS, BILLING_CA, BILLING_CERT, BILLING_KEY, DEV_CLOCK_FILE };
+  const { BILLING_ADDRESS, BILLING_CA, BILLING_CERT, BILLING_KEY, DEV_CLOCK_FILE, DATABASE_URL } = env;
+  return { BILLING_ADDRESS, BILLING_CA, BILLING_CERT, BILLING_KEY, DEV_CLOCK_FILE, DATABASE_URL };
 }

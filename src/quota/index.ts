@@ -8,3 +8,4 @@ export { toPosting, type QuotaLogRow } from './quota-log.model';
 export { verifyChain } from './log-chain';
 export { createUserLock } from './user-lock';
 export { UserRow } from './user.model';
+export { verifyLedger, type LedgerReport } from './verify-ledger';

@@ -54,10 +54,11 @@ export interface ChainState {
   readonly balance: number;
 }
 
-const CHAIN_STATE_START: ChainState = { sequence: 0, hash: CHAIN_START, balance: 0 };
+/** Where the check of a log begins. */
+export const CHAIN_STATE_START: ChainState = { sequence: 0, hash: CHAIN_START, balance: 0 };
 
 /** Checks the next row: its place, its balance and its hash. */
-function checkNextRow(state: ChainState, row: Posting): ChainState | ChainFault {
+export function checkNextRow(state: ChainState, row: Posting): ChainState | ChainFault {
   const balance = state.balance + row.amount;
   if (row.sequence !== state.sequence + 1) {
     return { sequence: row.sequence, problem: `follows ${state.sequence}: rows are missing or doubled` };

@@ -1,0 +1,112 @@
+import type { Knex } from 'knex';
+import { AccountCheck, type AccountHead, type LedgerFault, type StoredLot } from './account-check';
+import { QuotaGrantRow } from './quota-grant.model';
+import { QuotaLogRow, toPosting } from './quota-log.model';
+import { UserRow } from './user.model';
+
+/** What a check of the ledger came to. */
+export interface LedgerReport {
+  readonly users: number;
+  readonly rows: number;
+  /** The first fault in order of user and row; the check stops there. */
+  readonly fault: LedgerFault | undefined;
+}
+
+/** Rows read at a time: what bounds the memory. */
+const PAGE_SIZE = 2_000;
+
+interface Position {
+  readonly userId: string;
+  readonly sequence: number;
+}
+
+/** The rows after a position in order of the primary key: first the rest of that user, then the users after. */
+async function readRowsAfter(reader: Knex, at: Position, onlyUserId: string | undefined): Promise<QuotaLogRow[]> {
+  const rest = await QuotaLogRow.query(reader)
+    .where('userId', onlyUserId ?? at.userId)
+    .where('sequence', '>', at.sequence)
+    .orderBy('sequence')
+    .limit(PAGE_SIZE);
+  if (rest.length === PAGE_SIZE || onlyUserId !== undefined) return rest;
+  const others = await QuotaLogRow.query(reader)
+    .where('userId', '>', at.userId)
+    .orderBy(['userId', 'sequence'])
+    .limit(PAGE_SIZE - rest.length);
+  return [...rest, ...others];
+}
+
+/** Compares finished checks with the accounts and lots that are stored. */
+async function compareStored(reader: Knex, checks: readonly AccountCheck[]): Promise<LedgerFault | undefined> {
+  if (checks.length === 0) return undefined;
+  const ids = checks.map(({ userId }) => userId);
+  const accounts = new Map<string, AccountHead>();
+  for (const account of await UserRow.query(reader).whereIn('id', ids)) accounts.set(account.id, account);
+  const lots = new Map<string, StoredLot[]>();
+  for (const lot of await QuotaGrantRow.query(reader).whereIn('userId', ids)) {
+    lots.set(lot.userId, [...(lots.get(lot.userId) ?? []), lot]);
+  }
+  for (const check of checks) {
+    const fault = check.compare(accounts.get(check.userId), lots.get(check.userId) ?? []);
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
+}
+
+/** An account or lots of which the log knows nothing. */
+async function findUnlogged(reader: Knex, onlyUserId: string | undefined): Promise<LedgerFault | undefined> {
+  for (const { table, id } of [
+    { table: 'users', id: 'id' },
+    { table: 'quota_grants', id: 'user_id' },
+  ]) {
+    const query = reader(`${table} as t`)
+      .select<{ userId: string }[]>(`t.${id} as userId`)
+      .whereNotExists(
+        reader('quota_logs as l')
+          .select(reader.raw('1'))
+          .whereRaw('l.user_id = ??', [`t.${id}`]),
+      )
+      .orderBy(`t.${id}`)
+      .limit(1);
+    if (onlyUserId !== undefined) void query.where(`t.${id}`, onlyUserId);
+    const [found] = await query;
+    if (found !== undefined)
+      return { userId: found.userId, sequence: null, problem: `has a row in ${table} but no log` };
+  }
+  return undefined;
+}
+
+/**
+ * Recomputes every chain, balance and lot from the logs alone and compares them with what is stored, in constant memory.
+ * `reader` must see one consistent snapshot. Stops at the first fault, which it names.
+ */
+export async function verifyLedger(
+  reader: Knex,
+  onlyUserId: string | undefined,
+  onProgress: (users: number, rows: number) => void,
+): Promise<LedgerReport> {
+  let at: Position = { userId: '', sequence: 0 };
+  let current: AccountCheck | undefined;
+  let users = 0;
+  let rows = 0;
+  for (;;) {
+    const page = await readRowsAfter(reader, at, onlyUserId);
+    const finished: AccountCheck[] = [];
+    for (const row of page) {
+      if (current?.userId !== row.userId) {
+        if (current !== undefined) finished.push(current);
+        current = new AccountCheck(row.userId);
+        users += 1;
+      }
+      rows += 1;
+      const fault = current.next(toPosting(row));
+      if (fault !== undefined) return { users, rows, fault: (await compareStored(reader, finished)) ?? fault };
+      at = row;
+    }
+    const isLast = page.length < PAGE_SIZE;
+    if (isLast && current !== undefined) finished.push(current);
+    const fault = await compareStored(reader, finished);
+    if (fault !== undefined) return { users, rows, fault };
+    onProgress(users, rows);
+    if (isLast) return { users, rows, fault: await findUnlogged(reader, onlyUserId) };
+  }
+}

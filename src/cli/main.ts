@@ -204,9 +204,9 @@ program
       users,
       rows,
       seconds: Math.round((monotonicMs() - startedMs) / 100) / 10,
-      user_id: fault?.userId,
-      sequence: fault?.sequence ?? undefined,
-      problem: fault?.problem,
+      ...(fault === undefined
+        ? {}
+        : { user_id: fault.userId, sequence: fault.sequence ?? undefined, problem: fault.problem }),
     });
     if (fault !== undefined) process.exitCode = 1;
   });

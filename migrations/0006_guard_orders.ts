@@ -44,7 +44,7 @@ export async function up(knex: Knex): Promise<void> {
       },
       {
         condition: `NOT (OLD.status <=> NEW.status) AND (
-          OLD.status IN ('closed', 'failed') OR NEW.status = 'created'
+          OLD.status IN ('closed', 'failed', 'refunded') OR NEW.status = 'created'
           OR (OLD.status = 'closing' AND NEW.status = 'pending'))`,
         message: 'an order never goes back',
       },

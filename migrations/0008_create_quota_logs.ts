@@ -35,6 +35,7 @@ export async function up(knex: Knex): Promise<void> {
         WHEN type IN ('GRANT', 'REFUND', 'RELEASE') THEN amount = units
         WHEN type IN ('CONSUME', 'HOLD', 'EXPIRE', 'REVOKE') THEN amount = -units
         ELSE amount >= 0 END),
+      CONSTRAINT quota_logs_lots_json CHECK (JSON_VALID(lots)),
       CONSTRAINT quota_logs_balance_not_negative CHECK (quota_remaining >= 0),
       CONSTRAINT quota_logs_units_positive CHECK (units > 0),
       CONSTRAINT quota_logs_refund_names_consume CHECK ((type = 'REFUND') = (consume_sequence IS NOT NULL))

@@ -204,6 +204,7 @@ CREATE TABLE `quota_logs` (
   CONSTRAINT `quota_logs_origin_known` CHECK (`origin` in ('caller','system')),
   CONSTRAINT `quota_logs_type_known` CHECK (`type` in ('GRANT','CONSUME','REFUND','HOLD','CAPTURE','RELEASE','EXPIRE','REVOKE')),
   CONSTRAINT `quota_logs_sign` CHECK (case when `type` in ('GRANT','REFUND','RELEASE') then `amount` = `units` when `type` in ('CONSUME','HOLD','EXPIRE','REVOKE') then `amount` = -`units` else `amount` >= 0 end),
+  CONSTRAINT `quota_logs_lots_json` CHECK (json_valid(`lots`)),
   CONSTRAINT `quota_logs_balance_not_negative` CHECK (`quota_remaining` >= 0),
   CONSTRAINT `quota_logs_units_positive` CHECK (`units` > 0),
   CONSTRAINT `quota_logs_refund_names_consume` CHECK (`type` = 'REFUND' = (`consume_sequence` is not null))
@@ -281,7 +282,7 @@ CREATE TRIGGER IF NOT EXISTS orders_frozen BEFORE UPDATE ON orders FOR EACH ROW 
           SELECT 1 FROM payments p
           WHERE p.order_id = NEW.id AND p.user_id = NEW.user_id AND p.status = 'applied' AND p.amount = NEW.final_amount
             AND p.currency = NEW.currency AND p.transaction_id <=> NEW.transaction_id) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: paid needs an applied payment of the same amount'; END IF; IF OLD.status IN ('paid', 'refunded') AND NEW.status NOT IN ('paid', 'refunded') THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: a paid order stays paid'; END IF; IF NOT (OLD.status <=> NEW.status) AND (
-          OLD.status IN ('closed', 'failed') OR NEW.status = 'created'
+          OLD.status IN ('closed', 'failed', 'refunded') OR NEW.status = 'created'
           OR (OLD.status = 'closing' AND NEW.status = 'pending')) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: an order never goes back'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS orders_no_delete BEFORE DELETE ON orders FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: rows are never deleted';

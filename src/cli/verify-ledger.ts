@@ -1,7 +1,15 @@
 import { knex } from 'knex';
 import { knexSnakeCaseMappers } from 'objection';
-import { addressOf, readColumn } from '../platform/db/database';
+import { addressOf } from '../platform/db/database';
 import { verifyLedger, type LedgerReport } from '../quota';
+
+/** Reads BIGINT as a number; what a number can not hold becomes NaN, which no check accepts, instead of an end. */
+function readColumn(field: { readonly type: string; string(): string | null }, next: () => unknown): unknown {
+  if (field.type !== 'LONGLONG') return next();
+  const digits = field.string();
+  if (digits === null) return null;
+  return Number.isSafeInteger(Number(digits)) ? Number(digits) : Number.NaN;
+}
 
 /** Shows progress at most this often. */
 const PROGRESS_INTERVAL_MS = 2_000;

@@ -57,7 +57,7 @@ const settings = z.object({
   WECHATPAY_MERCHANT_KEY: pem(/BEGIN [A-Z ]*PRIVATE KEY/),
   WECHATPAY_PUBLIC_KEY_ID: z.string().regex(/^PUB_KEY_ID_\d+$/, 'must be PUB_KEY_ID_ and digits'),
   WECHATPAY_PUBLIC_KEY: pem(/BEGIN PUBLIC KEY/),
-  WECHATPAY_NOTIFY_URL: z.url({ protocol: /^https?$/ }),
+  WECHATPAY_NOTIFY_URL: z.url({ protocol: /^https?$/ }).max(255, 'must have at most 255 characters'),
 
   REGISTRATION_GRANT_UNITS: count(10, 1_000_000),
   REGISTRATION_GRANT_DAYS: count(30, 3_650),

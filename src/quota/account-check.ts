@@ -19,13 +19,19 @@ export interface AccountHead {
 /** A lot as it is stored. */
 export type StoredLot = Pick<Lot, 'grantId' | 'amount' | 'remaining' | 'held'>;
 
+/** What the log says of a lot. */
+interface LotTally {
+  readonly granted: number;
+  readonly left: number;
+}
+
 /**
  * Recomputes one user's chain, balance and lots from the log alone. Feed it the rows in order, then ask whether what is
- * stored beside the log agrees. Holds one number per lot, whatever the length of the log. Pure.
+ * stored beside the log agrees. Holds two numbers per lot, whatever the length of the log. Pure.
  */
 export class AccountCheck {
   private state: ChainState = CHAIN_STATE_START;
-  private readonly unitsByLot = new Map<number, number>();
+  private readonly lots = new Map<number, LotTally>();
 
   constructor(readonly userId: string) {}
 
@@ -36,10 +42,27 @@ export class AccountCheck {
     this.state = checked;
     const moved = row.lots.reduce((sum, [, units]) => sum + units, 0);
     if (moved !== row.amount) return this.fault(row.sequence, `moves ${moved} units of lots, but ${row.amount} in all`);
-    for (const [grantId, units] of row.lots) {
-      const left = (this.unitsByLot.get(grantId) ?? 0) + units;
-      if (left < 0) return this.fault(row.sequence, `takes more of lot ${grantId} than it had`);
-      this.unitsByLot.set(grantId, left);
+    const problem = row.type === 'GRANT' ? this.addLot(row) : this.moveLots(row);
+    return problem === undefined ? undefined : this.fault(row.sequence, problem);
+  }
+
+  /** A GRANT makes exactly the lot that has its sequence. */
+  private addLot({ sequence, lots, units }: Posting): string | undefined {
+    const [only, ...more] = lots;
+    if (only === undefined || only[0] !== sequence || more.length > 0) return 'does not make the lot of its own number';
+    this.lots.set(sequence, { granted: units, left: units });
+    return undefined;
+  }
+
+  /** Every other row moves units of lots that are there, between none and all that was granted. */
+  private moveLots({ lots }: Posting): string | undefined {
+    for (const [grantId, units] of lots) {
+      const lot = this.lots.get(grantId);
+      if (lot === undefined) return `moves units of lot ${grantId}, which was never granted`;
+      const left = lot.left + units;
+      if (left < 0) return `takes more of lot ${grantId} than it had`;
+      if (left > lot.granted) return `puts more into lot ${grantId} than it was granted`;
+      this.lots.set(grantId, { ...lot, left });
     }
     return undefined;
   }
@@ -52,8 +75,9 @@ export class AccountCheck {
 
   private compareHead({ logSequence, logHash, quotaRemaining }: AccountHead): LedgerFault | undefined {
     const { sequence, hash, balance } = this.state;
-    if (logSequence !== sequence)
+    if (logSequence !== sequence) {
       return this.fault(null, `the account knows ${logSequence} rows, the log has ${sequence}`);
+    }
     if (!logHash.equals(hash)) return this.fault(null, 'the account names another last hash than the log has');
     if (quotaRemaining !== balance) {
       return this.fault(null, `the account says ${quotaRemaining} units, the log sums to ${balance}`);
@@ -61,17 +85,21 @@ export class AccountCheck {
     return undefined;
   }
 
-  private compareLots(lots: readonly StoredLot[]): LedgerFault | undefined {
-    const stored = new Map(lots.map((lot) => [lot.grantId, lot]));
-    for (const [grantId, units] of this.unitsByLot) {
-      const lot = stored.get(grantId);
-      if (lot === undefined) return this.fault(null, `lot ${grantId} of the log is not there`);
-      if (lot.remaining !== units)
-        return this.fault(null, `lot ${grantId} says ${lot.remaining} units, the log ${units}`);
-      stored.delete(grantId);
+  private compareLots(stored: readonly StoredLot[]): LedgerFault | undefined {
+    const known = new Set(stored.map(({ grantId }) => grantId));
+    for (const [grantId] of this.lots) {
+      if (!known.has(grantId)) return this.fault(null, `lot ${grantId} of the log is not there`);
     }
-    const [unknown] = stored.keys();
-    return unknown === undefined ? undefined : this.fault(null, `lot ${unknown} is not in the log`);
+    for (const { grantId, amount, remaining, held } of stored) {
+      const lot = this.lots.get(grantId);
+      if (lot === undefined) return this.fault(null, `lot ${grantId} is not in the log`);
+      // No row holds units yet, so none may be held.
+      if (amount !== lot.granted || remaining !== lot.left || held !== 0) {
+        const said = `${remaining} of ${amount} units and ${held} held`;
+        return this.fault(null, `lot ${grantId} says ${said}, the log ${lot.left} of ${lot.granted}`);
+      }
+    }
+    return undefined;
   }
 
   private fault(sequence: number | null, problem: string): LedgerFault {

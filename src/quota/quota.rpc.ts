@@ -105,8 +105,8 @@ export interface QuotaServiceParts {
 export function createQuotaService(parts: QuotaServiceParts): RpcService {
   const { db, clock, metrics, policy, userLock } = parts;
   const turns = new Turns();
-  const inTurn = (userId: string, work: () => Promise<QuotaOutcome>): Promise<QuotaOutcome> =>
-    turns.take(userId, () => userLock.around(userId, work));
+  const inTurn = (userId: string, signal: AbortSignal, work: () => Promise<QuotaOutcome>): Promise<QuotaOutcome> =>
+    turns.take(userId, signal, () => userLock.around(userId, work));
   const counted = (outcome: QuotaOutcome): RefundQuotaResponse => {
     if (!outcome.replayed) metrics.quotaUnits.inc({ type: outcome.log.type }, outcome.log.units);
     return toOutcomeMessage(outcome);
@@ -115,12 +115,12 @@ export function createQuotaService(parts: QuotaServiceParts): RpcService {
     consumeQuota: async (context, request) => {
       const command = { ...consumeRequest.parse(request), actor: context.caller.identity };
       const consume = () => consumeQuota(db, command, clock.now(), context.signal);
-      return counted(await inTurn(command.userId, consume));
+      return counted(await inTurn(command.userId, context.signal, consume));
     },
     refundQuota: async (context, request) => {
       const command = { ...refundRequest.parse(request), actor: context.caller.identity };
       const refund = () => refundQuota(db, command, policy, clock.now(), context.signal);
-      return counted(await inTurn(command.userId, refund));
+      return counted(await inTurn(command.userId, context.signal, refund));
     },
     getQuota: async (_context, request) => {
       const { userId } = getRequest.parse(request);

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import type { Posting } from './account';
 import { AccountCheck, type AccountHead, type LedgerFault, type StoredLot } from './account-check';
 import { QuotaGrantRow } from './quota-grant.model';
 import { QuotaLogRow, toPosting } from './quota-log.model';
@@ -35,6 +36,17 @@ async function readRowsAfter(reader: Knex, at: Position, onlyUserId: string | un
   return [...rest, ...others];
 }
 
+/** Checks a row; one that can not even be read is a fault like any other. */
+function checkRow(check: AccountCheck, row: QuotaLogRow): LedgerFault | undefined {
+  let posting: Posting;
+  try {
+    posting = toPosting(row);
+  } catch {
+    return { userId: row.userId, sequence: row.sequence, problem: 'can not be read' };
+  }
+  return check.next(posting);
+}
+
 /** Compares finished checks with the accounts and lots that are stored. */
 async function compareStored(reader: Knex, checks: readonly AccountCheck[]): Promise<LedgerFault | undefined> {
   if (checks.length === 0) return undefined;
@@ -43,7 +55,9 @@ async function compareStored(reader: Knex, checks: readonly AccountCheck[]): Pro
   for (const account of await UserRow.query(reader).whereIn('id', ids)) accounts.set(account.id, account);
   const lots = new Map<string, StoredLot[]>();
   for (const lot of await QuotaGrantRow.query(reader).whereIn('userId', ids)) {
-    lots.set(lot.userId, [...(lots.get(lot.userId) ?? []), lot]);
+    const known = lots.get(lot.userId);
+    if (known === undefined) lots.set(lot.userId, [lot]);
+    else known.push(lot);
   }
   for (const check of checks) {
     const fault = check.compare(accounts.get(check.userId), lots.get(check.userId) ?? []);
@@ -75,8 +89,15 @@ async function findUnlogged(reader: Knex, onlyUserId: string | undefined): Promi
   return undefined;
 }
 
+/** A user who was asked for by name and is not there is not proved. */
+function missing(onlyUserId: string | undefined, users: number): LedgerFault | undefined {
+  if (onlyUserId === undefined || users > 0) return undefined;
+  return { userId: onlyUserId, sequence: null, problem: 'there is no such user' };
+}
+
 /**
- * Recomputes every chain, balance and lot from the logs alone and compares them with what is stored, in constant memory.
+ * Recomputes every chain, balance and lot from the logs alone and compares them with what is stored. Memory is bounded
+ * by a page of rows and the lots of its users.
  * `reader` must see one consistent snapshot. Stops at the first fault, which it names.
  */
 export async function verifyLedger(
@@ -98,7 +119,7 @@ export async function verifyLedger(
         users += 1;
       }
       rows += 1;
-      const fault = current.next(toPosting(row));
+      const fault = checkRow(current, row);
       if (fault !== undefined) return { users, rows, fault: (await compareStored(reader, finished)) ?? fault };
       at = row;
     }
@@ -107,6 +128,6 @@ export async function verifyLedger(
     const fault = await compareStored(reader, finished);
     if (fault !== undefined) return { users, rows, fault };
     onProgress(users, rows);
-    if (isLast) return { users, rows, fault: await findUnlogged(reader, onlyUserId) };
+    if (isLast) return { users, rows, fault: (await findUnlogged(reader, onlyUserId)) ?? missing(onlyUserId, users) };
   }
 }

@@ -8,7 +8,7 @@ import { findProcesses, stopProcesses } from '../processes.mjs';
 import { say } from '../terminal.mjs';
 
 /** Changes whenever a launcher can not use what an earlier one left. */
-const LAYOUT_VERSION = '1';
+const LAYOUT_VERSION = '2';
 
 /** Names inside a state directory that are no part of its own layout. */
 function isApart(directory, name) {

@@ -57,7 +57,7 @@ interface WireField {
 /**
  * Reads BIGINT as a number and refuses what a number can not hold: mysql2 would round it silently.
  */
-export function readColumn(field: WireField, next: () => unknown): unknown {
+function readColumn(field: WireField, next: () => unknown): unknown {
   if (field.type !== 'LONGLONG') return next();
   const digits = field.string();
   if (digits === null) return null;

@@ -15,6 +15,8 @@ function asSqlError(error: unknown): SqlError {
 
 const ER_DUP_ENTRY = 1062;
 const ER_LOCK_WAIT_TIMEOUT = 1205;
+/** MariaDB's max_statement_time, MySQL's max_execution_time, a query that was killed. */
+const STATEMENT_TIMED_OUT = new Set([1969, 3024, 1317]);
 /** Lock wait timeout, deadlock, snapshot changed (MariaDB ≥ 11.6): the whole transaction may simply run again. */
 const RETRYABLE = new Set([1205, 1213, 1020]);
 /** Server gone or going, too many connections, killed, access lost, statement or query time-out. */
@@ -59,9 +61,10 @@ export function isLockWaitTimeout(error: unknown): boolean {
   return asSqlError(error).errno === ER_LOCK_WAIT_TIMEOUT;
 }
 
-/** Whether the database was given up on because it did not answer. */
+/** Whether the database was given up on because it did not answer, or not in time: asking again would take as long. */
 export function isSilence(error: unknown): boolean {
-  return asSqlError(error).code === 'ETIMEDOUT';
+  const { code, errno } = asSqlError(error);
+  return code === 'ETIMEDOUT' || (errno !== undefined && STATEMENT_TIMED_OUT.has(errno));
 }
 
 /** Whether the pool had no free connection in time. */

@@ -89,6 +89,21 @@ describe('billing ledger verify', () => {
     expect(await faultAfter(lot('-'), lot('+'))).toMatchObject({ problem: expect.stringContaining('lot 2') });
   });
 
+  test('notices units held, or a lot larger than granted, that no row tells of', async () => {
+    await root.query('DROP TRIGGER IF EXISTS quota_grants_frozen');
+    const grown = (sign: string, held: number) =>
+      `UPDATE quota_grants SET amount = amount ${sign} 100000, held = ${held} WHERE user_id = ? AND grant_id = 1`;
+    expect(await faultAfter(grown('+', 5), grown('-', 0))).toMatchObject({
+      userId: victim(),
+      problem: expect.stringMatching(/^lot 1 says .* 5 held/),
+    });
+  });
+
+  test('proves nothing about a user who is not there', async () => {
+    const fault = { userId: 'nobody', sequence: null, problem: 'there is no such user' };
+    expect(await verify('nobody')).toEqual({ users: 0, rows: 0, fault });
+  });
+
   test('notices an account without a log', async () => {
     const forged = newId('u');
     await root.query(

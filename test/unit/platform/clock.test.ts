@@ -20,7 +20,9 @@ function replace(content: string): void {
 }
 
 /** How far the clock is from the machine's, in whole hours. */
-const hoursOff = (clock: Clock): number => Math.round((clock.now().getTime() - clock.machineNow().getTime()) / HOUR_MS);
+/** Whole hours; the clocks are read one after the other, and rounding a millisecond back must not give −0. */
+const hoursOff = (clock: Clock): number =>
+  Math.round((clock.now().getTime() - clock.machineNow().getTime()) / HOUR_MS) + 0;
 const hours = (count: number): string => JSON.stringify({ offsetMs: count * HOUR_MS });
 
 describe('a clock that a file moves', () => {

@@ -5,6 +5,7 @@ import { orderErrors } from '../../src/order/order.errors';
 import { wechatpayErrors } from '../../src/payment/wechatpay/wechatpay.errors';
 import { platformErrors, type ErrorFactory } from '../../src/platform/errors';
 import { quotaErrors } from '../../src/quota/quota.errors';
+import { tableUnder } from '../support/doc-tables';
 import { readSources } from '../support/sources';
 
 /** Every catalogue of src. */
@@ -64,18 +65,6 @@ const ANY_TIME = new Set([
 
 const PAGE = readFileSync('docs/errors.md', 'utf8');
 
-/** The rows of the table under a heading, as cells without code marks. */
-function tableUnder(heading: string): string[][] {
-  const section = PAGE.split(/^## /m).find((part) => part.startsWith(heading)) ?? '';
-  const rows = section.split('\n').filter((line) => line.startsWith('| `'));
-  return rows.map((row) =>
-    row
-      .slice(2, -2)
-      .split(' | ')
-      .map((cell) => cell.replaceAll('`', '')),
-  );
-}
-
 /** Lesson of fastify: the catalogue is a tested contract, compared in both directions. */
 describe('the catalogue of errors', () => {
   const sources = readSources(['src']);
@@ -104,7 +93,7 @@ describe('the catalogue of errors', () => {
   });
 
   test('is documented: the same reasons, codes and pauses on both sides', () => {
-    const documented = tableUnder('Reasons').map(([reason, code, , , pause]) => `${reason} ${code} ${pause}`);
+    const documented = tableUnder(PAGE, 'Reasons').map(([reason, code, , , pause]) => `${reason} ${code} ${pause}`);
     const defined = ENTRIES.map(([reason, { definition }]) => {
       const { code, retryAfterMs } = definition;
       return `${reason} ${code} ${retryAfterMs === undefined ? '—' : `${retryAfterMs} ms`}`;
@@ -113,7 +102,7 @@ describe('the catalogue of errors', () => {
   });
 
   test('says for every reason what it means and what the client does', () => {
-    for (const row of tableUnder('Reasons')) {
+    for (const row of tableUnder(PAGE, 'Reasons')) {
       expect(row).toHaveLength(5);
       expect(row[2]?.length).toBeGreaterThan(10);
       expect(row[3]?.length).toBeGreaterThan(10);
@@ -128,7 +117,7 @@ describe('the catalogue of errors', () => {
 /** Clients may rely on which refusal wins, so the order is written down once and told alike everywhere. */
 describe('the order of refusals', () => {
   const documented = new Map(
-    tableUnder('Which refusal wins').map(([rpc = '', order = '']) => [`billing.v1.${rpc}`, order.split(', ')]),
+    tableUnder(PAGE, 'Which refusal wins').map(([rpc = '', order = '']) => [`billing.v1.${rpc}`, order.split(', ')]),
   );
   const reasons = new Set(ENTRIES.map(([reason]) => reason));
 
@@ -165,7 +154,7 @@ describe('the answers to WeChat Pay', () => {
     const unserved = ['not_stored 503', 'not_applied 503', 'too_large 413', 'unreadable 400'];
     expect(refusals.length).toBeGreaterThan(5);
     expect(mismatches.length).toBeGreaterThan(4);
-    const documented = tableUnder('Answers to WeChat Pay').map(([result, status]) => `${result} ${status}`);
+    const documented = tableUnder(PAGE, 'Answers to WeChat Pay').map(([result, status]) => `${result} ${status}`);
     expect(documented.sort()).toEqual([...refusals, ...mismatches, ...others, ...unserved].sort());
   });
 });

@@ -1,20 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { loadConfig, SETTING_NAMES } from '../../src/platform/config';
+import { tableUnder } from '../support/doc-tables';
 import { readSources } from '../support/sources';
 import { requiredSettings } from '../support/settings';
 
 const PAGE = readFileSync('docs/timeouts.md', 'utf8');
-
-function tableUnder(heading: string): string[][] {
-  const section = PAGE.split(/^## /m).find((part) => part.startsWith(heading)) ?? '';
-  const rows = section.split('\n').filter((line) => line.startsWith('| `'));
-  return rows.map((row) =>
-    row
-      .slice(2, -2)
-      .split(' | ')
-      .map((cell) => cell.replaceAll('`', '')),
-  );
-}
 
 /** Settings whose name says that they bound something. */
 const BOUND = /_(MS|SECONDS|MINUTES|DAYS|MAX|ATTEMPTS|SIZE|UNITS)$/;
@@ -30,7 +20,7 @@ describe('the documented bounds', () => {
     const defaults = SETTING_NAMES.filter((name) => BOUND.test(name)).map((name) => `${name} ${String(config[name])}`);
     expect(defaults.length).toBeGreaterThan(20);
     expect(
-      tableUnder('Settings')
+      tableUnder(PAGE, 'Settings')
         .map(([name, value]) => `${name} ${value}`)
         .sort(),
     ).toEqual(defaults.sort());
@@ -43,7 +33,7 @@ describe('the documented bounds', () => {
       ),
     );
     expect(constants.length).toBeGreaterThan(30);
-    const documented = tableUnder('Constants').map(([name, path, value]) => `${name} ${path} ${value}`);
+    const documented = tableUnder(PAGE, 'Constants').map(([name, path, value]) => `${name} ${path} ${value}`);
     expect(documented.sort()).toEqual(constants.sort());
   });
 

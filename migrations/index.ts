@@ -14,6 +14,13 @@ import * as createRequestKeys from './0012_create_request_keys';
 import * as createAuditLogs from './0013_create_audit_logs';
 import * as createOutbox from './0014_create_outbox';
 import * as seedPlans from './0015_seed_plans';
+import * as letLogRowsNameTheirCharge from './0016_let_log_rows_name_their_charge';
+import * as letQuotaGrantsBeRevoked from './0017_let_quota_grants_be_revoked';
+import * as createQuotaCharges from './0018_create_quota_charges';
+import * as createQuotaTaskOutcomes from './0019_create_quota_task_outcomes';
+import * as createSettlementCases from './0020_create_settlement_cases';
+import * as createRequestRefusals from './0021_create_request_refusals';
+import * as letEventsTellOfManyUsers from './0022_let_events_tell_of_many_users';
 
 interface Migration {
   readonly name: string;
@@ -37,6 +44,13 @@ const MIGRATIONS: readonly Migration[] = [
   { name: '0013_create_audit_logs', up: createAuditLogs.up },
   { name: '0014_create_outbox', up: createOutbox.up },
   { name: '0015_seed_plans', up: seedPlans.up },
+  { name: '0016_let_log_rows_name_their_charge', up: letLogRowsNameTheirCharge.up },
+  { name: '0017_let_quota_grants_be_revoked', up: letQuotaGrantsBeRevoked.up },
+  { name: '0018_create_quota_charges', up: createQuotaCharges.up },
+  { name: '0019_create_quota_task_outcomes', up: createQuotaTaskOutcomes.up },
+  { name: '0020_create_settlement_cases', up: createSettlementCases.up },
+  { name: '0021_create_request_refusals', up: createRequestRefusals.up },
+  { name: '0022_let_events_tell_of_many_users', up: letEventsTellOfManyUsers.up },
 ];
 
 /** Feeds the list above to knex. Migrations only go forward: a mistake is mended by the next one. */

@@ -1,15 +1,17 @@
 import type { Knex } from 'knex';
 
 /**
- * What each database account may do, as reviewed data; `billing migrate` applies it. No account has DELETE, DROP (and
- * so TRUNCATE); only the account that migrates has TRIGGER. UPDATE is granted by column, only where state moves; triggers
- * freeze the rest a second time. Taking a privilege back is a REVOKE in a migration: this list only adds.
+ * What each database account may do, as reviewed data; `billing migrate` applies it. No account has DROP (and so
+ * TRUNCATE), nor DELETE but on `request_refusals`, which is no history; only the account that migrates has TRIGGER.
+ * UPDATE is granted by column, only where state moves; triggers freeze the rest a second time. Taking a privilege back is a REVOKE in a migration: this list only adds.
  */
 interface TablePrivileges {
   /** May the application add rows? */
   readonly insert: boolean;
   /** The columns the application may change. */
   readonly update: readonly string[];
+  /** Whether the application may delete rows: only what is no history. */
+  readonly delete?: boolean;
   /** Whether the report account may read it; personal data and sealed bodies are kept from it. */
   readonly report: boolean;
 }
@@ -28,8 +30,12 @@ export const TABLE_PRIVILEGES: Readonly<Record<string, TablePrivileges>> = {
     report: true,
   },
   payments: { insert: true, update: ['status'], report: true },
-  quota_grants: { insert: true, update: ['remaining', 'held'], report: true },
+  quota_grants: { insert: true, update: ['remaining', 'held', 'revoke_time'], report: true },
   quota_logs: { insert: true, update: [], report: true },
+  quota_charges: { insert: true, update: ['returned', 'state', 'due_time', 'late_returns'], report: true },
+  quota_task_outcomes: { insert: true, update: [], report: true },
+  settlement_cases: { insert: true, update: ['resolve_time'], report: true },
+  request_refusals: { insert: true, update: [], delete: true, report: true },
   membership_periods: { insert: true, update: ['end_time', 'next_grant_time'], report: true },
   wechatpay_notifications: {
     insert: true,
@@ -52,7 +58,12 @@ export interface Accounts {
 export async function applyPrivileges(knex: Knex, accounts: Accounts): Promise<void> {
   for (const [table, privileges] of Object.entries(TABLE_PRIVILEGES)) {
     const updates = privileges.update.map((column) => `\`${column}\``).join(', ');
-    const app = ['SELECT', privileges.insert ? 'INSERT' : '', updates === '' ? '' : `UPDATE (${updates})`];
+    const app = [
+      'SELECT',
+      privileges.insert ? 'INSERT' : '',
+      updates === '' ? '' : `UPDATE (${updates})`,
+      privileges.delete === true ? 'DELETE' : '',
+    ];
     await knex.raw(`GRANT ${app.filter((item) => item !== '').join(', ')} ON \`${table}\` TO ?@'%'`, [accounts.app]);
     if (privileges.report) await knex.raw(`GRANT SELECT ON \`${table}\` TO ?@'%'`, [accounts.report]);
   }

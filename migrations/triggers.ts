@@ -58,3 +58,18 @@ export async function refuseInsertWhen(
   const body = `BEGIN IF ${rule.condition} THEN ${REFUSED} = '${table}: ${rule.message}'; END IF; END`;
   await createTrigger(knex, `${table}_${rule.name}`, 'INSERT', table, body);
 }
+
+/** A condition over OLD and NEW that refuses an update. */
+export async function refuseUpdateWhen(
+  knex: Knex,
+  table: string,
+  rule: { readonly name: string; readonly condition: string; readonly message: string },
+): Promise<void> {
+  const body = `BEGIN IF ${rule.condition} THEN ${REFUSED} = '${table}: ${rule.message}'; END IF; END`;
+  await createTrigger(knex, `${table}_${rule.name}`, 'UPDATE', table, body);
+}
+
+/** For a table whose columns are frozen by rules of its own. */
+export async function refuseRowDelete(knex: Knex, table: string): Promise<void> {
+  await refuseDelete(knex, table);
+}

@@ -23,6 +23,8 @@ const READS: readonly BillingRpc[] = [
   'billing.v1.OrderService/ListOrders',
   'billing.v1.QuotaService/GetQuota',
   'billing.v1.QuotaService/ListQuotaLogs',
+  'billing.v1.QuotaService/ExplainRequest',
+  'billing.v1.QuotaService/ListSettlementCases',
 ];
 
 /**
@@ -32,9 +34,16 @@ const READS: readonly BillingRpc[] = [
 export const ACCESS_MATRIX: Readonly<Record<Role, readonly BillingRpc[]>> = {
   'ai-task-service': [
     'billing.v1.QuotaService/ConsumeQuota',
+    'billing.v1.QuotaService/BatchConsumeQuota',
     'billing.v1.QuotaService/RefundQuota',
+    'billing.v1.QuotaService/HoldQuota',
+    'billing.v1.QuotaService/CaptureQuota',
+    'billing.v1.QuotaService/ReleaseQuota',
+    'billing.v1.QuotaService/ReportTaskOutcome',
     'billing.v1.QuotaService/GetQuota',
     'billing.v1.QuotaService/ListQuotaLogs',
+    'billing.v1.QuotaService/ExplainRequest',
+    'billing.v1.QuotaService/ListSettlementCases',
     'billing.v1.MembershipService/GetMembership',
     'billing.v1.MembershipService/CheckEntitlement',
   ],

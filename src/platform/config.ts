@@ -63,6 +63,8 @@ const settings = z.object({
   REGISTRATION_GRANT_DAYS: count(30, 3_650),
   COMPENSATION_GRACE_DAYS: count(7, 365),
   ORDER_EXPIRE_MINUTES: count(30, 1_440),
+  SETTLE_AFTER_MINUTES: count(120, 43_200),
+  SETTLE_CASE_AFTER_MINUTES: count(1_440, 43_200),
 
   LOCK_WAIT_TIMEOUT_MS: milliseconds(2_000),
   STATEMENT_TIMEOUT_MS: milliseconds(3_000),

@@ -62,6 +62,30 @@ function domainMetrics(registers: Registry[]) {
       labelNames: ['type'] as const,
       registers,
     }),
+    quotaSettlements: new Counter({
+      name: 'billing_quota_settlements_total',
+      help: 'Charges that the sweeper settled because nobody else had, by how their task ended.',
+      labelNames: ['outcome'] as const,
+      registers,
+    }),
+    quotaCases: new Counter({
+      name: 'billing_quota_settlement_cases_total',
+      help: 'Cases opened because nobody knew how a task ended, by reason.',
+      labelNames: ['reason'] as const,
+      registers,
+    }),
+    quotaBatchSize: new Histogram({
+      name: 'billing_quota_batch_size',
+      help: 'Quota commands that one transaction took, by how it treats locked users.',
+      labelNames: ['mode'] as const,
+      buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512],
+      registers,
+    }),
+    refusalsDropped: new Counter({
+      name: 'billing_refusals_dropped_total',
+      help: 'Refusals that ExplainRequest will not know because they could not be noted.',
+      registers,
+    }),
     orders: new Counter({
       name: 'billing_orders_total',
       help: 'Orders that entered a status, by status.',
@@ -87,7 +111,7 @@ function storeMetrics(registers: Registry[]) {
     }),
     redisLocks: new Counter({
       name: 'billing_redis_lock_total',
-      help: 'Advisory locks asked of Redis, by result; anything but acquired means that the row lock decided alone.',
+      help: 'Users whose advisory lock was asked of Redis, by result; anything but acquired: the row lock decided alone.',
       labelNames: ['result'] as const,
       registers,
     }),

@@ -1,13 +1,16 @@
 import assert from 'node:assert';
 import { contentHash } from '../platform/request-content';
 import { later } from '../platform/time';
-import type { Account, GrantSource, Lot, LotChange, Posting } from './account';
+import type { Account, Charge, GrantSource, Lot, LotChange, NewLot, Posting, ReportedOutcome } from './account';
 import { isExpired } from './burn-order';
 import { chainHash, HASH_VERSION, type UnchainedPosting } from './log-chain';
 
 /** What a posting says beside its place, balance and hash, which the book knows. */
 export type Entry = Pick<Posting, 'origin' | 'requestId' | 'requestHash' | 'type' | 'lots' | 'actor'> &
-  Partial<Pick<Posting, 'consumeSequence' | 'taskId' | 'taskType' | 'description'>>;
+  Partial<Pick<Posting, 'units' | 'consumeSequence' | 'taskId' | 'taskType' | 'description'>> & {
+    /** How the posting changes what lots hold for holds: positive sets aside. */
+    readonly held?: readonly LotChange[];
+  };
 
 /** What a grant says. */
 export interface GrantEntry {
@@ -24,17 +27,25 @@ export interface GrantEntry {
 
 /**
  * One user's account while commands are decided on it: no I/O. Postings are made in order, each with its balance and
- * hash; `posting.ts` then writes what the book holds. The book's time is never before the user's last row.
+ * hash; `book-writer.ts` then writes what the book holds. The book's time is never before the user's last row. What one
+ * command posts the next one sees, so commands of one transaction may follow on each other.
  */
 export class Book {
   readonly userId: string;
   readonly now: Date;
   private balance: number;
   private head: { sequence: number; hash: Buffer };
-  private readonly lotsById: Map<number, Lot>;
+  private readonly lotsById = new Map<number, Lot>();
   private readonly changedLotIds = new Set<number>();
-  private readonly newLotIds = new Set<number>();
+  private readonly rowsBySequence = new Map<number, Posting>();
+  private readonly rowsByRequestId = new Map<string, Posting>();
+  private readonly chargesBySequence = new Map<number, Charge>();
+  private readonly changedChargeIds = new Set<number>();
+  private readonly outcomesByRequestId = new Map<string, ReportedOutcome>();
+  private readonly newLots = new Map<number, NewLot>();
+  private readonly newChargeIds = new Set<number>();
   readonly postings: Posting[] = [];
+  readonly newOutcomes: ReportedOutcome[] = [];
 
   constructor(
     readonly opened: Account,
@@ -44,7 +55,10 @@ export class Book {
     this.now = later(clockNow, opened.logTime);
     this.balance = opened.quotaRemaining;
     this.head = { sequence: opened.logSequence, hash: opened.logHash };
-    this.lotsById = new Map(opened.lots.map((lot) => [lot.grantId, lot]));
+    for (const lot of opened.lots) this.lotsById.set(lot.grantId, lot);
+    for (const row of opened.rows) this.remember(row);
+    for (const charge of opened.charges) this.chargesBySequence.set(charge.sequence, charge);
+    for (const outcome of opened.outcomes) this.outcomesByRequestId.set(outcome.requestId, outcome);
   }
 
   /** The lots as the postings so far left them. */
@@ -52,14 +66,24 @@ export class Book {
     return [...this.lotsById.values()];
   }
 
-  /** Lots that were there before and changed, by id. */
+  /** Lots whose units moved, as they are now. A lot is born whole: what the same transaction then took of it is here. */
   get changedLots(): readonly Lot[] {
-    return this.lots.filter((lot) => this.changedLotIds.has(lot.grantId) && !this.newLotIds.has(lot.grantId));
+    return [...this.changedLotIds].map((id) => this.lot(id));
   }
 
-  /** Lots that the postings made. */
-  get newLots(): readonly Lot[] {
-    return this.lots.filter((lot) => this.newLotIds.has(lot.grantId));
+  /** Lots that the postings made, as they were born. */
+  get bornLots(): readonly NewLot[] {
+    return [...this.newLots.values()];
+  }
+
+  /** Charges that were there before and changed. */
+  get changedCharges(): readonly Charge[] {
+    return [...this.changedChargeIds].filter((id) => !this.newChargeIds.has(id)).map((id) => this.chargeOf(id));
+  }
+
+  /** Charges that the postings made, as they are now. */
+  get madeCharges(): readonly Charge[] {
+    return [...this.newChargeIds].map((id) => this.chargeOf(id));
   }
 
   /** Sum of all postings: expired units count until their EXPIRE row is booked. */
@@ -75,16 +99,65 @@ export class Book {
     return this.head.hash;
   }
 
+  /** Whether there is anything to write. */
+  get isChanged(): boolean {
+    const others = this.changedLotIds.size + this.changedChargeIds.size + this.newOutcomes.length;
+    return this.postings.length + others > 0;
+  }
+
   lot(grantId: number): Lot {
     const lot = this.lotsById.get(grantId);
     assert(lot !== undefined, `lot ${grantId} was not loaded`);
     return lot;
   }
 
+  /** The row that a caller's request_id wrote. */
+  callerRow(requestId: string): Posting | undefined {
+    return this.rowsByRequestId.get(requestId);
+  }
+
+  /** A row that is known: one of the records the account was opened with, or posted since. */
+  row(sequence: number): Posting | undefined {
+    return this.rowsBySequence.get(sequence);
+  }
+
+  /** The known rows from one sequence to another, both included. */
+  rowsBetween(first: number, last: number): readonly Posting[] {
+    const rows: Posting[] = [];
+    for (let sequence = first; sequence <= last; sequence += 1) {
+      const row = this.rowsBySequence.get(sequence);
+      assert(row !== undefined, `row ${sequence} was not loaded`);
+      rows.push(row);
+    }
+    return rows;
+  }
+
+  /** What a request_id reported about a task. */
+  outcome(requestId: string): ReportedOutcome | undefined {
+    return this.outcomesByRequestId.get(requestId);
+  }
+
+  chargeOf(sequence: number): Charge {
+    const charge = this.chargesBySequence.get(sequence);
+    assert(charge !== undefined, `charge ${sequence} was not loaded`);
+    return charge;
+  }
+
+  /** The charges of a task, oldest first. */
+  chargesOfTask(taskId: string): readonly Charge[] {
+    const charges = [...this.chargesBySequence.values()].filter((charge) => charge.taskId === taskId);
+    return charges.sort((first, second) => first.sequence - second.sequence);
+  }
+
   /** Appends one row. Its amount is the sum of what it does to lots. */
   post(entry: Entry): Posting {
-    const amount = entry.lots.reduce((sum, [, change]) => sum + change, 0);
-    for (const [grantId, change] of entry.lots) this.changeRemaining(grantId, change);
+    let amount = 0;
+    for (const [grantId, change] of entry.lots) {
+      amount += change;
+      this.changeLot(grantId, change, 0);
+    }
+    for (const [grantId, change] of entry.held ?? []) this.changeLot(grantId, 0, change);
+    this.checkLots(entry);
     return this.append(entry, amount);
   }
 
@@ -92,18 +165,9 @@ export class Book {
   grant(grant: GrantEntry): Posting {
     const grantId = this.head.sequence + 1;
     const { source, sourceRef, orderId, units, expireTime } = grant;
-    this.lotsById.set(grantId, {
-      grantId,
-      source,
-      sourceRef,
-      orderId,
-      amount: units,
-      remaining: units,
-      held: 0,
-      expireTime,
-      createTime: this.now,
-    });
-    this.newLotIds.add(grantId);
+    const lot = { grantId, source, amount: units, remaining: units, held: 0, expireTime, revokeTime: null };
+    this.lotsById.set(grantId, lot);
+    this.newLots.set(grantId, { ...lot, sourceRef, orderId, createTime: this.now });
     const content = { source, source_ref: sourceRef, units, expire_time: expireTime?.toISOString() ?? '' };
     const entry: Entry = {
       origin: 'system',
@@ -119,56 +183,92 @@ export class Book {
 
   /** Books the end of what expired: every write does so first, so that an expired unit is never spent. */
   expireDue(actor: string): void {
-    for (const lot of this.lots) {
+    for (const lot of this.lotsById.values()) {
       if (lot.remaining === 0 || !isExpired(lot, this.now)) continue;
-      this.expire(lot.grantId, lot.remaining, `expire:${lot.grantId}:${this.head.sequence + 1}`, actor);
+      this.end('EXPIRE', lot.grantId, lot.remaining, `expire:${lot.grantId}:${this.head.sequence + 1}`, actor);
     }
   }
 
-  /** Books the end of some units of an expired lot, under a key of its own. */
-  expire(grantId: number, units: number, requestId: string, actor: string): Posting {
-    return this.post({
-      origin: 'system',
-      requestId,
-      requestHash: contentHash('EXPIRE', { grant_id: grantId, units }),
-      type: 'EXPIRE',
-      lots: [[grantId, -units]],
-      actor,
-    });
+  /** Books the end of some units of a lot that expired or was revoked, under a key of its own. */
+  end(type: 'EXPIRE' | 'REVOKE', grantId: number, units: number, requestId: string, actor: string): Posting {
+    const requestHash = contentHash(type, { grant_id: grantId, units });
+    return this.post({ origin: 'system', requestId, requestHash, type, lots: [[grantId, -units]], actor });
   }
 
-  private changeRemaining(grantId: number, change: number): void {
+  /** From now on, units that come back to the lot end at once. */
+  markRevoked(grantId: number): void {
     const lot = this.lot(grantId);
-    const remaining = lot.remaining + change;
-    assert(remaining >= 0 && remaining + lot.held <= lot.amount, `lot ${grantId} would hold ${remaining}`);
-    this.lotsById.set(grantId, { ...lot, remaining });
+    if (lot.revokeTime !== null) return;
+    this.lotsById.set(grantId, { ...lot, revokeTime: this.now });
     this.changedLotIds.add(grantId);
+  }
+
+  /** Records what a CONSUME or HOLD row took. */
+  addCharge(charge: Charge): void {
+    this.chargesBySequence.set(charge.sequence, charge);
+    this.newChargeIds.add(charge.sequence);
+  }
+
+  /** Records what became of a charge. */
+  changeCharge(sequence: number, change: Partial<Charge>): Charge {
+    const charge = { ...this.chargeOf(sequence), ...change };
+    assert(charge.returned <= charge.units, `charge ${sequence} would return more than it took`);
+    this.chargesBySequence.set(sequence, charge);
+    this.changedChargeIds.add(sequence);
+    return charge;
+  }
+
+  /** Records what was reported about a task. */
+  addOutcome(outcome: ReportedOutcome): void {
+    this.outcomesByRequestId.set(outcome.requestId, outcome);
+    this.newOutcomes.push(outcome);
+  }
+
+  private changeLot(grantId: number, remaining: number, held: number): void {
+    const lot = this.lot(grantId);
+    this.lotsById.set(grantId, { ...lot, remaining: lot.remaining + remaining, held: lot.held + held });
+    this.changedLotIds.add(grantId);
+  }
+
+  /** What is moved between remaining and held passes through states that are none, so the lots are checked afterwards. */
+  private checkLots(entry: Entry): void {
+    for (const [grantId] of [...entry.lots, ...(entry.held ?? [])]) {
+      const { remaining, held, amount } = this.lot(grantId);
+      const isSound = remaining >= 0 && held >= 0 && remaining + held <= amount;
+      assert(isSound, `lot ${grantId} would have ${remaining} left and ${held} held of ${amount}`);
+    }
   }
 
   private append(entry: Entry, amount: number): Posting {
     this.balance += amount;
     assert(this.balance >= 0, 'a balance never goes below zero');
     const row: UnchainedPosting = {
-      consumeSequence: null,
-      taskId: '',
-      taskType: '',
-      description: '',
-      ...entry,
       userId: this.userId,
       sequence: this.head.sequence + 1,
+      origin: entry.origin,
+      requestId: entry.requestId,
+      requestHash: entry.requestHash,
+      type: entry.type,
       amount,
-      units: Math.abs(amount),
+      units: entry.units ?? Math.abs(amount),
       quotaRemaining: this.balance,
+      lots: entry.lots,
+      consumeSequence: entry.consumeSequence ?? null,
+      taskId: entry.taskId ?? '',
+      taskType: entry.taskType ?? '',
+      description: entry.description ?? '',
+      actor: entry.actor,
       createTime: this.now,
     };
     const posting: Posting = { ...row, hashVersion: HASH_VERSION, hash: chainHash(this.head.hash, row) };
     this.head = { sequence: posting.sequence, hash: posting.hash };
     this.postings.push(posting);
+    this.remember(posting);
     return posting;
   }
-}
 
-/** Adds up what postings did to each lot. */
-export function sumLotChanges(postings: readonly Posting[]): readonly LotChange[] {
-  return postings.flatMap((posting) => posting.lots);
+  private remember(row: Posting): void {
+    this.rowsBySequence.set(row.sequence, row);
+    if (row.origin === 'caller') this.rowsByRequestId.set(row.requestId, row);
+  }
 }

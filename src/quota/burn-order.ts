@@ -23,7 +23,7 @@ export function compareBurnOrder(first: Lot, second: Lot): number {
 }
 
 /** The lots that have usable units at an instant, in burn order. */
-export function usableLots(lots: readonly Lot[], now: Date): readonly Lot[] {
+export function usableLots<AnyLot extends Lot>(lots: readonly AnyLot[], now: Date): readonly AnyLot[] {
   return lots.filter((lot) => lot.remaining > 0 && !isExpired(lot, now)).sort(compareBurnOrder);
 }
 
@@ -46,21 +46,24 @@ export function planBurn(lots: readonly Lot[], units: number, now: Date): readon
 }
 
 /**
- * Which lots get how much back of a consume, given what earlier refunds of it returned. The lot that was burnt last
- * (the longest-lived) gets its units back first. Undefined when the consume has fewer units left.
+ * Which lots get how much back of what was taken, after `returned` units of it came back before. The lot that was burnt
+ * last (the longest-lived) gets its units back first, so how much came back in all tells which came back. Undefined when
+ * fewer units are left.
  */
 export function planReturn(
-  consumed: readonly LotChange[],
-  returned: readonly LotChange[],
+  taken: readonly LotChange[],
+  returned: number,
   units: number,
 ): readonly LotChange[] | undefined {
   const plan: LotChange[] = [];
+  let unitsBack = returned;
   let unitsLeft = units;
-  for (const [grantId, taken] of [...consumed].reverse()) {
+  for (const [grantId, change] of [...taken].reverse()) {
     if (unitsLeft === 0) break;
-    const back = returned.filter(([id]) => id === grantId).reduce((sum, [, change]) => sum + change, 0);
-    const giveBack = Math.min(-taken - back, unitsLeft);
-    if (giveBack <= 0) continue;
+    const cameBack = Math.min(-change, unitsBack);
+    unitsBack -= cameBack;
+    const giveBack = Math.min(-change - cameBack, unitsLeft);
+    if (giveBack === 0) continue;
     plan.push([grantId, giveBack]);
     unitsLeft -= giveBack;
   }

@@ -1,5 +1,5 @@
 import { Model } from 'objection';
-import type { GrantSource, Lot } from './account';
+import type { GrantSource, NewLot } from './account';
 
 /** A row of `quota_grants`. */
 export class QuotaGrantRow extends Model {
@@ -15,11 +15,12 @@ export class QuotaGrantRow extends Model {
   declare remaining: number;
   declare held: number;
   declare expireTime: Date | null;
+  declare revokeTime: Date | null;
   declare createTime: Date;
 }
 
 /** Row → lot. */
-export function toLot(row: QuotaGrantRow): Lot {
-  const { grantId, source, sourceRef, orderId, amount, remaining, held, expireTime, createTime } = row;
-  return { grantId, source, sourceRef, orderId, amount, remaining, held, expireTime, createTime };
+export function toLot(row: QuotaGrantRow): NewLot {
+  const { grantId, source, sourceRef, orderId, amount, remaining, held, expireTime, revokeTime, createTime } = row;
+  return { grantId, source, sourceRef, orderId, amount, remaining, held, expireTime, revokeTime, createTime };
 }

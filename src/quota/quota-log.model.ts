@@ -31,8 +31,3 @@ export class QuotaLogRow extends Model {
 export function toPosting(row: QuotaLogRow): Posting {
   return { ...row, lots: JSON.parse(row.lots) as LotChange[] };
 }
-
-/** Posting → columns. */
-export function toLogColumns(posting: Posting): Record<string, unknown> {
-  return { ...posting, lots: JSON.stringify(posting.lots) };
-}

@@ -12,7 +12,15 @@ export const quotaErrors = defineErrors({
   },
   CONSUME_NOT_FOUND: {
     code: 'NOT_FOUND',
-    message: 'The user has no consume with this request_id.',
+    message: 'The user has no such consume: nothing was taken under this request_id, or for this task.',
+  },
+  HOLD_NOT_FOUND: {
+    code: 'NOT_FOUND',
+    message: 'The user has no hold with this hold_id, which is the request_id of its HoldQuota.',
+  },
+  HOLD_NOT_OPEN: {
+    code: 'FAILED_PRECONDITION',
+    message: 'The hold was captured or released before. Nothing was changed.',
   },
   REFUND_EXCEEDS_CONSUMED: {
     code: 'FAILED_PRECONDITION',

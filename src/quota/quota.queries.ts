@@ -1,7 +1,7 @@
 import type { Database } from '../platform/db/database';
 import { readOnly } from '../platform/db/tx';
 import { cutPage, POSITION_KEY, readPageToken, type Page } from '../platform/paging';
-import type { Lot, Posting } from './account';
+import type { NewLot, Posting } from './account';
 import { usableLots } from './burn-order';
 import { QuotaGrantRow, toLot } from './quota-grant.model';
 import { QuotaLogRow, toPosting } from './quota-log.model';
@@ -15,7 +15,7 @@ export interface QuotaView {
   readonly quotaRemaining: number;
   readonly quotaHeld: number;
   /** Lots with usable units, in burn order. */
-  readonly grants: readonly Lot[];
+  readonly grants: readonly NewLot[];
 }
 
 /** A user. Throws USER_NOT_FOUND. */
@@ -63,17 +63,36 @@ export async function listQuotaLogs(
 ): Promise<Page<Posting>> {
   const { userId, type, startTime, endTime } = filter;
   const after = readPageToken(pageToken, { ...filter }, POSITION_KEY);
-  await readUser(db, userId);
+  const { logSequence } = await readUser(db, userId);
+  const first = startTime === undefined ? 1 : await firstSequenceFrom(db, userId, startTime, logSequence);
+  const end = endTime === undefined ? logSequence + 1 : await firstSequenceFrom(db, userId, endTime, logSequence);
+  const before = after === undefined ? end : Math.min(end, Number(after));
   const rows = await readOnly(db, (reader) => {
     const query = QuotaLogRow.query(reader)
       .where('userId', userId)
+      .where('sequence', '>=', first)
+      .where('sequence', '<', before)
       .orderBy('sequence', 'desc')
       .limit(pageSize + 1);
     if (type !== undefined) void query.where('type', type);
-    if (startTime !== undefined) void query.where('createTime', '>=', startTime);
-    if (endTime !== undefined) void query.where('createTime', '<', endTime);
-    if (after !== undefined) void query.where('sequence', '<', Number(after));
     return query;
   });
   return cutPage(rows.map(toPosting), pageSize, { ...filter }, (posting) => String(posting.sequence));
+}
+
+/**
+ * The sequence of a user's first row at or after an instant; one past the last when there is none. A log runs with time
+ * and has no gaps, so halving finds it in a few look-ups of the primary key, and no index by time is needed.
+ */
+async function firstSequenceFrom(db: Database, userId: string, instant: Date, logSequence: number): Promise<number> {
+  let [low, high] = [1, logSequence + 1];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    const row = await readOnly(db, (reader) =>
+      QuotaLogRow.query(reader).select('createTime').findById([userId, middle]),
+    );
+    if (row !== undefined && row.createTime.getTime() < instant.getTime()) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

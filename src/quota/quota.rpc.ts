@@ -1,141 +1,153 @@
-import { z } from 'zod';
 import type { Membership } from '../gen/billing/v1/membership_service.pb';
 import {
   QuotaLogType,
   QuotaServiceService,
-  type QuotaGrant,
-  type QuotaLog,
-  type RefundQuotaResponse,
+  type BatchConsumeQuotaResult,
+  type ConsumeQuotaResponse,
+  type HoldQuotaResponse,
 } from '../gen/billing/v1/quota_service.pb';
 import type { Clock } from '../platform/clock';
 import type { Database } from '../platform/db/database';
 import type { Metrics } from '../platform/metrics';
-import * as rules from '../platform/request-rules';
-import { defineService, type RpcService } from '../platform/rpc/service';
-import type { Lot, Posting } from './account';
-import { consumeQuota, refundQuota } from './change-quota';
-import type { QuotaOutcome, QuotaPolicy } from './ledger';
+import type { CallContext } from '../platform/rpc/context';
+import { defineService, type Handlers, type RpcService } from '../platform/rpc/service';
+import type { CallerQuotaCommand, ConsumeCommand, QuotaOutcome } from './commands';
+import { explainRequest } from './explain-request';
+import {
+  toCaseMessage,
+  toEffectMessage,
+  toGrantMessage,
+  toHoldMessage,
+  toItemError,
+  toLogMessage,
+  toRefusalMessage,
+  toRowMessage,
+} from './messages.rpc';
+import type { QuotaCommits } from './quota-commits';
 import { listQuotaLogs, readQuota } from './quota.queries';
-import { Turns } from './turns';
-import type { UserLock } from './user-lock';
-
-const consumeRequest = z.object({
-  requestId: rules.opaqueId,
-  userId: rules.opaqueId,
-  amount: rules.positiveUnits,
-  taskId: rules.optionalOpaqueId,
-  taskType: rules.optionalOpaqueId,
-  description: rules.freeText,
-});
-
-const refundRequest = z.object({
-  requestId: rules.opaqueId,
-  userId: rules.opaqueId,
-  consumeRequestId: rules.opaqueId,
-  amount: rules.units,
-  reason: rules.freeText,
-});
-
-const getRequest = z.object({ userId: rules.opaqueId });
-
-const LOG_TYPES = Object.values(QuotaLogType).filter((value) => typeof value === 'number');
-
-const listRequest = z
-  .object({
-    userId: rules.opaqueId,
-    type: rules.enumFilter(LOG_TYPES),
-    startTime: rules.optionalInstant,
-    endTime: rules.optionalInstant,
-    pageSize: rules.pageSize,
-    pageToken: rules.pageToken,
-  })
-  .refine(({ startTime, endTime }) => startTime === undefined || endTime === undefined || startTime <= endTime, {
-    path: ['endTime'],
-    message: 'must not be before start_time',
-  });
-
-function toLogMessage(posting: Posting): QuotaLog {
-  const { userId, sequence, requestId, amount, units, quotaRemaining, taskId, taskType, description } = posting;
-  return {
-    userId,
-    sequence,
-    requestId,
-    type: QuotaLogType[posting.type],
-    amount,
-    units,
-    quotaRemaining,
-    taskId,
-    taskType,
-    description,
-    createTime: posting.createTime,
-    hash: posting.hash.toString('hex'),
-    consumeSequence: posting.consumeSequence ?? 0,
-  };
-}
-
-function toGrantMessage(lot: Lot): QuotaGrant {
-  const { grantId, source, amount, remaining, createTime } = lot;
-  return {
-    grantId,
-    source,
-    amount,
-    remaining,
-    orderId: lot.orderId ?? '',
-    createTime,
-    expireTime: lot.expireTime ?? undefined,
-  };
-}
-
-function toOutcomeMessage(outcome: QuotaOutcome): RefundQuotaResponse {
-  return { log: toLogMessage(outcome.log), quotaRemaining: outcome.quotaRemaining, replayed: outcome.replayed };
-}
+import type { RefusalRecorder } from './refusals';
+import * as requests from './requests.rpc';
+import { listSettlementCases } from './settlement-case.queries';
 
 /** What QuotaService is built from. */
 export interface QuotaServiceParts {
   readonly db: Database;
   readonly clock: Clock;
   readonly metrics: Metrics;
-  readonly policy: QuotaPolicy;
-  readonly userLock: UserLock;
+  readonly commits: QuotaCommits;
+  readonly refusals: RefusalRecorder;
   /** The membership that GetQuota shows; the membership domain answers. */
   readonly readMembership: (userId: string, now: Date) => Promise<Membership>;
 }
 
-/** QuotaService: decode, call, encode. The rules are in ledger.ts. */
+type QuotaHandlers = Handlers<typeof QuotaServiceService>;
+type QuotaRead = 'getQuota' | 'listQuotaLogs' | 'explainRequest' | 'listSettlementCases';
+
+/** QuotaService: decode, call, encode. The rules are in ledger.ts and settle.ts. */
 export function createQuotaService(parts: QuotaServiceParts): RpcService {
-  const { db, clock, metrics, policy, userLock } = parts;
-  const turns = new Turns();
-  const inTurn = (userId: string, signal: AbortSignal, work: () => Promise<QuotaOutcome>): Promise<QuotaOutcome> =>
-    turns.take(userId, signal, () => userLock.around(userId, work));
-  const counted = (outcome: QuotaOutcome): RefundQuotaResponse => {
-    if (!outcome.replayed) metrics.quotaUnits.inc({ type: outcome.log.type }, outcome.log.units);
-    return toOutcomeMessage(outcome);
+  return defineService(QuotaServiceService, { ...commandHandlers(parts), ...readHandlers(parts) });
+}
+
+/** Runs one command, counts what it moved, and notes why it was refused. */
+function createRunner({ clock, metrics, commits, refusals }: QuotaServiceParts) {
+  return async (command: CallerQuotaCommand, context: CallContext): Promise<QuotaOutcome> => {
+    try {
+      const outcome = await commits.submit(command, context.signal);
+      if (!outcome.replayed) for (const { type, units } of outcome.logs) metrics.quotaUnits.inc({ type }, units);
+      return outcome;
+    } catch (error) {
+      refusals.record(command, error, clock.now());
+      throw error;
+    }
   };
-  return defineService(QuotaServiceService, {
-    consumeQuota: async (context, request) => {
-      const command = { ...consumeRequest.parse(request), actor: context.caller.identity };
-      const consume = () => consumeQuota(db, command, clock.now(), context.signal);
-      return counted(await inTurn(command.userId, context.signal, consume));
+}
+
+/** What every command answers beside its rows. */
+function answerOf({ quotaRemaining, replayed }: QuotaOutcome): { quotaRemaining: number; replayed: boolean } {
+  return { quotaRemaining, replayed };
+}
+
+function commandHandlers(parts: QuotaServiceParts): Omit<QuotaHandlers, QuotaRead> {
+  const run = createRunner(parts);
+  const consume = async (request: unknown, context: CallContext): Promise<ConsumeQuotaResponse> => {
+    const fields = requests.consumeRequest.parse(request);
+    const command: ConsumeCommand = { kind: 'ConsumeQuota', ...fields, actor: context.caller.identity };
+    const outcome = await run(command, context);
+    return { ...toRowMessage(outcome), ...answerOf(outcome) };
+  };
+  const consumeItem = async (item: unknown, index: number, context: CallContext): Promise<BatchConsumeQuotaResult> => {
+    try {
+      return { result: { $case: 'response', value: await consume(item, context) } };
+    } catch (error) {
+      return toItemError(error, index);
+    }
+  };
+  const runAboutHold = async (command: CallerQuotaCommand, context: CallContext): Promise<HoldQuotaResponse> => {
+    const outcome = await run(command, context);
+    return { hold: toHoldMessage(outcome), ...toRowMessage(outcome), ...answerOf(outcome) };
+  };
+  return {
+    consumeQuota: (context, request) => consume(request, context),
+    batchConsumeQuota: async (context, request) => {
+      const { items } = requests.batchRequest.parse(request);
+      return { results: await Promise.all(items.map((item, index) => consumeItem(item, index, context))) };
     },
     refundQuota: async (context, request) => {
-      const command = { ...refundRequest.parse(request), actor: context.caller.identity };
-      const refund = () => refundQuota(db, command, policy, clock.now(), context.signal);
-      return counted(await inTurn(command.userId, context.signal, refund));
+      const { identity: actor } = context.caller;
+      const outcome = await run({ kind: 'RefundQuota', ...requests.refundRequest.parse(request), actor }, context);
+      return { ...toRowMessage(outcome), ...answerOf(outcome) };
+    },
+    holdQuota: (context, request) => {
+      const fields = requests.holdRequest.parse(request);
+      return runAboutHold({ kind: 'HoldQuota', ...fields, actor: context.caller.identity }, context);
+    },
+    captureQuota: (context, request) => {
+      const fields = requests.captureRequest.parse(request);
+      return runAboutHold({ kind: 'CaptureQuota', ...fields, actor: context.caller.identity }, context);
+    },
+    releaseQuota: (context, request) => {
+      const fields = requests.releaseRequest.parse(request);
+      return runAboutHold({ kind: 'ReleaseQuota', ...fields, actor: context.caller.identity }, context);
+    },
+    reportTaskOutcome: async (context, request) => {
+      const { identity: actor } = context.caller;
+      const fields = requests.outcomeRequest.parse(request);
+      const outcome = await run({ kind: 'ReportTaskOutcome', ...fields, actor }, context);
+      const { logs, chargesSettled = 0 } = outcome;
+      return { logs: logs.map(toLogMessage), ...answerOf(outcome), chargesSettled };
+    },
+  };
+}
+
+function readHandlers({ db, clock, readMembership }: QuotaServiceParts): Pick<QuotaHandlers, QuotaRead> {
+  return {
+    explainRequest: async (_context, request) => {
+      const { userId, requestId } = requests.explainRequestRequest.parse(request);
+      const { effect, refusals } = await explainRequest(db, userId, requestId, clock.now());
+      return {
+        effect: effect === undefined ? undefined : toEffectMessage(effect),
+        refusals: refusals.map(toRefusalMessage),
+      };
+    },
+    listSettlementCases: async (_context, request) => {
+      const { resolved, pageSize, pageToken } = requests.casesRequest.parse(request);
+      const page = await listSettlementCases(db, resolved, pageSize, pageToken);
+      return { cases: page.rows.map(toCaseMessage), nextPageToken: page.nextPageToken };
     },
     getQuota: async (_context, request) => {
-      const { userId } = getRequest.parse(request);
+      const { userId } = requests.userRequest.parse(request);
       const now = clock.now();
       const view = await readQuota(db, userId, now);
-      const membership = await parts.readMembership(userId, now);
+      const membership = await readMembership(userId, now);
       const { quotaRemaining, quotaHeld, grants } = view;
       return { quotaRemaining, quotaHeld, grants: grants.map(toGrantMessage), membership };
     },
     listQuotaLogs: async (_context, request) => {
-      const asked = listRequest.parse(request);
+      const asked = requests.listRequest.parse(request);
       const { userId, startTime, endTime } = asked;
       const type = asked.type === 0 ? undefined : QuotaLogType[asked.type];
       const page = await listQuotaLogs(db, { userId, type, startTime, endTime }, asked.pageSize, asked.pageToken);
       return { logs: page.rows.map(toLogMessage), nextPageToken: page.nextPageToken };
     },
-  });
+  };
 }

@@ -1,6 +1,6 @@
 /**
- * The database accounts of design: one owns the schema, one serves, one reports. Nobody but root may DROP, DELETE or
- * TRUNCATE; the serving and reporting accounts hold nothing until `billing migrate` grants them table by table.
+ * The database accounts of design: one owns the schema, one serves, one reports. Nobody but root may DROP or
+ * TRUNCATE, nor DELETE but old refusals; the serving and reporting accounts hold nothing until `billing migrate` grants them table by table.
  */
 const SCHEMA_OWNER_PRIVILEGES = [
   'SELECT',
@@ -35,6 +35,8 @@ export function accountStatements(secrets) {
     ...user(APP_USER, '%', secrets.databaseApp),
     ...user(REPORT_USER, '%', secrets.databaseReport),
     `GRANT ${SCHEMA_OWNER_PRIVILEGES} ON \`${DATABASE}\`.* TO '${MIGRATE_USER}'@'%' WITH GRANT OPTION`,
+    // The one table that is no history and is cleaned up. CREATE, so that it may be named before it is there.
+    `GRANT CREATE, DELETE ON \`${DATABASE}\`.request_refusals TO '${MIGRATE_USER}'@'%' WITH GRANT OPTION`,
   ];
 }
 

@@ -110,6 +110,15 @@ function sessionStatements(settings: DatabaseSettings, isMariaDb: boolean): read
   ];
 }
 
+/** A session whose strings have no backslash escapes would read our literals otherwise than we write them. */
+function checkSession(connection: RawConnection, done: (error: Error | null, connection: RawConnection) => void): void {
+  connection.query('SELECT @@SESSION.sql_mode AS mode', (error, rows) => {
+    const { mode = '' } = (rows as { mode: string }[] | undefined)?.[0] ?? {};
+    const isUnfit = mode.includes('NO_BACKSLASH_ESCAPES');
+    done(isUnfit ? new Error(`sql_mode is ${mode}: NO_BACKSLASH_ESCAPES must be off`) : error, connection);
+  });
+}
+
 /** Prepares a fresh connection: isolation, zone, mode, time-outs. mysql2's own `timezone` does not set the session's. */
 function prepareSession(settings: DatabaseSettings, onSilence: () => void) {
   return (connection: RawConnection, done: (error: Error | null, connection: RawConnection) => void): void => {
@@ -120,7 +129,8 @@ function prepareSession(settings: DatabaseSettings, onSilence: () => void) {
       const statements = [...sessionStatements(settings, version.includes('MariaDB'))];
       const runNext = (error: Error | null): void => {
         const statement = statements.shift();
-        if (error !== null || statement === undefined) return done(error, connection);
+        if (error !== null) return done(error, connection);
+        if (statement === undefined) return checkSession(connection, done);
         connection.query(statement, runNext);
       };
       runNext(null);
@@ -145,8 +155,20 @@ interface ConnectionCounts {
   numUsed(): number;
 }
 
-/** Opens the pool. No connection is made before the first query. */
-export function openDatabase(settings: DatabaseSettings, observer: TransactionObserver): Database {
+/** What a pool is for, where it is not for everything. */
+export interface PoolPurpose {
+  /** Connections at most, instead of DATABASE_POOL_SIZE. */
+  readonly size: number;
+  /** Whether several statements may go in one round trip: only for code whose every value is quoted by sql-text.ts. */
+  readonly multipleStatements: boolean;
+}
+
+/** Opens a pool. No connection is made before the first query. */
+export function openDatabase(
+  settings: DatabaseSettings,
+  observer: TransactionObserver,
+  purpose: PoolPurpose = { size: settings.DATABASE_POOL_SIZE, multipleStatements: false },
+): Database {
   let silentUntilMs = 0;
   const pool = knex({
     client: 'mysql2',
@@ -156,10 +178,11 @@ export function openDatabase(settings: DatabaseSettings, observer: TransactionOb
       timezone: 'Z',
       connectTimeout: settings.DATABASE_CONNECT_TIMEOUT_MS,
       typeCast: readColumn,
+      multipleStatements: purpose.multipleStatements,
     },
     pool: {
       min: 0,
-      max: settings.DATABASE_POOL_SIZE,
+      max: purpose.size,
       idleTimeoutMillis: 60_000,
       acquireTimeoutMillis: settings.DATABASE_ACQUIRE_TIMEOUT_MS,
       createTimeoutMillis: settings.DATABASE_CONNECT_TIMEOUT_MS,
@@ -179,7 +202,7 @@ export function openDatabase(settings: DatabaseSettings, observer: TransactionOb
     observer,
     isBusy: () => {
       const { pool: connections } = pool.client as { pool: ConnectionCounts };
-      return connections.numUsed() >= settings.DATABASE_POOL_SIZE && monotonicMs() >= silentUntilMs;
+      return connections.numUsed() >= purpose.size && monotonicMs() >= silentUntilMs;
     },
   };
 }

@@ -4,8 +4,8 @@ import type { Tx } from './tx';
 export interface OutboxEvent {
   /** Dotted past tense, for example `order.paid`. */
   readonly type: string;
-  /** Whose event it is; events are delivered in order per user. */
-  readonly userId: string;
+  /** Whose event it is; events are delivered in order per user. Null: the payload names the users it tells of. */
+  readonly userId: string | null;
   /** Ids and amounts; no personal data, no secret. */
   readonly payload: Readonly<Record<string, unknown>>;
 }

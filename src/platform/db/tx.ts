@@ -14,17 +14,38 @@ export interface TxOptions {
   readonly name: string;
   /** Aborted when the caller is gone: the transaction is then rolled back, never committed. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Whether `run` recognises what an attempt of its own has committed. Then a COMMIT whose answer was lost is followed by
+   * another attempt, which finds out, instead of DATABASE_UNAVAILABLE.
+   */
+  readonly recognisesItself?: boolean;
 }
 
-/** A mysql2 connection, as far as we end one. */
-interface EndableConnection {
+/** A mysql2 connection, as far as transactions use one themselves. */
+export interface TxConnection {
   destroy(): void;
+  /** Whether it takes several statements at once. */
+  readonly config: { readonly multipleStatements?: boolean };
+  query(
+    options: { readonly sql: string; readonly rowsAsArray: boolean; readonly typeCast: boolean },
+    done: (error: Error | null, result: unknown) => void,
+  ): void;
+}
+
+/** The connection of each open transaction: for statements.ts, which talks to the driver itself. */
+const connections = new WeakMap<object, TxConnection>();
+
+/** The connection that a transaction runs on. */
+export function connectionOf(tx: Tx): TxConnection {
+  const connection = connections.get(tx);
+  if (connection === undefined) throw new Error('not a transaction of withTx');
+  return connection;
 }
 
 /** knex's own access to its pool, which it leaves untyped. */
 interface ConnectionSource {
-  acquireConnection(): Promise<EndableConnection>;
-  releaseConnection(connection: EndableConnection): Promise<void>;
+  acquireConnection(): Promise<TxConnection>;
+  releaseConnection(connection: TxConnection): Promise<void>;
 }
 
 const PAUSE_BASE_MS = 5;
@@ -51,6 +72,7 @@ async function attempt<Result>(
     refuseIfAborted(options.signal);
     return await db.knex.transaction(
       async (transaction) => {
+        connections.set(transaction, connection);
         const result = await run(transaction as Tx);
         refuseIfAborted(options.signal);
         onCommitting();
@@ -88,7 +110,8 @@ export async function withTx<Result>(
       return result;
     } catch (error) {
       const errno = retryableErrno(error);
-      const mayRepeat = isCommitting ? errno !== undefined : isRepeatable(error, attempts);
+      const isInDoubt = isCommitting && options.recognisesItself !== true;
+      const mayRepeat = isInDoubt ? errno !== undefined : isRepeatable(error, attempts);
       if (!mayRepeat || attempts >= db.limits.attemptsMax) {
         db.observer.transactionEnded(options.name, error instanceof DomainError ? 'refused' : 'failed');
         throw asRefusal(db, error);

@@ -2,7 +2,7 @@ import { Metadata, status, type StatusObject } from '@grpc/grpc-js';
 import { ZodError } from 'zod';
 import { BadRequest, ErrorInfo, RetryInfo } from '../../gen/google/rpc/error_details.pb';
 import { Status } from '../../gen/google/rpc/status.pb';
-import { DomainError, platformErrors, type FieldViolation } from '../errors';
+import { DomainError, platformErrors, type ErrorCode, type FieldViolation } from '../errors';
 
 /** ErrorInfo.domain of every refusal. */
 const ERROR_DOMAIN = 'billing-guard';
@@ -19,6 +19,11 @@ export function refusalOf(thrown: unknown): DomainError {
     return platformErrors.INVALID_REQUEST({ fieldViolations: violationsOf(thrown), cause: thrown });
   }
   return platformErrors.INTERNAL({ cause: thrown });
+}
+
+/** The number of a gRPC status code. */
+export function statusCodeOf(code: ErrorCode): number {
+  return status[code];
 }
 
 /**

@@ -37,9 +37,10 @@ describe('the reviewed privileges', () => {
 
   test('are what the serving account has, and nothing more', async () => {
     const entries = Object.entries(TABLE_PRIVILEGES);
-    const byTable = entries.flatMap(([table, { insert }]) => [
+    const byTable = entries.flatMap(([table, privileges]) => [
       `${table} SELECT`,
-      ...(insert ? [`${table} INSERT`] : []),
+      ...(privileges.insert ? [`${table} INSERT`] : []),
+      ...(privileges.delete === true ? [`${table} DELETE`] : []),
     ]);
     const byColumn = entries.flatMap(([table, { update }]) => update.map((column) => `${table}.${column} UPDATE`));
     const owned = await privilegesOf('app', 'table');
@@ -71,6 +72,11 @@ describe('the reviewed privileges', () => {
       expect(ofSchema).toEqual([]);
       expect(ofServer.map((row) => row['p'])).toEqual(['USAGE']);
     }
+  });
+
+  test('let nothing but old refusals be deleted, which are no history', () => {
+    const deletable = Object.entries(TABLE_PRIVILEGES).filter(([, privileges]) => privileges.delete === true);
+    expect(deletable.map(([table]) => table)).toEqual(['request_refusals']);
   });
 
   test('leave the migrating account without DELETE and DROP, and so without TRUNCATE', async () => {

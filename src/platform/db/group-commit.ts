@@ -1,0 +1,221 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { DomainError, platformErrors } from '../errors';
+
+/**
+ * A group commit: commands that arrive while a transaction is in flight wait, and the next transaction takes all of them.
+ * There are no timers: a lone command starts at once, and the busier it gets the larger the batches. What is done to rows
+ * belongs to `commit`; this is the queue around it: bounds, order, deadlines, the slow lane, the split of a bad batch.
+ */
+
+/** What one command of a batch came to. */
+export type Settled<Result> =
+  | { readonly kind: 'done'; readonly result: Result }
+  | { readonly kind: 'refused'; readonly error: unknown }
+  /** Its row is locked elsewhere: it is tried again, and after some tries waited for on a connection of its own. */
+  | { readonly kind: 'locked' }
+  /** It is not its turn yet, for a reason that passes by itself: it is tried again, however often. */
+  | { readonly kind: 'later' };
+
+/** How a batch is to treat rows that are locked elsewhere. */
+export type LockMode = 'skip' | 'wait';
+
+/** What a group commit is made of. */
+export interface GroupCommitOptions<Command, Result> {
+  /** What a command locks. Commands of one key are committed in the order they came. */
+  readonly keyOf: (command: Command) => string;
+  /**
+   * Runs one batch as one transaction and says what each command came to, in order. Throws when the batch as a whole
+   * failed: nothing of it happened then. `isGone` tells a command whose caller has left: it must not be done any more.
+   */
+  readonly commit: (
+    batch: readonly Command[],
+    mode: LockMode,
+    isGone: (command: Command) => boolean,
+  ) => Promise<readonly Settled<Result>[]>;
+  /** Most commands of one transaction. */
+  readonly batchMax: number;
+  /** Most commands that wait; more are refused with OVERLOADED at once. */
+  readonly queueMax: number;
+  /** Most commands that wait for one locked key. */
+  readonly keyQueueMax: number;
+  /** How often a command's key is found locked before it is waited for apart from the others. */
+  readonly locksMax: number;
+  /** Most keys that are waited for at the same time, each on a connection of its own. */
+  readonly slowMax: number;
+  readonly onBatch?: (size: number, mode: LockMode) => void;
+}
+
+interface Pending<Command, Result> {
+  readonly command: Command;
+  readonly key: string;
+  readonly signal: AbortSignal | undefined;
+  readonly resolve: (result: Result) => void;
+  readonly reject: (error: unknown) => void;
+  locks: number;
+}
+
+/** See above. */
+export class GroupCommit<Command extends object, Result> {
+  private queue: Pending<Command, Result>[] = [];
+  /** Keys that are waited for, each with the commands that wait, oldest first. */
+  private readonly slow = new Map<string, Pending<Command, Result>[]>();
+  /** Keys whose turn for a slow connection has not come. */
+  private readonly slowWaiting: string[] = [];
+  private slowRunning = 0;
+  private isRunning = false;
+  private isClosed = false;
+  private readonly idle = new Set<() => void>();
+
+  constructor(private readonly options: GroupCommitOptions<Command, Result>) {}
+
+  /** Commands that wait for their transaction. */
+  get waiting(): number {
+    return this.queue.length;
+  }
+
+  /**
+   * Resolves with the command's result once it is committed. Rejects with its refusal, with OVERLOADED when too many
+   * wait, with SHUTTING_DOWN after close(), and with the reason of `signal` when that aborts before the batch is cut.
+   */
+  submit(command: Command, signal?: AbortSignal): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      if (this.isClosed) return reject(platformErrors.SHUTTING_DOWN());
+      const key = this.options.keyOf(command);
+      const slow = this.slow.get(key);
+      const isFull = this.queue.length >= this.options.queueMax || (slow?.length ?? 0) >= this.options.keyQueueMax;
+      if (isFull) return reject(platformErrors.OVERLOADED());
+      (slow ?? this.queue).push({ command, key, signal, resolve, reject, locks: 0 });
+      if (slow === undefined && !this.isRunning) void this.runLane();
+    });
+  }
+
+  /** Takes no more commands; resolves when those that were taken are settled. */
+  async close(): Promise<void> {
+    this.isClosed = true;
+    if (!this.isRunning && this.slow.size === 0) return;
+    await new Promise<void>((resolve) => this.idle.add(resolve));
+  }
+
+  private async runLane(): Promise<void> {
+    this.isRunning = true;
+    // What arrived together is committed together: the rest of what the sockets hold is read first.
+    await nextTurn();
+    while (this.queue.length > 0) {
+      const batch = this.cut();
+      if (batch.length > 0) await this.runBatch(batch);
+      await nextTurn();
+    }
+    this.isRunning = false;
+    this.tellIfIdle();
+  }
+
+  /** The next batch: oldest first, without those whose callers have left and those whose key is waited for apart. */
+  private cut(): Pending<Command, Result>[] {
+    const batch: Pending<Command, Result>[] = [];
+    let taken = 0;
+    for (const pending of this.queue) {
+      if (batch.length === this.options.batchMax) break;
+      taken += 1;
+      const slow = this.slow.get(pending.key);
+      if (slow !== undefined) slow.push(pending);
+      else if (!leave(pending)) batch.push(pending);
+    }
+    this.queue = this.queue.slice(taken);
+    return batch;
+  }
+
+  private async runBatch(batch: readonly Pending<Command, Result>[]): Promise<void> {
+    const again = await this.commit(batch, 'skip');
+    const returned: Pending<Command, Result>[] = [];
+    for (const { pending, isLocked } of again) {
+      if (isLocked) pending.locks += 1;
+      if (this.slow.has(pending.key) || pending.locks >= this.options.locksMax) this.waitFor(pending);
+      else returned.push(pending);
+    }
+    this.queue = returned.concat(this.queue);
+  }
+
+  /** Commits a batch and settles its commands; returns those that have to be tried again. */
+  private async commit(
+    batch: readonly Pending<Command, Result>[],
+    mode: LockMode,
+  ): Promise<readonly { readonly pending: Pending<Command, Result>; readonly isLocked: boolean }[]> {
+    this.options.onBatch?.(batch.length, mode);
+    const signals = new Map(batch.map(({ command, signal }) => [command, signal]));
+    const isGone = (command: Command): boolean => signals.get(command)?.aborted === true;
+    let settled: readonly Settled<Result>[];
+    try {
+      const commands = batch.map(({ command }) => command);
+      settled = await this.options.commit(commands, mode, isGone);
+    } catch (error) {
+      return this.split(batch, mode, error);
+    }
+    const again: { pending: Pending<Command, Result>; isLocked: boolean }[] = [];
+    for (const [i, pending] of batch.entries()) {
+      const outcome = settled[i];
+      if (outcome?.kind === 'done') pending.resolve(outcome.result);
+      else if (outcome?.kind === 'refused') pending.reject(outcome.error);
+      else again.push({ pending, isLocked: outcome?.kind === 'locked' });
+    }
+    return again;
+  }
+
+  /** A refusal of the whole batch is everybody's. Anything else may be one command's fault, which halving finds. */
+  private async split(batch: readonly Pending<Command, Result>[], mode: LockMode, error: unknown) {
+    if (batch.length === 1 || error instanceof DomainError) {
+      for (const { reject } of batch) reject(error);
+      return [];
+    }
+    const half = Math.ceil(batch.length / 2);
+    const first = await this.commit(batch.slice(0, half), mode);
+    return [...first, ...(await this.commit(batch.slice(half), mode))];
+  }
+
+  /** From now on this key's commands wait for its lock, on a connection of their own. */
+  private waitFor(pending: Pending<Command, Result>): void {
+    const known = this.slow.get(pending.key);
+    if (known !== undefined) {
+      known.push(pending);
+      return;
+    }
+    this.slow.set(pending.key, [pending]);
+    this.slowWaiting.push(pending.key);
+    this.startSlow();
+  }
+
+  private startSlow(): void {
+    while (this.slowRunning < this.options.slowMax) {
+      const key = this.slowWaiting.shift();
+      if (key === undefined) return;
+      this.slowRunning += 1;
+      void this.runSlow(key);
+    }
+  }
+
+  private async runSlow(key: string): Promise<void> {
+    const waiting = this.slow.get(key) ?? [];
+    while (waiting.length > 0) {
+      const batch = waiting.splice(0, this.options.batchMax).filter((pending) => !leave(pending));
+      if (batch.length === 0) continue;
+      const again = await this.commit(batch, 'wait');
+      waiting.unshift(...again.map(({ pending }) => pending));
+    }
+    this.slow.delete(key);
+    this.slowRunning -= 1;
+    this.startSlow();
+    this.tellIfIdle();
+  }
+
+  private tellIfIdle(): void {
+    if (this.isRunning || this.slow.size > 0) return;
+    for (const resolve of this.idle) resolve();
+    this.idle.clear();
+  }
+}
+
+/** Lets a command go whose caller has left. */
+function leave<Command, Result>({ signal, reject }: Pending<Command, Result>): boolean {
+  if (signal?.aborted !== true) return false;
+  reject(signal.reason);
+  return true;
+}

@@ -1,0 +1,65 @@
+import assert from 'node:assert';
+import { connectionOf, type Tx, type TxConnection } from './tx';
+
+/**
+ * Statements that do not wait for each other's results go together: in one round trip where the connection takes several
+ * statements at once, one after another where it does not. They run on the transaction's own connection, in order, and
+ * stop at the first that fails. Values come back as the driver reads them: BIGINT as a number (see `safeInteger`), DATETIME
+ * as a Date, BINARY as a Buffer, NULL as null.
+ */
+
+/** One row, its columns in the order of the statement. */
+export type ValueRow = readonly unknown[];
+
+/** A read. */
+export interface Read {
+  readonly sql: string;
+}
+
+/** A write, and how many rows it must change; undefined where any number is right. */
+export interface Write extends Read {
+  readonly rows?: number;
+  /** For the fault when it changes another number. */
+  readonly what: string;
+}
+
+/** Runs reads and returns the rows of each. */
+export async function readTogether(tx: Tx, reads: readonly Read[]): Promise<readonly (readonly ValueRow[])[]> {
+  if (reads.length === 0) return [];
+  return (await runTogether(connectionOf(tx), reads)) as (readonly ValueRow[])[];
+}
+
+/** Runs writes. Affected rows are always checked: another number than meant is a fault of ours. */
+export async function writeTogether(tx: Tx, writes: readonly Write[]): Promise<void> {
+  if (writes.length === 0) return;
+  const results = await runTogether(connectionOf(tx), writes);
+  for (const [i, { rows, what }] of writes.entries()) {
+    const { affectedRows } = results[i] as { affectedRows: number };
+    if (rows === undefined) continue;
+    assert.strictEqual(affectedRows, rows, `${what}: ${affectedRows} row(s) changed, ${rows} expected`);
+  }
+}
+
+/** A BIGINT as the driver read it; refuses what a number can not hold, which the driver would have rounded. */
+export function safeInteger(value: unknown): number {
+  if (!Number.isSafeInteger(value)) throw new RangeError(`a BIGINT holds ${String(value)}: not a safe integer`);
+  return value as number;
+}
+
+async function runTogether(connection: TxConnection, statements: readonly Read[]): Promise<readonly unknown[]> {
+  if (connection.config.multipleStatements === true && statements.length > 1) {
+    return (await run(connection, statements.map(({ sql }) => sql).join(';\n'))) as unknown[];
+  }
+  const results: unknown[] = [];
+  for (const { sql } of statements) results.push(await run(connection, sql));
+  return results;
+}
+
+function run(connection: TxConnection, sql: string): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    connection.query({ sql, rowsAsArray: true, typeCast: true }, (error, result) => {
+      if (error === null) resolve(result);
+      else reject(error);
+    });
+  });
+}

@@ -1,0 +1,143 @@
+import type { Knex } from 'knex';
+import type { Database } from '../platform/db/database';
+import { readOnly } from '../platform/db/tx';
+import { addMs, MS_PER_DAY } from '../platform/time';
+import type { Posting } from './account';
+import { QuotaChargeRow } from './quota-charge.model';
+import { QuotaLogRow, toPosting } from './quota-log.model';
+import { quotaErrors } from './quota.errors';
+import { REFUSAL_DAYS } from './refusals';
+import { sideEffectIds } from './returns';
+import { UserRow } from './user.model';
+
+/** What a request did. */
+export interface Effect {
+  /** The command. */
+  readonly kind: string;
+  readonly actor: string;
+  readonly createTime: Date;
+  /** Its rows and their side effects, oldest first. */
+  readonly logs: readonly Posting[];
+  /** The rows that settled units it took, oldest first. */
+  readonly settlingLogs: readonly Posting[];
+  readonly isSettled: boolean;
+  readonly taskId: string;
+  readonly outcome: 'SUCCEEDED' | 'FAILED' | undefined;
+}
+
+/** Why a request was refused. */
+export interface Refusal {
+  readonly kind: string;
+  readonly actor: string;
+  readonly createTime: Date;
+  readonly code: string;
+  readonly reason: string;
+  readonly metadata: Record<string, string>;
+  /** JSON of the fields that were asked for. */
+  readonly content: string;
+}
+
+const REFUSALS_MAX = 50;
+const SETTLING_ROWS_MAX = 200;
+
+/** A row of `request_refusals`. */
+interface RefusalRow extends Omit<Refusal, 'metadata'> {
+  readonly userId: string;
+  readonly requestId: string;
+  readonly id: number;
+  /** JSON. */
+  readonly metadata: string;
+}
+
+/** A row of `quota_task_outcomes`, as far as it is told. */
+interface OutcomeRow {
+  readonly userId: string;
+  readonly requestId: string;
+  readonly taskId: string;
+  readonly outcome: 'SUCCEEDED' | 'FAILED';
+  readonly firstSequence: number | null;
+  readonly lastSequence: number | null;
+  readonly actor: string;
+  readonly createTime: Date;
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  CONSUME: 'ConsumeQuota',
+  REFUND: 'RefundQuota',
+  HOLD: 'HoldQuota',
+  CAPTURE: 'CaptureQuota',
+  RELEASE: 'ReleaseQuota',
+};
+
+/**
+ * What became of a request, from the log and from the refusals that were noted. Throws USER_NOT_FOUND when there is no such
+ * user, nor was anything refused under that name.
+ */
+export async function explainRequest(
+  db: Database,
+  userId: string,
+  requestId: string,
+  now: Date,
+): Promise<{ readonly effect: Effect | undefined; readonly refusals: readonly Refusal[] }> {
+  return readOnly(db, async (reader) => {
+    const refusals = await readRefusals(reader, userId, requestId, now);
+    const user = await UserRow.query(reader).findById(userId).select('id');
+    if (user === undefined && refusals.length === 0) {
+      throw quotaErrors.USER_NOT_FOUND({ metadata: { user_id: userId } });
+    }
+    const row = await QuotaLogRow.query(reader).findOne({ userId, origin: 'caller', requestId });
+    const effect =
+      row === undefined ? await explainReport(reader, userId, requestId) : await explainRow(reader, toPosting(row));
+    return { effect, refusals };
+  });
+}
+
+async function readRefusals(reader: Knex, userId: string, requestId: string, now: Date): Promise<Refusal[]> {
+  const rows = await reader<RefusalRow>('request_refusals')
+    .where({ userId, requestId })
+    .where('createTime', '>', addMs(now, -REFUSAL_DAYS * MS_PER_DAY))
+    .orderBy('id', 'desc')
+    .limit(REFUSALS_MAX);
+  return rows.map((row) => ({ ...row, metadata: JSON.parse(row.metadata) as Record<string, string> }));
+}
+
+async function explainRow(reader: Knex, row: Posting): Promise<Effect> {
+  const { userId, sequence, taskId, actor, createTime, type } = row;
+  const followers = await QuotaLogRow.query(reader)
+    .where({ userId, origin: 'system', createTime })
+    .whereBetween('sequence', [sequence + 1, sequence + 2 * row.lots.length])
+    .orderBy('sequence');
+  const caused = followers.map(toPosting).filter(({ requestId }) => sideEffectIds(row).includes(requestId));
+  const head = row.consumeSequence ?? sequence;
+  const charge = await QuotaChargeRow.query(reader).findById([userId, taskId, head]);
+  const settlingLogs = await readSettling(reader, userId, head, sequence);
+  const isSettled = charge === undefined || charge.state !== 'open';
+  const what = { kind: KINDS[type] ?? type, actor, createTime, taskId, outcome: undefined };
+  return { ...what, logs: [row, ...caused], settlingLogs, isSettled };
+}
+
+/** Rows that settle a charge, but for the one that is explained. Read through the index by type. */
+async function readSettling(reader: Knex, userId: string, head: number, but: number): Promise<Posting[]> {
+  const rows = await QuotaLogRow.query(reader)
+    .where({ userId, consumeSequence: head })
+    .whereIn('type', ['REFUND', 'CAPTURE', 'RELEASE'])
+    .where('sequence', '>', head)
+    .orderBy('sequence')
+    .limit(SETTLING_ROWS_MAX);
+  return rows.map(toPosting).filter(({ sequence }) => sequence !== but);
+}
+
+async function explainReport(reader: Knex, userId: string, requestId: string): Promise<Effect | undefined> {
+  const report = await reader<OutcomeRow>('quota_task_outcomes').where({ userId, requestId }).first();
+  if (report === undefined) return undefined;
+  const { taskId, outcome, actor, createTime, firstSequence, lastSequence } = report;
+  const rows =
+    firstSequence === null || lastSequence === null
+      ? []
+      : await QuotaLogRow.query(reader)
+          .where('userId', userId)
+          .whereBetween('sequence', [firstSequence, lastSequence])
+          .orderBy('sequence');
+  const what = { kind: 'ReportTaskOutcome', actor, createTime, taskId, outcome };
+  return { ...what, logs: rows.map(toPosting), settlingLogs: [], isSettled: true };
+}

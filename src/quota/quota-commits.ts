@@ -1,0 +1,150 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Clock } from '../platform/clock';
+import type { Database } from '../platform/db/database';
+import { GroupCommit, type LockMode, type Settled } from '../platform/db/group-commit';
+import { withTx, type Tx } from '../platform/db/tx';
+import { DomainError } from '../platform/errors';
+import { lockAccounts } from './account-reader';
+import { writeBooks } from './account-writer';
+import { Book } from './book';
+import type { QuotaCommand, QuotaOutcome, QuotaPolicy } from './commands';
+import { decide } from './ledger';
+import { quotaErrors } from './quota.errors';
+import type { UserLocks } from './user-locks';
+
+/**
+ * The group commit of the quota ledger: every quota command of this process goes through one lane, whose transactions
+ * lock the users of a batch, decide each command in the order of arrival, and write the batch in a handful of statements.
+ */
+
+/** Most commands of one transaction. */
+const BATCH_MAX = 512;
+/** Commands that wait for their transaction; more are refused with OVERLOADED at once. */
+const QUEUE_MAX = 20_000;
+/** Commands that wait for one user's locked row. */
+const USER_QUEUE_MAX = 1_000;
+/** How often a user is found locked before he is waited for on a connection of his own. */
+const LOCKS_MAX = 3;
+/** Users that are waited for at the same time. */
+const SLOW_MAX = 4;
+/** Between two looks when every user of a batch is busy in Redis. */
+const BUSY_PAUSE_MS = 4;
+
+/** Connections the lane and the users it waits for take. */
+export const QUOTA_CONNECTIONS = 1 + SLOW_MAX;
+
+/** What the lane is made of. */
+export interface QuotaCommitsParts {
+  /** A pool of its own, of QUOTA_CONNECTIONS connections that take several statements at once. */
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly policy: QuotaPolicy;
+  readonly userLocks: UserLocks;
+  readonly onBatch?: (size: number, mode: LockMode) => void;
+}
+
+/** The one way in for quota commands. */
+export type QuotaCommits = GroupCommit<QuotaCommand, QuotaOutcome>;
+
+/** Makes the lane. */
+export function createQuotaCommits(parts: QuotaCommitsParts): QuotaCommits {
+  const batches = new QuotaBatches(parts);
+  return new GroupCommit({
+    keyOf: ({ userId }) => userId,
+    commit: (batch, mode, isGone) => batches.commit(batch, mode, isGone),
+    batchMax: BATCH_MAX,
+    queueMax: QUEUE_MAX,
+    keyQueueMax: USER_QUEUE_MAX,
+    locksMax: LOCKS_MAX,
+    slowMax: SLOW_MAX,
+    ...(parts.onBatch === undefined ? {} : { onBatch: parts.onBatch }),
+  });
+}
+
+type Outcome = Settled<QuotaOutcome>;
+
+/** The mark by which a command's own effect is known again: the hash of its row, or the time of its report. */
+function markOf({ logs, effectTime }: QuotaOutcome): string {
+  return logs[0]?.hash.toString('latin1') ?? String(effectTime.getTime());
+}
+
+class QuotaBatches {
+  /** What attempts of commands that are still being committed had written, had their COMMIT come through. */
+  private readonly attempted = new WeakMap<QuotaCommand, Set<string>>();
+
+  constructor(private readonly parts: QuotaCommitsParts) {}
+
+  /** Runs one batch; users that another replica works on, as Redis says, are left for later. */
+  async commit(
+    batch: readonly QuotaCommand[],
+    mode: LockMode,
+    isGone: (command: QuotaCommand) => boolean,
+  ): Promise<readonly Outcome[]> {
+    if (mode === 'wait') return this.transact(batch, mode, isGone);
+    const locks = await this.parts.userLocks.acquire([...new Set(batch.map(({ userId }) => userId))]);
+    try {
+      const ready = batch.filter(({ userId }) => !locks.busy.has(userId));
+      if (ready.length === 0) await pause(BUSY_PAUSE_MS);
+      const outcomes = ready.length === 0 ? [] : await this.transact(ready, mode, isGone);
+      const byCommand = new Map(ready.map((command, i) => [command, outcomes[i]]));
+      return batch.map((command) => byCommand.get(command) ?? { kind: 'later' });
+    } finally {
+      locks.release();
+    }
+  }
+
+  private transact(
+    batch: readonly QuotaCommand[],
+    mode: LockMode,
+    isGone: (command: QuotaCommand) => boolean,
+  ): Promise<readonly Outcome[]> {
+    return withTx(this.parts.db, { name: 'QuotaBatch', recognisesItself: true }, (tx) => {
+      return this.decideAndWrite(tx, batch, mode, isGone);
+    });
+  }
+
+  private async decideAndWrite(
+    tx: Tx,
+    batch: readonly QuotaCommand[],
+    mode: LockMode,
+    isGone: (command: QuotaCommand) => boolean,
+  ): Promise<readonly Outcome[]> {
+    const { accounts, lockedElsewhere } = await lockAccounts(tx, batch, mode);
+    const now = this.parts.clock.now();
+    const books = new Map([...accounts].map(([id, account]) => [id, new Book(account, now)]));
+    const outcomes = batch.map((command): Outcome => {
+      const book = books.get(command.userId);
+      if (isGone(command)) return { kind: 'later' };
+      if (book !== undefined) return this.decideOne(book, command);
+      if (lockedElsewhere.has(command.userId)) return { kind: 'locked' };
+      const error = quotaErrors.USER_NOT_FOUND({ metadata: { user_id: command.userId } });
+      return { kind: 'refused', error };
+    });
+    await writeBooks(tx, [...books.values()], now);
+    return outcomes;
+  }
+
+  /** A refusal leaves the book as it was. Anything else that is thrown condemns the batch, which is then halved. */
+  private decideOne(book: Book, command: QuotaCommand): Outcome {
+    try {
+      return { kind: 'done', result: this.recognise(command, decide(book, command, this.parts.policy)) };
+    } catch (error) {
+      if (error instanceof DomainError) return { kind: 'refused', error };
+      throw error;
+    }
+  }
+
+  /**
+   * A COMMIT whose answer was lost is tried again, and then finds its own effect: that is no replay. Known by what the
+   * attempt had posted, so that somebody else's effect under the same id stays one.
+   */
+  private recognise(command: QuotaCommand, outcome: QuotaOutcome): QuotaOutcome {
+    const mark = markOf(outcome);
+    if (outcome.replayed) {
+      return this.attempted.get(command)?.has(mark) === true ? { ...outcome, replayed: false } : outcome;
+    }
+    const marks = this.attempted.get(command) ?? new Set();
+    this.attempted.set(command, marks.add(mark));
+    return outcome;
+  }
+}

@@ -1,0 +1,82 @@
+import type { Database } from '../platform/db/database';
+import { withTx } from '../platform/db/tx';
+import { DomainError } from '../platform/errors';
+import type { Logger } from '../platform/log';
+import { addMs, MS_PER_DAY } from '../platform/time';
+import { contentOf, type CallerQuotaCommand } from './commands';
+
+/**
+ * Why commands were refused, for ExplainRequest. Written off the transaction and in bulk: a refusal waits for nothing, and
+ * is rather lost than in anybody's way.
+ */
+
+/** How long refusals are kept. */
+export const REFUSAL_DAYS = 30;
+
+/** Refusals that wait to be written; more are dropped and counted. */
+const WAITING_MAX = 5_000;
+const ROWS_PER_INSERT = 200;
+
+/** Takes refusals and writes them when it can. */
+export class RefusalRecorder {
+  private waiting: Readonly<Record<string, unknown>>[] = [];
+  private writing: Promise<void> | undefined;
+
+  constructor(
+    private readonly db: Database,
+    private readonly log: Logger,
+    private readonly onDropped: (count: number) => void,
+  ) {}
+
+  /** Notes why a command was refused. What is no refusal is not noted: it is logged as a fault. */
+  record(command: CallerQuotaCommand, error: unknown, now: Date): void {
+    if (!(error instanceof DomainError) || error.code === 'INTERNAL') return;
+    if (this.waiting.length >= WAITING_MAX) return this.onDropped(1);
+    this.waiting.push({
+      userId: command.userId,
+      requestId: command.requestId,
+      kind: command.kind,
+      content: JSON.stringify(contentOf(command)),
+      code: error.code,
+      reason: error.reason,
+      metadata: JSON.stringify(error.metadata),
+      actor: command.actor,
+      createTime: now,
+    });
+    this.writing ??= this.write();
+  }
+
+  /** Resolves when what was noted so far is written or lost. */
+  async flush(): Promise<void> {
+    await this.writing;
+  }
+
+  private async write(): Promise<void> {
+    // What is refused in the same turn goes together.
+    await Promise.resolve();
+    while (this.waiting.length > 0) {
+      const rows = this.waiting.splice(0, ROWS_PER_INSERT);
+      try {
+        await this.db.knex('request_refusals').insert(rows);
+      } catch (error) {
+        this.onDropped(rows.length);
+        this.log.warn({ err: error, rows: rows.length }, 'refusals could not be noted; ExplainRequest will not know them');
+      }
+    }
+    this.writing = undefined;
+  }
+}
+
+/** Old refusals that are deleted in one round. */
+const ROWS_PER_DELETE = 1_000;
+
+/** Deletes refusals that are past their time. Returns how many, so that a full round is followed by the next. */
+export async function dropOldRefusals(db: Database, now: Date): Promise<number> {
+  return withTx(db, { name: 'DropOldRefusals' }, (tx) =>
+    tx('request_refusals')
+      .where('createTime', '<=', addMs(now, -REFUSAL_DAYS * MS_PER_DAY))
+      .orderBy('createTime')
+      .limit(ROWS_PER_DELETE)
+      .delete(),
+  );
+}

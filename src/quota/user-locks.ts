@@ -1,0 +1,108 @@
+import { randomUUID } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import { monotonicMs } from '../platform/clock';
+
+/** How one user of a batch fared with the second layer. */
+export type UserLockResult = 'acquired' | 'busy' | 'unavailable';
+
+/** The advisory locks of one batch. */
+export interface HeldLocks {
+  /** Users that another replica works on right now: their commands wait their turn. */
+  readonly busy: ReadonlySet<string>;
+  /** Gives the locks back. Not waited for: they only save work, and end by themselves if this is lost. */
+  release(): void;
+}
+
+/**
+ * The second layer (R3.6): advisory locks in Redis, all users of a batch in one round trip, so that replicas do not pile
+ * up on row locks. They save work and decide nothing. A busy user is waited for briefly; then the row lock decides alone,
+ * and the lock is taken over, so that nobody waits a second time for a holder that died. Redis away or slow is not waited
+ * for at all.
+ */
+export interface UserLocks {
+  acquire(userIds: readonly string[]): Promise<HeldLocks>;
+}
+
+/** A holder that died is forgotten after this. */
+const TTL_MS = 2_000;
+/** How long a busy user is waited for before the row lock decides alone. */
+const WAIT_MAX_MS = 20;
+/** After a failure Redis is left alone for this long, so that a Redis that hangs does not slow every batch. */
+const REST_MS = 1_000;
+
+/**
+ * Input: KEYS the users' locks · ARGV[1] our token · ARGV[2] TTL in ms · ARGV[3] how many keys, from the first on, are taken
+ * over even if held.
+ * Output: the positions (from 1) of keys that others hold, and that are not ours now.
+ */
+const ACQUIRE_SCRIPT = `
+local busy = {}
+for i, key in ipairs(KEYS) do
+  if i <= tonumber(ARGV[3]) then redis.call('set', key, ARGV[1], 'PX', ARGV[2])
+  elseif not redis.call('set', key, ARGV[1], 'PX', ARGV[2], 'NX') then busy[#busy + 1] = i end
+end
+return busy`;
+
+/**
+ * Input: KEYS the users' locks · ARGV[1] our token.
+ * Output: how many were still ours.
+ */
+const RELEASE_SCRIPT = `
+local released = 0
+for _, key in ipairs(KEYS) do
+  if redis.call('get', key) == ARGV[1] then released = released + redis.call('del', key) end
+end
+return released`;
+
+const NONE: HeldLocks = { busy: new Set(), release: () => undefined };
+const lockOf = (userId: string): string => `billing:lock:user:${userId}`;
+
+interface LockCommands {
+  billingAcquireLocks(count: number, ...args: readonly (string | number)[]): Promise<number[]>;
+  billingReleaseLocks(count: number, ...args: readonly (string | number)[]): Promise<number>;
+}
+
+/** Makes the locks. `count` gets how many users of a batch fared how. */
+export function createUserLocks(redis: Redis, count: (result: UserLockResult, users: number) => void): UserLocks {
+  redis.defineCommand('billingAcquireLocks', { lua: ACQUIRE_SCRIPT });
+  redis.defineCommand('billingReleaseLocks', { lua: RELEASE_SCRIPT });
+  const commands = redis as unknown as LockCommands;
+  /** Since when users were found busy; who is no longer asked for is forgotten with the next acquisition. */
+  let busySinceMs = new Map<string, number>();
+  let restUntilMs = 0;
+
+  const ask = async (userIds: readonly string[], token: string, takenOver: number): Promise<readonly string[]> => {
+    const args = [...userIds.map(lockOf), token, TTL_MS, takenOver];
+    const positions = await commands.billingAcquireLocks(userIds.length, ...args);
+    return positions.map((position) => userIds[position - 1] ?? '');
+  };
+  return {
+    acquire: async (userIds) => {
+      const nowMs = monotonicMs();
+      const isOverdue = (id: string): boolean => nowMs - (busySinceMs.get(id) ?? nowMs) >= WAIT_MAX_MS;
+      const overdue = userIds.filter(isOverdue);
+      const ordered = [...overdue, ...userIds.filter((id) => !isOverdue(id))];
+      count('busy', overdue.length);
+      if (nowMs < restUntilMs) {
+        count('unavailable', userIds.length);
+        return NONE;
+      }
+      const token = randomUUID();
+      try {
+        const busy = new Set(await ask(ordered, token, overdue.length));
+        busySinceMs = new Map([...busy].map((id) => [id, busySinceMs.get(id) ?? nowMs]));
+        const held = ordered.filter((id) => !busy.has(id));
+        count('acquired', held.length - overdue.length);
+        const release = (): void => {
+          if (held.length === 0) return;
+          void commands.billingReleaseLocks(held.length, ...held.map(lockOf), token).catch(() => undefined);
+        };
+        return { busy, release };
+      } catch {
+        restUntilMs = monotonicMs() + REST_MS;
+        count('unavailable', userIds.length);
+        return NONE;
+      }
+    },
+  };
+}

@@ -6,6 +6,7 @@ export { readQuota, readUser } from './quota.queries';
 export { createQuotaService } from './quota.rpc';
 export { toPosting, type QuotaLogRow } from './quota-log.model';
 export { verifyChain } from './log-chain';
+export { createTaskStatusSource } from './task-status.rpc';
 export { createUserLock } from './user-lock';
 export { UserRow } from './user.model';
 export { verifyLedger, type LedgerReport } from './verify-ledger';

@@ -10,7 +10,10 @@ type PathOf<Method> = Method extends { readonly path: `/${infer Rpc}` } ? Rpc : 
 /** Full name of a billing RPC; a misspelt one does not compile. */
 export type BillingRpc = PathOf<(typeof DEFINITIONS)[keyof typeof DEFINITIONS]>;
 
-/** Every billing RPC of the generated services: a test proves that each of them is decided below. */
+/**
+ * Every billing RPC that is served: a test proves that each of them is decided below. TaskStatusService is not among
+ * them: the AI task service serves it.
+ */
 export const BILLING_RPCS = Object.values(DEFINITIONS).map(({ path }) => path.slice(1) as BillingRpc);
 
 /** What operations, finance and auditors may all do: every read but the audit log. */

@@ -18,6 +18,11 @@ const port = wholeNumber.pipe(z.number().max(65_535));
 const milliseconds = (fallback: number) => wholeNumber.pipe(z.number().min(1).max(600_000)).default(fallback);
 const count = (fallback: number, max: number) => wholeNumber.pipe(z.number().min(1).max(max)).default(fallback);
 const text = z.string().min(1);
+/** `host:port`; a host that is an IPv6 address stands in brackets. */
+const address = z
+  .string()
+  .regex(/^(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:]{2,39}\]):\d{1,5}$/, { error: 'must be host:port', abort: true })
+  .refine((value) => Number(value.split(':').at(-1)) <= 65_535, 'must be host:port');
 const pem = (label: RegExp) => z.string().regex(label, 'must be PEM');
 
 /** One key of the data key ring: `id:base64 of 32 bytes`. */
@@ -59,6 +64,9 @@ const settings = z.object({
   WECHATPAY_PUBLIC_KEY: pem(/BEGIN PUBLIC KEY/),
   WECHATPAY_NOTIFY_URL: z.url({ protocol: /^https?$/ }).max(255, 'must have at most 255 characters'),
 
+  /** Where the AI task service serves TaskStatusService; without it nobody is asked. */
+  TASK_STATUS_ADDRESS: address.optional(),
+
   REGISTRATION_GRANT_UNITS: count(10, 1_000_000),
   REGISTRATION_GRANT_DAYS: count(30, 3_650),
   COMPENSATION_GRACE_DAYS: count(7, 365),
@@ -82,6 +90,7 @@ const settings = z.object({
   NOTIFICATION_AGE_MAX_SECONDS: count(300, 300),
   NOTIFICATION_BODY_BYTES_MAX: count(65_536, 1_048_576),
   NOTIFICATION_APPLY_TIMEOUT_MS: milliseconds(3_000),
+  TASK_STATUS_TIMEOUT_MS: milliseconds(3_000),
   WORKER_POLL_INTERVAL_MS: milliseconds(1_000),
   CLOCK_SKEW_MAX_MS: milliseconds(1_000),
   DRAIN_NOTICE_MS: milliseconds(1_000),

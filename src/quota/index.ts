@@ -7,6 +7,8 @@ export { createQuotaService } from './quota.rpc';
 export { toPosting, type QuotaLogRow } from './quota-log.model';
 export { verifyChain } from './log-chain';
 export { createUserLocks } from './user-locks';
+export { createTaskStatusSource } from './task-status.rpc';
+export { createUserLock } from './user-lock';
 export { UserRow } from './user.model';
 export { verifyLedger, type LedgerReport } from './verify-ledger';
 export { createQuotaCommits, QUOTA_CONNECTIONS } from './quota-commits';

@@ -16,6 +16,8 @@ export interface TestCa {
   issueServer(): KeyPair;
   /** A client's certificate; takes its subject alternative names as openssl writes them, `URI:…`. */
   issueClient(...subjectAltNames: string[]): KeyPair;
+  /** A certificate whose common name is a host's and that has no subject alternative name. */
+  issueCommonName(host: string): KeyPair;
 }
 
 const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-noenc', '-days', '2'];
@@ -26,19 +28,20 @@ export function createTestCa(): TestCa {
     const extensions = ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign,cRLSign'];
     return request(dir, 'test CA', extensions, []);
   });
-  const issue = (subjectAltNames: readonly string[]): KeyPair =>
+  const issue = (subjectAltNames: readonly string[], commonName = 'test'): KeyPair =>
     inTempDir((dir) => {
       const caCert = join(dir, 'ca.crt');
       const caKey = join(dir, 'ca.key');
       writeFileSync(caCert, authority.cert);
       writeFileSync(caKey, authority.key, { mode: 0o600 });
       const names = subjectAltNames.length === 0 ? [] : [`subjectAltName=${subjectAltNames.join(',')}`];
-      return request(dir, 'test', ['basicConstraints=CA:FALSE', ...names], ['-CA', caCert, '-CAkey', caKey]);
+      return request(dir, commonName, ['basicConstraints=CA:FALSE', ...names], ['-CA', caCert, '-CAkey', caKey]);
     });
   return {
     ca: authority.cert,
     issueServer: () => issue(['DNS:localhost', 'IP:127.0.0.1']),
     issueClient: (...subjectAltNames) => issue(subjectAltNames),
+    issueCommonName: (host) => issue([], host),
   };
 }
 

@@ -1,6 +1,7 @@
-import { ServerCredentials } from '@grpc/grpc-js';
+import { checkServerIdentity, createSecureContext, type PeerCertificate } from 'node:tls';
+import { credentials, ServerCredentials, type ChannelCredentials } from '@grpc/grpc-js';
 
-/** PEM texts: the CA that client certificates must come from, and the server's own certificate and key. */
+/** PEM texts: the CA that the other side's certificates must come from, and the service's own certificate and key. */
 export interface TlsMaterial {
   readonly ca: string;
   readonly cert: string;
@@ -35,4 +36,19 @@ export class MutualTlsCredentials extends ServerCredentials {
   override _equals(other: ServerCredentials): boolean {
     return this === other;
   }
+}
+
+/** Node falls back to the common name, which in our certificates names a person or a service, never a host. */
+function checkAlternativeNames(host: string, certificate: PeerCertificate): Error | undefined {
+  return checkServerIdentity(host, { ...certificate, subject: { ...certificate.subject, CN: '' } });
+}
+
+/**
+ * The same for calls that the service makes: its own certificate is shown, and the server's must come from our CA and
+ * have the host that was called among its subject alternative names. `createSsl` offers no minimum version.
+ */
+export function clientCredentials(tls: TlsMaterial): ChannelCredentials {
+  const { ca, cert, key } = tls;
+  const context = createSecureContext({ ca, cert, key, minVersion: 'TLSv1.2', ciphers: CIPHERS });
+  return credentials.createFromSecureContext(context, { checkServerIdentity: checkAlternativeNames });
 }

@@ -57,6 +57,7 @@ test.each<[string, ConnectionOptions]>([
 test.each([
   ['no subject alternative name', []],
   ['an unknown role', ['URI:spiffe://billing/root/alice']],
+  ['the service itself, whose certificate may call the task service', ['URI:spiffe://billing/system/billing-guard']],
   ['another trust domain', ['URI:spiffe://elsewhere/finance/alice']],
   ['a path below the name', ['URI:spiffe://billing/finance/alice/x']],
   ['a name in capitals', ['URI:spiffe://billing/finance/Alice']],

@@ -100,12 +100,24 @@ describe('the configuration', () => {
     ['NOTIFICATION_AGE_MAX_SECONDS', '301'],
     ['LOG_LEVEL', 'loud'],
     ['BILLING_ROLE', 'cron'],
+    ['TASK_STATUS_ADDRESS', ''],
+    ['TASK_STATUS_ADDRESS', 'tasks'],
+    ['TASK_STATUS_ADDRESS', 'tasks:65536'],
+    ['TASK_STATUS_ADDRESS', 'https://tasks:443'],
+    ['TASK_STATUS_ADDRESS', '::1:443'],
     ['DATABASE_URL', 'postgres://db/billing'],
     ['DATABASE_URL', ''],
   ])('refuses %s=%j', (name, value) => {
     expect(namesOf(problemsOf({ ...REQUIRED, [name]: value }))).toEqual([name]);
   });
 });
+
+test.each(['tasks:443', 'tasks.ai.svc.cluster.local:7443', '10.0.0.7:443', '[::1]:65535'])(
+  'TASK_STATUS_ADDRESS=%s is an address',
+  (address) => {
+    expect(loadConfig({ ...REQUIRED, TASK_STATUS_ADDRESS: address }).TASK_STATUS_ADDRESS).toBe(address);
+  },
+);
 
 describe('production', () => {
   test.each([

@@ -31,6 +31,7 @@ export async function up(knex: Knex): Promise<void> {
       CONSTRAINT quota_charges_settled_is_not_due CHECK (state = 'open' OR due_time IS NULL),
       CONSTRAINT quota_charges_late_returns_json CHECK (late_returns IS NULL OR JSON_VALID(late_returns))
     ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin`);
+  await chargeEarlierConsumes(knex);
   await refuseUpdateWhen(knex, 'quota_charges', {
     name: 'frozen',
     condition: `OLD.user_id <> NEW.user_id OR OLD.task_id <> NEW.task_id OR OLD.sequence <> NEW.sequence
@@ -44,4 +45,17 @@ export async function up(knex: Knex): Promise<void> {
     message: 'a charge is settled once, and what came back is not taken again',
   });
   await refuseRowDelete(knex, 'quota_charges');
+}
+
+/** Consumes from before are charges too: settled, because nobody was asked to report about their tasks. */
+async function chargeEarlierConsumes(knex: Knex): Promise<void> {
+  await knex.raw(`
+    INSERT INTO quota_charges (user_id, task_id, sequence, kind, units, returned, state, grace_days)
+    SELECT l.user_id, l.task_id, l.sequence, 'consume', l.units, COALESCE(r.units, 0), 'settled', 7
+    FROM quota_logs l
+    LEFT JOIN (
+      SELECT user_id, consume_sequence, SUM(units) AS units FROM quota_logs WHERE type = 'REFUND' GROUP BY 1, 2
+    ) r ON r.user_id = l.user_id AND r.consume_sequence = l.sequence
+    LEFT JOIN quota_charges c ON c.user_id = l.user_id AND c.task_id = l.task_id AND c.sequence = l.sequence
+    WHERE l.type = 'CONSUME' AND c.user_id IS NULL`);
 }

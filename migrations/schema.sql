@@ -88,8 +88,8 @@ CREATE TABLE `orders` (
 CREATE TABLE `outbox` (
   `id` bigint(20) NOT NULL AUTO_INCREMENT,
   `type` varchar(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-  `user_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-  `payload` text NOT NULL,
+  `user_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
+  `payload` mediumtext NOT NULL,
   `create_time` datetime(3) NOT NULL,
   PRIMARY KEY (`id`),
   CONSTRAINT `outbox_payload_json` CHECK (json_valid(`payload`))
@@ -157,6 +157,30 @@ CREATE TABLE `plans` (
   CONSTRAINT `plans_status_known` CHECK (`status` in ('active','retired'))
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
+CREATE TABLE `quota_charges` (
+  `user_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `task_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `sequence` bigint(20) NOT NULL,
+  `kind` varchar(8) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `units` bigint(20) NOT NULL,
+  `returned` bigint(20) NOT NULL DEFAULT 0,
+  `state` varchar(8) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `settle_deadline` datetime(3) DEFAULT NULL,
+  `case_deadline` datetime(3) DEFAULT NULL,
+  `grace_days` int(11) NOT NULL,
+  `due_time` datetime(3) DEFAULT NULL,
+  `late_returns` text CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
+  PRIMARY KEY (`user_id`,`task_id`,`sequence`),
+  KEY `quota_charges_by_due_time` (`due_time`),
+  CONSTRAINT `quota_charges_kind_known` CHECK (`kind` in ('consume','hold')),
+  CONSTRAINT `quota_charges_state_known` CHECK (`state` in ('open','settled','released')),
+  CONSTRAINT `quota_charges_units` CHECK (`units` > 0 and `returned` >= 0 and `returned` <= `units`),
+  CONSTRAINT `quota_charges_open_hold_is_whole` CHECK (`kind` = 'consume' or `state` <> 'open' or `returned` = 0),
+  CONSTRAINT `quota_charges_released_is_whole` CHECK (`state` <> 'released' or `kind` = 'hold' and `returned` = `units`),
+  CONSTRAINT `quota_charges_settled_is_not_due` CHECK (`state` = 'open' or `due_time` is null),
+  CONSTRAINT `quota_charges_late_returns_json` CHECK (`late_returns` is null or json_valid(`late_returns`))
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
 CREATE TABLE `quota_grants` (
   `user_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   `grant_id` bigint(20) NOT NULL,
@@ -168,6 +192,7 @@ CREATE TABLE `quota_grants` (
   `held` bigint(20) NOT NULL DEFAULT 0,
   `expire_time` datetime(3) DEFAULT NULL,
   `create_time` datetime(3) NOT NULL,
+  `revoke_time` datetime(3) DEFAULT NULL,
   PRIMARY KEY (`user_id`,`grant_id`),
   UNIQUE KEY `uk_grant_source` (`user_id`,`source`,`source_ref`),
   CONSTRAINT `quota_grants_source_known` CHECK (`source` in ('registration','membership','compensation')),
@@ -199,15 +224,31 @@ CREATE TABLE `quota_logs` (
   PRIMARY KEY (`user_id`,`sequence`),
   UNIQUE KEY `uk_quota_logs_request` (`user_id`,`origin`,`request_id`),
   KEY `quota_logs_by_type` (`user_id`,`type`,`sequence`),
-  KEY `quota_logs_by_time` (`user_id`,`create_time`,`sequence`),
-  KEY `quota_logs_by_consume` (`user_id`,`consume_sequence`),
   CONSTRAINT `quota_logs_origin_known` CHECK (`origin` in ('caller','system')),
   CONSTRAINT `quota_logs_type_known` CHECK (`type` in ('GRANT','CONSUME','REFUND','HOLD','CAPTURE','RELEASE','EXPIRE','REVOKE')),
   CONSTRAINT `quota_logs_sign` CHECK (case when `type` in ('GRANT','REFUND','RELEASE') then `amount` = `units` when `type` in ('CONSUME','HOLD','EXPIRE','REVOKE') then `amount` = -`units` else `amount` >= 0 end),
   CONSTRAINT `quota_logs_lots_json` CHECK (json_valid(`lots`)),
   CONSTRAINT `quota_logs_balance_not_negative` CHECK (`quota_remaining` >= 0),
   CONSTRAINT `quota_logs_units_positive` CHECK (`units` > 0),
-  CONSTRAINT `quota_logs_refund_names_consume` CHECK (`type` = 'REFUND' = (`consume_sequence` is not null))
+  CONSTRAINT `quota_logs_names_charge` CHECK (`type` in ('REFUND','CAPTURE','RELEASE') = (`consume_sequence` is not null))
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE `quota_task_outcomes` (
+  `user_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `request_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `request_hash` binary(32) NOT NULL,
+  `task_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `outcome` varchar(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `charges_settled` int(11) NOT NULL,
+  `first_sequence` bigint(20) DEFAULT NULL,
+  `last_sequence` bigint(20) DEFAULT NULL,
+  `quota_remaining` bigint(20) NOT NULL,
+  `actor` varchar(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `create_time` datetime(3) NOT NULL,
+  PRIMARY KEY (`user_id`,`request_id`),
+  CONSTRAINT `quota_task_outcomes_outcome_known` CHECK (`outcome` in ('SUCCEEDED','FAILED')),
+  CONSTRAINT `quota_task_outcomes_rows` CHECK (`first_sequence` is null = (`last_sequence` is null) and (`first_sequence` is null or `first_sequence` <= `last_sequence`)),
+  CONSTRAINT `quota_task_outcomes_amounts` CHECK (`charges_settled` >= 0 and `quota_remaining` >= 0)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 CREATE TABLE `request_keys` (
@@ -220,6 +261,40 @@ CREATE TABLE `request_keys` (
   `create_time` datetime(3) NOT NULL,
   PRIMARY KEY (`owner`,`service`,`request_id`),
   CONSTRAINT `request_keys_response_json` CHECK (json_valid(`response`))
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE `request_refusals` (
+  `id` bigint(20) NOT NULL AUTO_INCREMENT,
+  `user_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `request_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `kind` varchar(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `content` text NOT NULL,
+  `code` varchar(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `reason` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `metadata` text NOT NULL,
+  `actor` varchar(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `create_time` datetime(3) NOT NULL,
+  PRIMARY KEY (`id`),
+  KEY `request_refusals_by_request` (`user_id`,`request_id`,`id`),
+  KEY `request_refusals_by_time` (`create_time`),
+  CONSTRAINT `request_refusals_content_json` CHECK (json_valid(`content`)),
+  CONSTRAINT `request_refusals_metadata_json` CHECK (json_valid(`metadata`))
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE `settlement_cases` (
+  `user_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `sequence` bigint(20) NOT NULL,
+  `task_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `kind` varchar(8) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `units` bigint(20) NOT NULL,
+  `reason` varchar(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `open_time` datetime(3) NOT NULL,
+  `resolve_time` datetime(3) DEFAULT NULL,
+  PRIMARY KEY (`user_id`,`sequence`),
+  KEY `settlement_cases_by_open` (`resolve_time`,`open_time`),
+  CONSTRAINT `settlement_cases_kind_known` CHECK (`kind` in ('consume','hold')),
+  CONSTRAINT `settlement_cases_reason_known` CHECK (`reason` in ('unknown','running','unreachable','nobody_to_ask')),
+  CONSTRAINT `settlement_cases_times` CHECK (`resolve_time` is null or `resolve_time` >= `open_time`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 CREATE TABLE `users` (
@@ -303,11 +378,22 @@ CREATE TRIGGER IF NOT EXISTS plans_frozen BEFORE UPDATE ON plans FOR EACH ROW BE
 
 CREATE TRIGGER IF NOT EXISTS plans_no_delete BEFORE DELETE ON plans FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'plans: rows are never deleted';
 
+CREATE TRIGGER IF NOT EXISTS quota_charges_frozen BEFORE UPDATE ON quota_charges FOR EACH ROW BEGIN IF OLD.user_id <> NEW.user_id OR OLD.task_id <> NEW.task_id OR OLD.sequence <> NEW.sequence
+      OR OLD.kind <> NEW.kind OR OLD.units <> NEW.units OR OLD.grace_days <> NEW.grace_days
+      OR NOT (OLD.settle_deadline <=> NEW.settle_deadline) OR NOT (OLD.case_deadline <=> NEW.case_deadline) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_charges: what was charged, and its deadlines, are frozen'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS quota_charges_no_delete BEFORE DELETE ON quota_charges FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_charges: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS quota_charges_settled_once BEFORE UPDATE ON quota_charges FOR EACH ROW BEGIN IF (OLD.state <> 'open' AND NEW.state <> OLD.state) OR NEW.returned < OLD.returned THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_charges: a charge is settled once, and what came back is not taken again'; END IF; END;
+
 CREATE TRIGGER IF NOT EXISTS quota_grants_expired_before BEFORE INSERT ON quota_grants FOR EACH ROW BEGIN IF NEW.source = 'compensation' AND NOT EXISTS (
       SELECT 1 FROM quota_logs l
       WHERE l.user_id = NEW.user_id AND l.sequence = NEW.grant_id - 1 AND l.type = 'EXPIRE' AND l.units = NEW.amount) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_grants: a compensation replaces units that have just expired'; END IF; END;
 
-CREATE TRIGGER IF NOT EXISTS quota_grants_frozen BEFORE UPDATE ON quota_grants FOR EACH ROW BEGIN IF NOT (OLD.user_id <=> NEW.user_id) OR NOT (OLD.grant_id <=> NEW.grant_id) OR NOT (OLD.source <=> NEW.source) OR NOT (OLD.source_ref <=> NEW.source_ref) OR NOT (OLD.order_id <=> NEW.order_id) OR NOT (OLD.amount <=> NEW.amount) OR NOT (OLD.expire_time <=> NEW.expire_time) OR NOT (OLD.create_time <=> NEW.create_time) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_grants: identity and money columns are frozen'; END IF; END;
+CREATE TRIGGER IF NOT EXISTS quota_grants_identity_frozen BEFORE UPDATE ON quota_grants FOR EACH ROW BEGIN IF OLD.user_id <> NEW.user_id OR OLD.grant_id <> NEW.grant_id OR OLD.source <> NEW.source
+      OR OLD.source_ref <> NEW.source_ref OR OLD.amount <> NEW.amount OR OLD.create_time <> NEW.create_time
+      OR NOT (OLD.order_id <=> NEW.order_id) OR NOT (OLD.expire_time <=> NEW.expire_time)
+      OR (OLD.revoke_time IS NOT NULL AND NOT (OLD.revoke_time <=> NEW.revoke_time)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_grants: identity and money columns are frozen'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS quota_grants_logged BEFORE INSERT ON quota_grants FOR EACH ROW BEGIN IF NEW.remaining <> NEW.amount OR NEW.held <> 0 OR NOT EXISTS (
       SELECT 1 FROM quota_logs l
@@ -324,9 +410,17 @@ CREATE TRIGGER IF NOT EXISTS quota_logs_no_delete BEFORE DELETE ON quota_logs FO
 
 CREATE TRIGGER IF NOT EXISTS quota_logs_no_update BEFORE UPDATE ON quota_logs FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_logs: rows are never changed';
 
+CREATE TRIGGER IF NOT EXISTS quota_task_outcomes_no_delete BEFORE DELETE ON quota_task_outcomes FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_task_outcomes: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS quota_task_outcomes_no_update BEFORE UPDATE ON quota_task_outcomes FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_task_outcomes: rows are never changed';
+
 CREATE TRIGGER IF NOT EXISTS request_keys_no_delete BEFORE DELETE ON request_keys FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'request_keys: rows are never deleted';
 
 CREATE TRIGGER IF NOT EXISTS request_keys_no_update BEFORE UPDATE ON request_keys FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'request_keys: rows are never changed';
+
+CREATE TRIGGER IF NOT EXISTS settlement_cases_frozen BEFORE UPDATE ON settlement_cases FOR EACH ROW BEGIN IF NOT (OLD.user_id <=> NEW.user_id) OR NOT (OLD.sequence <=> NEW.sequence) OR NOT (OLD.task_id <=> NEW.task_id) OR NOT (OLD.kind <=> NEW.kind) OR NOT (OLD.units <=> NEW.units) OR NOT (OLD.reason <=> NEW.reason) OR NOT (OLD.open_time <=> NEW.open_time) OR (OLD.resolve_time IS NOT NULL AND NOT (OLD.resolve_time <=> NEW.resolve_time)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'settlement_cases: identity and money columns are frozen'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS settlement_cases_no_delete BEFORE DELETE ON settlement_cases FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'settlement_cases: rows are never deleted';
 
 CREATE TRIGGER IF NOT EXISTS users_frozen BEFORE UPDATE ON users FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.create_time <=> NEW.create_time) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'users: identity and money columns are frozen'; END IF; IF NEW.log_sequence < OLD.log_sequence THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'users: the quota log never gets shorter'; END IF; IF NEW.quota_remaining <> OLD.quota_remaining AND NEW.log_sequence = OLD.log_sequence THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'users: the balance changes only together with the quota log'; END IF; END;
 

@@ -13,8 +13,19 @@ import { startPoller } from './platform/jobs/poller';
 import type { Logger } from './platform/log';
 import { createMetrics, type Metrics } from './platform/metrics';
 import { openRedis } from './platform/redis';
+import { MS_PER_MINUTE } from './platform/time';
 import { createRpcServer, type RpcServer } from './platform/rpc/server';
-import { createQuotaService, createUserLock } from './quota';
+import {
+  createQuotaCommits,
+  createQuotaService,
+  createTaskStatusSource,
+  createUserLocks,
+  dropOldRefusals,
+  QUOTA_CONNECTIONS,
+  RefusalRecorder,
+  settleDueCharges,
+  type QuotaCommits,
+} from './quota';
 import { VERSION } from './version';
 
 /**
@@ -43,6 +54,8 @@ interface Foundation {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly db: Database;
+  /** The one lane of quota commands, for callers and for what is due. */
+  readonly commits: QuotaCommits;
 }
 
 /** Something to close, and what to say it was when that fails. */
@@ -84,11 +97,35 @@ function paymentParts({ config, db, log, metrics }: Foundation): ApplyPaymentPar
   };
 }
 
-/** The gRPC role. */
-function buildRpc(foundation: Foundation, closables: Closable[]): RpcServer {
-  const { config, log, clock, metrics, db } = foundation;
+/** The quota lane with its stores. Closed before them: what it took is committed first. */
+function buildCommits(
+  { config, log, clock, metrics }: Omit<Foundation, 'commits'>,
+  closables: Closable[],
+): QuotaCommits {
   const redis = openRedis(config.REDIS_URL, config.REDIS_TIMEOUT_MS, log);
   closables.push({ name: 'redis', close: () => Promise.resolve(redis.disconnect()) });
+  const db = openDatabase(config, observe(metrics), { size: QUOTA_CONNECTIONS, multipleStatements: true });
+  closables.push({ name: 'quota database', close: () => db.knex.destroy() });
+  const commits = createQuotaCommits({
+    db,
+    clock,
+    policy: {
+      compensationGraceDays: config.COMPENSATION_GRACE_DAYS,
+      settleAfterMs: config.SETTLE_AFTER_MINUTES * MS_PER_MINUTE,
+      caseAfterMs: config.SETTLE_CASE_AFTER_MINUTES * MS_PER_MINUTE,
+    },
+    userLocks: createUserLocks(redis, (result, users) => metrics.redisLocks.inc({ result }, users)),
+    onBatch: (size, mode) => metrics.quotaBatchSize.observe({ mode }, size),
+  });
+  closables.push({ name: 'quota commits', close: () => commits.close() });
+  return commits;
+}
+
+/** The gRPC role. */
+function buildRpc(foundation: Foundation, closables: Closable[]): RpcServer {
+  const { config, log, clock, metrics, db, commits } = foundation;
+  const refusals = new RefusalRecorder(db, log, (count) => metrics.refusalsDropped.inc(count));
+  closables.push({ name: 'refusals', close: () => refusals.flush() });
   const wechatpay = createWechatpayClient({
     baseUrl: config.WECHATPAY_BASE_URL,
     appid: config.WECHATPAY_APPID,
@@ -108,8 +145,8 @@ function buildRpc(foundation: Foundation, closables: Closable[]): RpcServer {
       db,
       clock,
       metrics,
-      policy: { compensationGraceDays: config.COMPENSATION_GRACE_DAYS },
-      userLock: createUserLock(redis, (result) => metrics.redisLocks.inc({ result })),
+      commits,
+      refusals,
       readMembership: async (userId, now) => toMembershipMessage(await readMembership(db, userId, now)),
     }),
     createMembershipService({
@@ -163,15 +200,33 @@ function buildEdge(foundation: Foundation) {
 }
 
 /** The worker role: what the database says is due. */
-function startWorker(foundation: Foundation): Closable {
-  const { config, log, clock, db } = foundation;
+function startWorker(foundation: Foundation, closables: Closable[]): void {
+  const { config, log, clock, metrics, db, commits } = foundation;
   const parts = paymentParts(foundation);
+  const taskStatus = openTaskStatus(config);
+  if (taskStatus !== undefined) {
+    closables.push({ name: 'task-status', close: () => Promise.resolve(taskStatus.close()) });
+  }
+  const sweeper = {
+    ...{ db, commits, taskStatus, log },
+    onSettled: (outcome: 'SUCCEEDED' | 'FAILED') => metrics.quotaSettlements.inc({ outcome }),
+    onCase: (reason: string) => metrics.quotaCases.inc({ reason }),
+  };
   const jobs = [
     { name: 'apply-due-payments', run: () => applyDuePayments(parts, log, clock.now()) },
     { name: 'grant-due-periods', run: () => grantDuePeriods(db, log, clock.now()) },
+    { name: 'settle-due-charges', run: () => settleDueCharges(sweeper, clock.now()) },
+    { name: 'drop-old-refusals', run: () => dropOldRefusals(db, clock.now()) },
   ];
   const poller = startPoller(jobs, config.WORKER_POLL_INTERVAL_MS, log);
-  return { name: 'worker', close: () => poller.stop() };
+  closables.push({ name: 'worker', close: () => poller.stop() });
+}
+
+/** The task service, if one is configured. */
+function openTaskStatus(config: Config) {
+  const { TASK_STATUS_ADDRESS: address, TASK_STATUS_TIMEOUT_MS: timeoutMs } = config;
+  const tls = { ca: config.TLS_CA, cert: config.TLS_CERT, key: config.TLS_KEY };
+  return address === undefined ? undefined : createTaskStatusSource({ address, timeoutMs, tls });
 }
 
 /** Ready means: the schema is there, and our clock and the database's agree. Redis is not asked: no call needs it. */
@@ -191,11 +246,12 @@ function readinessChecks({ config, clock, db }: Foundation): Record<string, Read
 export async function startService(config: Config, log: Logger, clock = clockOf(config)): Promise<Service> {
   const metrics = createMetrics();
   const db = openDatabase(config, observe(metrics));
-  const foundation: Foundation = { config, log, clock, metrics, db };
   const plays = (role: Config['BILLING_ROLE']): boolean =>
     config.BILLING_ROLE === 'all' || config.BILLING_ROLE === role;
   // Closed last to first, so what others stand on goes at the end.
   const closables: Closable[] = [{ name: 'database', close: () => db.knex.destroy() }];
+  const commits = buildCommits({ config, log, clock, metrics, db }, closables);
+  const foundation: Foundation = { config, log, clock, metrics, db, commits };
 
   const draining = { isDraining: false };
   const checks = {
@@ -206,7 +262,7 @@ export async function startService(config: Config, log: Logger, clock = clockOf(
   closables.push({ name: 'internal', close: () => internal.close(CLOSE_GRACE_MS) });
   const rpc = plays('rpc') ? buildRpc(foundation, closables) : undefined;
   const edge = plays('edge') ? buildEdge(foundation) : undefined;
-  if (plays('worker')) closables.push(startWorker(foundation));
+  if (plays('worker')) startWorker(foundation, closables);
   if (rpc !== undefined) closables.push({ name: 'rpc', close: () => rpc.shutdown(CLOSE_GRACE_MS) });
 
   const closeAll = async (): Promise<void> => {

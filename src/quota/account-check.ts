@@ -1,4 +1,4 @@
-import type { Lot, Posting } from './account';
+import type { Lot, LotChange, Posting } from './account';
 import { CHAIN_STATE_START, checkNextRow, type ChainState } from './log-chain';
 
 /** The first thing that is wrong with a user's ledger. */
@@ -23,15 +23,18 @@ export type StoredLot = Pick<Lot, 'grantId' | 'amount' | 'remaining' | 'held'>;
 interface LotTally {
   readonly granted: number;
   readonly left: number;
+  readonly held: number;
 }
 
 /**
  * Recomputes one user's chain, balance and lots from the log alone. Feed it the rows in order, then ask whether what is
- * stored beside the log agrees. Holds two numbers per lot, whatever the length of the log. Pure.
+ * stored beside the log agrees. Remembers three numbers per lot and the open holds, whatever the length of the log. Pure.
  */
 export class AccountCheck {
   private state: ChainState = CHAIN_STATE_START;
   private readonly lots = new Map<number, LotTally>();
+  /** What each open hold took, by the sequence of its row. */
+  private readonly holds = new Map<number, readonly LotChange[]>();
 
   constructor(readonly userId: string) {}
 
@@ -42,7 +45,7 @@ export class AccountCheck {
     this.state = checked;
     const moved = row.lots.reduce((sum, [, units]) => sum + units, 0);
     if (moved !== row.amount) return this.fault(row.sequence, `moves ${moved} units of lots, but ${row.amount} in all`);
-    const problem = row.type === 'GRANT' ? this.addLot(row) : this.moveLots(row);
+    const problem = row.type === 'GRANT' ? this.addLot(row) : (this.moveLots(row) ?? this.moveHeld(row));
     return problem === undefined ? undefined : this.fault(row.sequence, problem);
   }
 
@@ -50,7 +53,7 @@ export class AccountCheck {
   private addLot({ sequence, lots, units }: Posting): string | undefined {
     const [only, ...more] = lots;
     if (only === undefined || only[0] !== sequence || more.length > 0) return 'does not make the lot of its own number';
-    this.lots.set(sequence, { granted: units, left: units });
+    this.lots.set(sequence, { granted: units, left: units, held: 0 });
     return undefined;
   }
 
@@ -63,6 +66,33 @@ export class AccountCheck {
       if (left < 0) return `takes more of lot ${grantId} than it had`;
       if (left > lot.granted) return `puts more into lot ${grantId} than it was granted`;
       this.lots.set(grantId, { ...lot, left });
+    }
+    return undefined;
+  }
+
+  /** A HOLD sets aside what it takes; a CAPTURE or RELEASE settles all that one open hold set aside. */
+  private moveHeld({ type, sequence, lots, units, amount, consumeSequence }: Posting): string | undefined {
+    if (type === 'HOLD') {
+      this.holds.set(sequence, lots);
+      return this.changeHeld(lots, -1);
+    }
+    if (type !== 'CAPTURE' && type !== 'RELEASE') return undefined;
+    const held = this.holds.get(consumeSequence ?? 0);
+    if (held === undefined) return `settles hold ${consumeSequence}, which is not open`;
+    this.holds.delete(consumeSequence ?? 0);
+    const heldUnits = -held.reduce((sum, [, change]) => sum + change, 0);
+    const settled = type === 'CAPTURE' ? units + amount : amount;
+    if (settled !== heldUnits) return `settles ${settled} units of a hold of ${heldUnits}`;
+    return this.changeHeld(held, 1);
+  }
+
+  private changeHeld(lots: readonly LotChange[], sign: 1 | -1): string | undefined {
+    for (const [grantId, change] of lots) {
+      const lot = this.lots.get(grantId);
+      if (lot === undefined) return `holds units of lot ${grantId}, which was never granted`;
+      const held = lot.held + sign * change;
+      if (held < 0 || lot.left + held > lot.granted) return `leaves lot ${grantId} with ${held} units held`;
+      this.lots.set(grantId, { ...lot, held });
     }
     return undefined;
   }
@@ -93,10 +123,12 @@ export class AccountCheck {
     for (const { grantId, amount, remaining, held } of stored) {
       const lot = this.lots.get(grantId);
       if (lot === undefined) return this.fault(null, `lot ${grantId} is not in the log`);
-      // No row holds units yet, so none may be held.
-      if (amount !== lot.granted || remaining !== lot.left || held !== 0) {
+      if (amount !== lot.granted || remaining !== lot.left || held !== lot.held) {
         const said = `${remaining} of ${amount} units and ${held} held`;
-        return this.fault(null, `lot ${grantId} says ${said}, the log ${lot.left} of ${lot.granted}`);
+        return this.fault(
+          null,
+          `lot ${grantId} says ${said}, the log ${lot.left} of ${lot.granted} and ${lot.held} held`,
+        );
       }
     }
     return undefined;

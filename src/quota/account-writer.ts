@@ -14,7 +14,17 @@ const USERS_PER_EVENT_MAX = 500;
 
 const LOG_COLUMNS = [
   ...['user_id', 'sequence', 'origin', 'request_id', 'request_hash', 'type', 'amount', 'units', 'quota_remaining'],
-  ...['lots', 'consume_sequence', 'task_id', 'task_type', 'description', 'actor', 'create_time', 'hash_version', 'hash'],
+  ...[
+    'lots',
+    'consume_sequence',
+    'task_id',
+    'task_type',
+    'description',
+    'actor',
+    'create_time',
+    'hash_version',
+    'hash',
+  ],
 ];
 const LOT_COLUMNS = [
   ...['user_id', 'grant_id', 'source', 'source_ref', 'order_id', 'amount', 'remaining', 'held'],
@@ -47,11 +57,7 @@ export async function writeBooks(tx: Tx, books: readonly Book[], now: Date): Pro
 }
 
 /** One insert of the rows, or none. */
-function insert(
-  table: string,
-  columns: readonly string[],
-  rows: readonly (readonly SqlValue[])[],
-): readonly Write[] {
+function insert(table: string, columns: readonly string[], rows: readonly (readonly SqlValue[])[]): readonly Write[] {
   return rows.length === 0 ? [] : [{ sql: insertRows(table, columns, rows), rows: rows.length, what: table }];
 }
 
@@ -64,7 +70,18 @@ function logValues(row: Posting): readonly SqlValue[] {
   const { userId, sequence, origin, requestId, requestHash, type, amount, units, quotaRemaining } = row;
   const { consumeSequence, taskId, taskType, description, actor, createTime, hashVersion, hash } = row;
   return [
-    ...[userId, sequence, origin, requestId, requestHash, type, amount, units, quotaRemaining, JSON.stringify(row.lots)],
+    ...[
+      userId,
+      sequence,
+      origin,
+      requestId,
+      requestHash,
+      type,
+      amount,
+      units,
+      quotaRemaining,
+      JSON.stringify(row.lots),
+    ],
     ...[consumeSequence, taskId, taskType, description, actor, createTime, hashVersion, hash],
   ];
 }
@@ -97,9 +114,7 @@ function lateReturnsValue({ lateReturns }: Charge): string | null {
 }
 
 function insertOutcomes(books: readonly Book[]): readonly Write[] {
-  const rows = books.flatMap(({ userId, newOutcomes }) =>
-    newOutcomes.map((outcome) => outcomeValues(userId, outcome)),
-  );
+  const rows = books.flatMap(({ userId, newOutcomes }) => newOutcomes.map((outcome) => outcomeValues(userId, outcome)));
   return insert('quota_task_outcomes', OUTCOME_COLUMNS, rows);
 }
 
@@ -169,8 +184,10 @@ function insertEvents(books: readonly Book[], now: Date): readonly Write[] {
   });
   const events: (readonly SqlValue[])[] = [];
   for (let from = 0; from < changes.length; from += USERS_PER_EVENT_MAX) {
-    const payload = JSON.stringify({ changes: changes.slice(from, from + USERS_PER_EVENT_MAX) });
-    events.push(['quota.changed', null, payload, now]);
+    const told = changes.slice(from, from + USERS_PER_EVENT_MAX);
+    const [only, ...others] = told;
+    const userId = only === undefined || others.length > 0 ? null : only[0];
+    events.push(['quota.changed', userId, JSON.stringify({ changes: told }), now]);
   }
   return insert('outbox', ['type', 'user_id', 'payload', 'create_time'], events);
 }

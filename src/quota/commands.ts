@@ -75,12 +75,7 @@ export interface SettleCommand {
 
 /** The commands that callers send under a request_id of theirs. */
 export type CallerQuotaCommand =
-  | ConsumeCommand
-  | RefundCommand
-  | HoldCommand
-  | CaptureCommand
-  | ReleaseCommand
-  | OutcomeCommand;
+  ConsumeCommand | RefundCommand | HoldCommand | CaptureCommand | ReleaseCommand | OutcomeCommand;
 
 export type QuotaCommand = CallerQuotaCommand | SettleCommand;
 

@@ -45,7 +45,13 @@ export function freezeUnits(
   const row = book.post({ ...entry, type: 'HOLD', lots, held });
   book.addCharge({
     ...{ sequence: row.sequence, taskId: '', kind: 'hold', units: frozen, returned: 0, state: 'open' },
-    ...{ settleDeadline: null, caseDeadline: null, graceDays: policy.compensationGraceDays, dueTime: null, lateReturns: [] },
+    ...{
+      settleDeadline: null,
+      caseDeadline: null,
+      graceDays: policy.compensationGraceDays,
+      dueTime: null,
+      lateReturns: [],
+    },
   });
   return { units: frozen, sequence: row.sequence };
 }

@@ -48,7 +48,8 @@ export function decide(book: Book, command: QuotaCommand, policy: QuotaPolicy): 
 function recogniseRepeat(book: Book, requestId: string, hash: Buffer): QuotaOutcome | undefined {
   const earlier = book.callerRow(requestId) ?? book.outcome(requestId);
   if (earlier === undefined) return undefined;
-  if (!earlier.requestHash.equals(hash)) throw platformErrors.REQUEST_ID_REUSED({ metadata: { request_id: requestId } });
+  if (!earlier.requestHash.equals(hash))
+    throw platformErrors.REQUEST_ID_REUSED({ metadata: { request_id: requestId } });
   if ('sequence' in earlier) return repeatOfRow(book, earlier);
   const { firstSequence, lastSequence, quotaRemaining, chargesSettled } = earlier;
   const rows = firstSequence === null ? [] : book.rowsBetween(firstSequence, lastSequence ?? firstSequence);

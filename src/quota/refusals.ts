@@ -60,7 +60,10 @@ export class RefusalRecorder {
         await this.db.knex('request_refusals').insert(rows);
       } catch (error) {
         this.onDropped(rows.length);
-        this.log.warn({ err: error, rows: rows.length }, 'refusals could not be noted; ExplainRequest will not know them');
+        this.log.warn(
+          { err: error, rows: rows.length },
+          'refusals could not be noted; ExplainRequest will not know them',
+        );
       }
     }
     this.writing = undefined;

@@ -108,9 +108,9 @@ async function settle(parts: SweeperParts, charge: QuotaChargeRow, outcome: 'SUC
 }
 
 /** Somebody may settle the charge at the same time: then it is not open any more, and is left alone. */
-function postpone(db: Database, charge: QuotaChargeRow, dueTime: Date): Promise<number> {
+async function postpone(db: Database, charge: QuotaChargeRow, dueTime: Date): Promise<void> {
   const { userId, taskId, sequence } = charge;
-  return withTx(db, { name: 'PostponeCharge' }, (tx) =>
+  await withTx(db, { name: 'PostponeCharge' }, async (tx) =>
     QuotaChargeRow.query(tx).findById([userId, taskId, sequence]).where('state', 'open').patch({ dueTime }),
   );
 }

@@ -63,7 +63,34 @@ async function compareStored(reader: Knex, checks: readonly AccountCheck[]): Pro
     const fault = check.compare(accounts.get(check.userId), lots.get(check.userId) ?? []);
     if (fault !== undefined) return fault;
   }
-  return undefined;
+  return findWrongCharge(reader, ids);
+}
+
+/** Charges that are not what the log says; the database compares, so that a user with many costs no memory here. */
+const WRONG_CHARGES = `
+  SELECT c.user_id AS userId, c.sequence, 'is charged otherwise than its row says' AS problem
+  FROM quota_charges c
+  LEFT JOIN quota_logs l ON l.user_id = c.user_id AND l.sequence = c.sequence
+  LEFT JOIN (
+    SELECT user_id, consume_sequence, SUM(amount) AS returned, MAX(type = 'RELEASE') AS released
+    FROM quota_logs WHERE user_id IN (:ids) AND consume_sequence IS NOT NULL GROUP BY user_id, consume_sequence
+  ) r ON r.user_id = c.user_id AND r.consume_sequence = c.sequence
+  WHERE c.user_id IN (:ids) AND (
+    l.user_id IS NULL OR l.units <> c.units OR l.task_id <> c.task_id
+    OR l.type <> (CASE c.kind WHEN 'hold' THEN 'HOLD' ELSE 'CONSUME' END)
+    OR c.returned <> COALESCE(r.returned, 0)
+    OR (c.state = 'released') <> (COALESCE(r.released, 0) = 1)
+    OR (c.state = 'open' AND r.user_id IS NOT NULL))
+  UNION ALL
+  SELECT l.user_id, l.sequence, 'has no charge'
+  FROM quota_logs l
+  LEFT JOIN quota_charges c ON c.user_id = l.user_id AND c.task_id = l.task_id AND c.sequence = l.sequence
+  WHERE l.user_id IN (:ids) AND l.type IN ('CONSUME', 'HOLD') AND c.user_id IS NULL
+  LIMIT 1`;
+
+async function findWrongCharge(reader: Knex, ids: readonly string[]): Promise<LedgerFault | undefined> {
+  const [[fault]] = (await reader.raw(WRONG_CHARGES, { ids })) as [(LedgerFault | undefined)[]];
+  return fault;
 }
 
 /** An account or lots of which the log knows nothing. */

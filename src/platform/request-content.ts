@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from './crypto/sha256';
 
 /** Version of the encoding below. A new version must still recognise what an older one stored. */
 const ENCODING_VERSION = 1;
@@ -19,7 +19,5 @@ export function contentHash(kind: string, content: Readonly<Record<string, Conte
   const fields = Object.entries(content)
     .filter(([, value]) => !isDefault(value))
     .sort(([first], [second]) => (first < second ? -1 : 1));
-  return createHash('sha256')
-    .update(JSON.stringify([ENCODING_VERSION, kind, fields]))
-    .digest();
+  return sha256(JSON.stringify([ENCODING_VERSION, kind, fields]));
 }

@@ -1,6 +1,5 @@
-import { readTogether, safeInteger, type Read, type ValueRow } from '../platform/db/statements';
+import { safeInteger, type Read, type ReadTogether, type ValueRow } from '../platform/db/statements';
 import { literal, valuesTable } from '../platform/db/sql-text';
-import type { Tx } from '../platform/db/tx';
 import type { Account, Charge, LateReturn, Lot, LotChange, Posting, ReportedOutcome } from './account';
 import type { QuotaCommand } from './commands';
 
@@ -44,12 +43,12 @@ interface Draft {
 
 /** Locks the users of the commands and reads their accounts. `mode` says what to do about rows locked elsewhere. */
 export async function lockAccounts(
-  tx: Tx,
+  read: ReadTogether,
   commands: readonly QuotaCommand[],
   mode: 'skip' | 'wait',
 ): Promise<AccountsRead> {
   const userIds = [...new Set(commands.map(({ userId }) => userId))];
-  const [users = [], lots = [], rows = [], outcomes = []] = await readTogether(tx, [
+  const [users = [], lots = [], rows = [], outcomes = []] = await read([
     lockUsers(userIds, mode),
     readLots(userIds),
     ...readEarlier(commands),
@@ -59,7 +58,7 @@ export async function lockAccounts(
   for (const row of rows) drafts.get(row[0] as string)?.rows.push(toPosting(row));
   for (const row of outcomes) drafts.get(row[0] as string)?.outcomes.push(toOutcome(row));
   const absent = userIds.filter((id) => !drafts.has(id));
-  const lockedElsewhere = await readFurther(tx, drafts, commands, absent);
+  const lockedElsewhere = await readFurther(read, drafts, commands, absent);
   return { accounts: drafts, lockedElsewhere };
 }
 
@@ -68,13 +67,13 @@ export async function lockAccounts(
  * with the freezes named by the sequence of their row.
  */
 export async function readAccount(
-  tx: Tx,
+  read: ReadTogether,
   user: Omit<Account, 'lots' | 'rows' | 'charges' | 'outcomes'>,
   also: { readonly grantIds?: readonly number[]; readonly freezes?: readonly number[] } = {},
 ): Promise<Account> {
   const { grantIds = [], freezes = [] } = also;
   const keys = freezes.map((sequence) => [user.userId, '', sequence] as const);
-  const [lots = [], charges = [], rows = [], chargeLots = []] = await readTogether(tx, [
+  const [lots = [], charges = [], rows = [], chargeLots = []] = await read([
     readLots([user.userId], grantIds),
     ...(keys.length === 0 ? [] : readChargesOf(keys)),
   ]);
@@ -137,7 +136,7 @@ type RowKey = readonly [userId: string, sequence: number];
 
 /** What the first look showed to be needed, in one more round trip. Returns which absent users exist. */
 async function readFurther(
-  tx: Tx,
+  read: ReadTogether,
   drafts: ReadonlyMap<string, Draft>,
   commands: readonly QuotaCommand[],
   absent: readonly string[],
@@ -154,7 +153,7 @@ async function readFurther(
   if (absent.length === 0) reads.pop();
   if (rowKeys.length > 0) reads.push(readRows(rowKeys));
   if (chargeKeys.length > 0) reads.push(...readChargesOf(chargeKeys));
-  const results = [...(await readTogether(tx, reads))];
+  const results = [...(reads.length === 0 ? [] : await read(reads))];
   const existing = absent.length === 0 ? [] : (results.shift() ?? []);
   const rows = rowKeys.length === 0 ? [] : (results.shift() ?? []);
   const [charges = [], chargeRows = [], chargeLots = []] = results;

@@ -1,11 +1,10 @@
 import { insertRows, literal, valuesTable, type SqlValue } from '../platform/db/sql-text';
-import { writeTogether, type Write } from '../platform/db/statements';
-import type { Tx } from '../platform/db/tx';
+import type { Write } from '../platform/db/statements';
 import type { Charge, Lot, NewLot, Posting, ReportedOutcome } from './account';
 import type { Book } from './book';
 
 /**
- * Writes what books hold, of one user or of a whole batch, as a handful of statements of many rows that go together. The
+ * What writes down what books hold, of one user or of a whole batch: a handful of statements of many rows that go together. The
  * rows come before the lots, because a lot needs its GRANT row.
  */
 
@@ -39,8 +38,8 @@ const OUTCOME_COLUMNS = [
   ...['first_sequence', 'last_sequence', 'quota_remaining', 'actor', 'create_time'],
 ];
 
-/** Writes the books that changed; nothing changed: nothing is written. */
-export async function writeBooks(tx: Tx, books: readonly Book[], now: Date): Promise<void> {
+/** What has to be written of books, in order; nothing changed: nothing. */
+export function writesOf(books: readonly Book[], now: Date): readonly Write[] {
   const changed = books.filter(({ isChanged }) => isChanged);
   const posted = changed.filter(({ postings }) => postings.length > 0);
   const writes = [
@@ -53,7 +52,7 @@ export async function writeBooks(tx: Tx, books: readonly Book[], now: Date): Pro
     insertOutcomes(changed),
     ...insertEvents(posted, now),
   ];
-  await writeTogether(tx, [...writes.flat(), ...resolveCases(changed, now)]);
+  return [...writes.flat(), ...resolveCases(changed, now)];
 }
 
 /** One insert of the rows, or none. */
@@ -103,9 +102,10 @@ function insertCharges(books: readonly Book[]): readonly Write[] {
 
 function chargeValues(userId: string, charge: Charge): readonly SqlValue[] {
   const { taskId, sequence, kind, units, returned, state, settleDeadline, caseDeadline, graceDays, dueTime } = charge;
+  // prettier-ignore
   return [
-    ...[userId, taskId, sequence, kind, units, returned, state],
-    ...[settleDeadline, caseDeadline, graceDays, dueTime, lateReturnsValue(charge)],
+    userId, taskId, sequence, kind, units, returned, state, settleDeadline, caseDeadline, graceDays, dueTime,
+    lateReturnsValue(charge),
   ];
 }
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '../platform/crypto/sha256';
 import type { Posting } from './account';
 
 /**
@@ -38,7 +38,7 @@ function canonicalForm(row: UnchainedPosting): string {
 
 /** The hash a row must have after the row whose hash is `previous`. */
 export function chainHash(previous: Buffer, row: UnchainedPosting): Buffer {
-  return createHash('sha256').update(previous).update(canonicalForm(row), 'utf8').digest();
+  return sha256(Buffer.concat([previous, Buffer.from(canonicalForm(row), 'utf8')]));
 }
 
 /** The first row of a log that is not what the rows before it demand. */

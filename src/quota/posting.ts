@@ -1,6 +1,7 @@
+import { readerOf, writeTogether } from '../platform/db/statements';
 import type { Tx } from '../platform/db/tx';
 import { readAccount } from './account-reader';
-import { writeBooks } from './account-writer';
+import { writesOf } from './account-writer';
 import { Book } from './book';
 import { CHAIN_START } from './log-chain';
 import { quotaErrors } from './quota.errors';
@@ -45,11 +46,11 @@ export async function openBook(
   also: { readonly grantIds?: readonly number[]; readonly freezes?: readonly number[] } = {},
 ): Promise<Book> {
   const { id: userId, quotaRemaining, logSequence, logHash, logTime } = user;
-  const account = await readAccount(tx, { userId, quotaRemaining, logSequence, logHash, logTime }, also);
+  const account = await readAccount(readerOf(tx), { userId, quotaRemaining, logSequence, logHash, logTime }, also);
   return new Book(account, now);
 }
 
 /** Writes a book's postings, lots, charges, balance and event. */
 export function writeBook(tx: Tx, book: Book): Promise<void> {
-  return writeBooks(tx, [book], book.now);
+  return writeTogether(tx, writesOf([book], book.now));
 }

@@ -2,10 +2,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Clock } from '../platform/clock';
 import type { Database } from '../platform/db/database';
 import { GroupCommit, type LockMode, type Settled } from '../platform/db/group-commit';
-import { withTx, type Tx } from '../platform/db/tx';
+import { withBatchTx, type BatchEffect, type BatchTx } from '../platform/db/batch-tx';
 import { DomainError } from '../platform/errors';
 import { lockAccounts } from './account-reader';
-import { writeBooks } from './account-writer';
+import { writesOf } from './account-writer';
 import { Book } from './book';
 import type { QuotaCommand, QuotaOutcome, QuotaPolicy } from './commands';
 import { decide } from './ledger';
@@ -98,18 +98,16 @@ class QuotaBatches {
     mode: LockMode,
     isGone: (command: QuotaCommand) => boolean,
   ): Promise<readonly Outcome[]> {
-    return withTx(this.parts.db, { name: 'QuotaBatch', recognisesItself: true }, (tx) => {
-      return this.decideAndWrite(tx, batch, mode, isGone);
-    });
+    return withBatchTx(this.parts.db, { name: 'QuotaBatch' }, (tx) => this.decideAll(tx, batch, mode, isGone));
   }
 
-  private async decideAndWrite(
-    tx: Tx,
+  private async decideAll(
+    tx: BatchTx,
     batch: readonly QuotaCommand[],
     mode: LockMode,
     isGone: (command: QuotaCommand) => boolean,
-  ): Promise<readonly Outcome[]> {
-    const { accounts, lockedElsewhere } = await lockAccounts(tx, batch, mode);
+  ): Promise<BatchEffect<readonly Outcome[]>> {
+    const { accounts, lockedElsewhere } = await lockAccounts(tx.read, batch, mode);
     const now = this.parts.clock.now();
     const books = new Map([...accounts].map(([id, account]) => [id, new Book(account, now)]));
     const outcomes = batch.map((command): Outcome => {
@@ -120,8 +118,7 @@ class QuotaBatches {
       const error = quotaErrors.USER_NOT_FOUND({ metadata: { user_id: command.userId } });
       return { kind: 'refused', error };
     });
-    await writeBooks(tx, [...books.values()], now);
-    return outcomes;
+    return { result: outcomes, writes: writesOf([...books.values()], now) };
   }
 
   /** A refusal leaves the book as it was. Anything else that is thrown condemns the batch, which is then halved. */

@@ -26,15 +26,30 @@ function integer(value: number): string {
   return String(value);
 }
 
+/** Instants that were written out lately, by Unix time: the rows of a batch share theirs. */
+const written = new Map<number, string>();
+const WRITTEN_MAX = 64;
+
 /** A DATETIME(3) in UTC. */
 function datetime(instant: Date): string {
-  return instant.toISOString().replace('T', ' ').slice(0, -1);
+  const ms = instant.getTime();
+  const known = written.get(ms);
+  if (known !== undefined) return known;
+  const text = instant.toISOString().replace('T', ' ').slice(0, -1);
+  if (written.size === WRITTEN_MAX) written.clear();
+  written.set(ms, text);
+  return text;
 }
 
 /** One INSERT of many rows. Columns are named in the order of each row's values. */
 export function insertRows(table: string, columns: readonly string[], rows: readonly (readonly SqlValue[])[]): string {
-  const values = rows.map((row) => `(${row.map(literal).join(',')})`).join(',');
-  return `INSERT INTO ${table} (${columns.join(',')}) VALUES ${values}`;
+  let values = '';
+  for (const row of rows) {
+    let text = '';
+    for (const value of row) text += `,${literal(value)}`;
+    values += `,(${text.slice(1)})`;
+  }
+  return `INSERT INTO ${table} (${columns.join(',')}) VALUES ${values.slice(1)}`;
 }
 
 /** Types of the columns of a table of values. */

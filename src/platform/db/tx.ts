@@ -14,11 +14,6 @@ export interface TxOptions {
   readonly name: string;
   /** Aborted when the caller is gone: the transaction is then rolled back, never committed. */
   readonly signal?: AbortSignal | undefined;
-  /**
-   * Whether `run` recognises what an attempt of its own has committed. Then a COMMIT whose answer was lost is followed by
-   * another attempt, which finds out, instead of DATABASE_UNAVAILABLE.
-   */
-  readonly recognisesItself?: boolean;
 }
 
 /** A mysql2 connection, as far as transactions use one themselves. */
@@ -27,7 +22,12 @@ export interface TxConnection {
   /** Whether it takes several statements at once. */
   readonly config: { readonly multipleStatements?: boolean };
   query(
-    options: { readonly sql: string; readonly rowsAsArray: boolean; readonly typeCast: boolean },
+    options: {
+      readonly sql: string;
+      readonly values: null;
+      readonly rowsAsArray: boolean;
+      readonly typeCast: boolean;
+    },
     done: (error: Error | null, result: unknown) => void,
   ): void;
 }
@@ -57,12 +57,11 @@ function refuseIfAborted(signal: AbortSignal | undefined): void {
   throw signal.reason instanceof DomainError ? signal.reason : platformErrors.CANCELLED();
 }
 
-/** Runs one attempt on a connection of its own. A transaction that overstays is ended by ending its connection. */
-async function attempt<Result>(
+/** Does work on a connection of its own, which is ended when the work overstays. */
+export async function onOwnConnection<Result>(
   db: Database,
   options: TxOptions,
-  run: (tx: Tx) => Promise<Result>,
-  onCommitting: () => void,
+  work: (connection: TxConnection) => Promise<Result>,
 ): Promise<Result> {
   const source = db.knex.client as ConnectionSource;
   const connection = await source.acquireConnection();
@@ -70,16 +69,7 @@ async function attempt<Result>(
   try {
     // The wait for the connection may have outlasted the caller.
     refuseIfAborted(options.signal);
-    return await db.knex.transaction(
-      async (transaction) => {
-        connections.set(transaction, connection);
-        const result = await run(transaction as Tx);
-        refuseIfAborted(options.signal);
-        onCommitting();
-        return result;
-      },
-      { connection },
-    );
+    return await work(connection);
   } finally {
     clearTimeout(timer);
     await source.releaseConnection(connection);
@@ -87,30 +77,54 @@ async function attempt<Result>(
 }
 
 /**
- * The only way to open a transaction: READ COMMITTED, bounded in time, run again after a deadlock (1213), one lock wait
- * time-out (1205) or a changed snapshot (1020), and after a connection that was lost before COMMIT was sent.
+ * The only way to open a transaction of single steps: READ COMMITTED, bounded in time, run again after a deadlock (1213),
+ * one lock wait time-out (1205) or a changed snapshot (1020), and after a connection that was lost before COMMIT was sent.
+ * Batches have withBatchTx.
  *
  * `run` may run more than once and so touches nothing but `tx`. Throws the refusal `run` throws, CONTENTION when the
  * retries are used up, OVERLOADED without a free connection, DATABASE_UNAVAILABLE when the database can not be asked or
  * the outcome of COMMIT is not known, and the reason of `signal` when the caller is gone.
  */
-export async function withTx<Result>(
+export function withTx<Result>(db: Database, options: TxOptions, run: (tx: Tx) => Promise<Result>): Promise<Result> {
+  return repeatedly(db, options, (onCommitting) =>
+    onOwnConnection(db, options, (connection) =>
+      db.knex.transaction(
+        async (transaction) => {
+          connections.set(transaction, connection);
+          const result = await run(transaction as Tx);
+          refuseIfAborted(options.signal);
+          onCommitting('outcome unknown if lost');
+          return result;
+        },
+        { connection },
+      ),
+    ),
+  );
+}
+
+/**
+ * What a lost answer to COMMIT means for an attempt: that nobody knows, or that another attempt finds out, because it
+ * recognises what this one may have committed.
+ */
+export type CommitDoubt = 'outcome unknown if lost' | 'next attempt finds out';
+
+/** Runs attempts of one transaction until one comes through, as withTx describes. */
+export async function repeatedly<Result>(
   db: Database,
   options: TxOptions,
-  run: (tx: Tx) => Promise<Result>,
+  attempt: (onCommitting: (doubt: CommitDoubt) => void) => Promise<Result>,
 ): Promise<Result> {
   for (let attempts = 1; ; attempts += 1) {
     refuseIfAborted(options.signal);
-    let isCommitting = false;
+    let isInDoubt = false;
     try {
-      const result = await attempt(db, options, run, () => {
-        isCommitting = true;
+      const result = await attempt((doubt) => {
+        isInDoubt = doubt === 'outcome unknown if lost';
       });
       db.observer.transactionEnded(options.name, 'committed');
       return result;
     } catch (error) {
       const errno = retryableErrno(error);
-      const isInDoubt = isCommitting && options.recognisesItself !== true;
       const mayRepeat = isInDoubt ? errno !== undefined : isRepeatable(error, attempts);
       if (!mayRepeat || attempts >= db.limits.attemptsMax) {
         db.observer.transactionEnded(options.name, error instanceof DomainError ? 'refused' : 'failed');

@@ -1,0 +1,106 @@
+import assert from 'node:assert';
+import type { Database } from './database';
+import { checkAffected, runReads, runTogether, type Read, type ReadTogether, type Write } from './statements';
+import { onOwnConnection, repeatedly, type TxConnection, type TxOptions } from './tx';
+
+/**
+ * A transaction for batches: as few round trips as there can be, which is what a batch of one is made of. BEGIN goes with
+ * the first reads, and all writes go with COMMIT, so nothing is sent twice and nothing is left open between them.
+ */
+
+/** What a batch does: reads as often as it must, decides, and says what to write. */
+export interface BatchTx {
+  readonly read: ReadTogether;
+}
+
+/** What a batch came to. */
+export interface BatchEffect<Result> {
+  readonly result: Result;
+  /** Committed together; none: the transaction is rolled back. */
+  readonly writes: readonly Write[];
+}
+
+/** In a statement of its own, this fails: a scalar subquery of two rows. It stops the statements after it. */
+const FAIL_UNLESS = (condition: string): string =>
+  `SELECT (SELECT 1 UNION ALL SELECT 2 FROM DUAL WHERE NOT (${condition}))`;
+/** What the server says to it. */
+const ER_SUBQUERY_NO_1_ROW = 1242;
+
+/**
+ * Runs a batch in one transaction on a pool that takes several statements at once, with the limits and retries of withTx.
+ * `run` recognises what an attempt of its own has committed: a COMMIT whose answer was lost is followed by another attempt,
+ * which finds out. Throws as withTx.
+ */
+export function withBatchTx<Result>(
+  db: Database,
+  options: TxOptions,
+  run: (tx: BatchTx) => Promise<BatchEffect<Result>>,
+): Promise<Result> {
+  return repeatedly(db, options, (onCommitting) =>
+    onOwnConnection(db, options, async (connection) => {
+      assert(connection.config.multipleStatements === true, 'a batch needs a connection of several statements');
+      const open = { hasBegun: false };
+      try {
+        const { result, writes } = await run({ read: readerOn(connection, open) });
+        if (writes.length === 0) await rollBack(connection, open);
+        else {
+          onCommitting('next attempt finds out');
+          await commit(connection, open, writes);
+        }
+        return result;
+      } catch (error) {
+        await rollBack(connection, open).catch(() => connection.destroy());
+        throw error;
+      }
+    }),
+  );
+}
+
+interface Progress {
+  hasBegun: boolean;
+}
+
+const BEGIN: Read = { sql: 'START TRANSACTION' };
+
+function readerOn(connection: TxConnection, open: Progress): ReadTogether {
+  return async (reads) => {
+    if (open.hasBegun || reads.length === 0) return runReads(connection, reads);
+    open.hasBegun = true;
+    return (await runReads(connection, [BEGIN, ...reads])).slice(1);
+  };
+}
+
+async function rollBack(connection: TxConnection, open: Progress): Promise<void> {
+  if (!open.hasBegun) return;
+  open.hasBegun = false;
+  await runTogether(connection, [{ sql: 'ROLLBACK' }]);
+}
+
+/**
+ * Sends the writes, a check of what they changed, and COMMIT, in one round trip. The check runs in the database, before
+ * COMMIT: a write that changed another number of rows than meant fails it, and then nothing is committed.
+ */
+async function commit(connection: TxConnection, open: Progress, writes: readonly Write[]): Promise<void> {
+  const begin = open.hasBegun ? [] : [BEGIN];
+  open.hasBegun = true;
+  const counted = writes.flatMap((write, i) => [write, { sql: `SET @changed_${i} = ROW_COUNT()` }]);
+  const conditions = writes.flatMap(({ rows }, i) => (rows === undefined ? [] : [`@changed_${i} = ${rows}`]));
+  const check = { sql: FAIL_UNLESS(conditions.join(' AND ') || 'TRUE') };
+  try {
+    await runTogether(connection, [...begin, ...counted, check, { sql: 'COMMIT' }]);
+    open.hasBegun = false;
+  } catch (error) {
+    if ((error as { errno?: number }).errno === ER_SUBQUERY_NO_1_ROW) await nameCulprit(connection, writes);
+    throw error;
+  }
+}
+
+/** Says which write changed another number of rows than it meant to. */
+async function nameCulprit(connection: TxConnection, writes: readonly Write[]): Promise<void> {
+  const names = writes.map((_, i) => `@changed_${i}`).join(', ');
+  const [[row = []] = []] = await runReads(connection, [{ sql: `SELECT ${names}` }]);
+  checkAffected(
+    writes,
+    row.map((affectedRows) => ({ affectedRows: Number(affectedRows) })),
+  );
+}

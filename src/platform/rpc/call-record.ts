@@ -16,6 +16,19 @@ export interface CallRecord {
   readonly refusal: DomainError | undefined;
 }
 
+/** What the one line of a call says, and all it says: nothing of a request but its two ids. */
+interface AccessLine extends RequestKeys {
+  readonly rpc: string;
+  readonly caller: string;
+  readonly peer: string | undefined;
+  readonly code: string;
+  readonly reason: string | undefined;
+  readonly durationMs: number;
+}
+
+/** Characters of a request's id that are logged: longer than any valid one. */
+const KEY_LENGTH_MAX = 64;
+
 /** Refusals that someone should look at, though the service works as it must. */
 const NOTEWORTHY_CODES: ReadonlySet<string> = new Set([
   'UNAUTHENTICATED',
@@ -34,12 +47,13 @@ export function recordCall(log: Logger, metrics: Metrics, record: CallRecord): v
   metrics.rpcRequests.inc({ rpc, code, reason, caller: callerLabel });
   metrics.rpcDuration.observe({ rpc }, durationMs / 1_000);
 
-  const line = {
+  // What is undefined is left out of the line.
+  const line: AccessLine = {
     rpc,
     caller: caller?.identity ?? 'unknown',
-    ...(caller === undefined ? { peer: record.peer } : {}),
+    peer: caller === undefined ? record.peer : undefined,
     code,
-    ...(refusal === undefined ? {} : { reason }),
+    reason: refusal?.reason,
     durationMs: Math.round(durationMs * 1_000) / 1_000,
     ...requestKeys(record.request),
   };
@@ -52,12 +66,19 @@ function withCause(line: object, refusal: DomainError | undefined): object {
   return refusal?.cause === undefined ? line : { ...line, err: refusal.cause };
 }
 
-/** The two fields of a request that logs carry; a caller's text is cut before it is trusted to be an id. */
-export function requestKeys(request: unknown): { requestId?: string; userId?: string } {
+/** The two fields of a request that logs carry. */
+interface RequestKeys {
+  readonly requestId?: string | undefined;
+  readonly userId?: string | undefined;
+}
+
+/** Reads them; a caller's text is cut before it is trusted to be an id. */
+export function requestKeys(request: unknown): RequestKeys {
   if (typeof request !== 'object' || request === null) return {};
   const { requestId, userId } = request as Record<string, unknown>;
-  return {
-    ...(typeof requestId === 'string' ? { requestId: requestId.slice(0, 64) } : {}),
-    ...(typeof userId === 'string' ? { userId: userId.slice(0, 64) } : {}),
-  };
+  return { requestId: keyOf(requestId), userId: keyOf(userId) };
+}
+
+function keyOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value.slice(0, KEY_LENGTH_MAX) : undefined;
 }

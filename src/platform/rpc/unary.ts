@@ -4,11 +4,11 @@ import { monotonicMs, systemClock } from '../clock';
 import { type DomainError, platformErrors } from '../errors';
 import type { Logger } from '../log';
 import type { Metrics } from '../metrics';
-import { fromEpochMs } from '../time';
 import type { AccessCheck } from './access';
-import { recordCall, requestKeys } from './call-record';
+import { recordCall } from './call-record';
 import type { CallContext } from './context';
 import { undecodableRefusal, UndecodableRequest } from './decode';
+import { HandlerContext, LazyAbort } from './handler-context';
 import { callerOf } from './identity';
 import type { InflightGate } from './inflight';
 import type { RpcMethod } from './service';
@@ -43,7 +43,7 @@ export function adaptUnary(frame: CallFrame, method: RpcMethod): handleUnaryCall
 
 class UnaryCall {
   private readonly startedAtMs = monotonicMs();
-  private readonly abort = new AbortController();
+  private readonly abort = new LazyAbort();
   private caller: Caller | undefined;
   private deadlineTimer: NodeJS.Timeout | undefined;
   private isAnswered = false;
@@ -60,14 +60,14 @@ class UnaryCall {
       this.caller = callerOf(this.call);
       this.frame.checkAccess(this.caller, this.method.rpc);
       const leave = this.frame.gate.enter();
-      void this.run(this.caller).finally(leave);
+      void this.run(this.caller, leave);
     } catch (error) {
       this.answer(refusalOf(error));
     }
   }
 
   /** Never rejects. */
-  private async run(caller: Caller): Promise<void> {
+  private async run(caller: Caller, leave: () => void): Promise<void> {
     try {
       const context = this.contextFor(caller);
       const response = await this.method.handler(context, this.call.request);
@@ -77,6 +77,8 @@ class UnaryCall {
       const refusal = refusalOf(error);
       if (this.isAnswered) this.logLateFailure(refusal);
       else this.answer(refusal);
+    } finally {
+      leave();
     }
   }
 
@@ -88,19 +90,11 @@ class UnaryCall {
     const nowMs = systemClock.machineNow().getTime();
     const deadlineMs = this.deadlineMsFrom(nowMs);
     if (deadlineMs <= nowMs) throw platformErrors.DEADLINE_EXCEEDED();
-    this.deadlineTimer = setTimeout(() => this.stop(platformErrors.DEADLINE_EXCEEDED()), deadlineMs - nowMs);
+    this.deadlineTimer = setTimeout(() => this.stop(platformErrors.DEADLINE_EXCEEDED), deadlineMs - nowMs);
     // grpc-js emits this after answered calls too; stop() tells them apart.
-    this.call.on('cancelled', () => this.stop(this.cancellation(deadlineMs)));
-    const { requestId } = requestKeys(request);
-    const bindings = { rpc, caller: caller.identity, ...(requestId === undefined ? {} : { requestId }) };
-    return {
-      caller,
-      rpc,
-      deadline: fromEpochMs(deadlineMs),
-      signal: this.abort.signal,
-      log: this.frame.log.child(bindings),
-      startedAtMs: this.startedAtMs,
-    };
+    this.call.on('cancelled', () => this.stop(() => this.cancellation(deadlineMs)));
+    const { startedAtMs, abort } = this;
+    return new HandlerContext({ caller, rpc, startedAtMs, request, deadlineMs, abort, log: this.frame.log });
   }
 
   private deadlineMsFrom(nowMs: number): number {
@@ -116,8 +110,9 @@ class UnaryCall {
   }
 
   /** Answers and tells the handler to give up; does nothing once the call is answered. */
-  private stop(refusal: DomainError): void {
+  private stop(reason: () => DomainError): void {
     if (this.isAnswered) return;
+    const refusal = reason();
     this.answer(refusal);
     this.abort.abort(refusal);
   }

@@ -7,8 +7,7 @@ const BATCH_LENGTH_MAX = 8_192;
 
 /**
  * Standard output for log lines, many at a time: a write of its own for every line costs as much as making it. Not
- * synchronous either: a call must not wait for its line. What is left is written when the process exits, and before a
- * fatal line returns.
+ * synchronous either: a call must not wait for its line. What is left is written when the process exits.
  */
 export class LineBatch {
   private readonly output = pino.destination({ sync: false });

@@ -3,9 +3,8 @@ import type { Caller } from '../calls';
 import { monotonicMs, systemClock } from '../clock';
 import { type DomainError, platformErrors } from '../errors';
 import type { Logger } from '../log';
-import type { Metrics } from '../metrics';
 import type { AccessCheck } from './access';
-import { recordCall } from './call-record';
+import type { CallRecorder } from './call-record';
 import type { CallContext } from './context';
 import { undecodableRefusal, UndecodableRequest } from './decode';
 import { HandlerContext, LazyAbort } from './handler-context';
@@ -19,7 +18,7 @@ export interface CallFrame {
   readonly checkAccess: AccessCheck;
   readonly gate: InflightGate;
   readonly log: Logger;
-  readonly metrics: Metrics;
+  readonly recorder: CallRecorder;
   /** For calls whose client set no deadline. */
   readonly deadlineDefaultMs: number;
   /** A client's longer deadline is cut to this. */
@@ -127,7 +126,7 @@ class UnaryCall {
     const { rpc } = this.method;
     const { startedAtMs, caller } = this;
     const peer = caller === undefined ? this.call.getPeer() : '';
-    recordCall(this.frame.log, this.frame.metrics, { rpc, caller, peer, request, startedAtMs, refusal });
+    this.frame.recorder.record({ rpc, caller, peer, request, startedAtMs, refusal });
   }
 
   /** A fault after the answer must not be lost; giving up because the call was over is no fault. */

@@ -1,4 +1,7 @@
 import { pino } from 'pino';
+import { systemClock } from './clock';
+import { LineBatch } from './line-batch';
+import { fromEpochMs } from './time';
 
 /**
  * Structured logs: one JSON object a line on standard output. The rule is an allow-list: code logs named fields, never
@@ -44,14 +47,58 @@ export function createLogger(options: LoggerOptions): Logger {
   const settings: pino.LoggerOptions = {
     level: options.level,
     base: { service: 'billing-guard', role: options.role },
-    timestamp: pino.stdTimeFunctions.isoTime,
+    timestamp: timeField(),
     formatters: { level: (label) => ({ level: label }), log: redactFields },
     serializers: { ...redactingSerializers(), err: (thrown: unknown) => describeError(thrown) },
     hooks: { logMethod: nameErrors },
   };
-  // Not synchronous: a call must not wait for its log line. Lines leave at once when the last write is done, and pino
-  // writes out what is left when the process exits.
-  return pino(settings, options.destination ?? pino.destination({ sync: false }));
+  return pino(settings, options.destination ?? new LineBatch());
+}
+
+/** The parts of a logger that a line is made of, which pino names for programs that need to be fast. */
+interface LineParts {
+  readonly [pino.symbols.lsCacheSym]: Readonly<Record<number, string>>;
+  readonly [pino.symbols.timeSym]: () => string;
+  readonly [pino.symbols.chindingsSym]: string;
+  readonly [pino.symbols.streamSym]: { write(line: string): void };
+}
+
+/**
+ * Makes what writes one kind of info line, of fields that are JSON already: `,"name":"value"`. It looks as if
+ * `log.info` had written it, for a third of the cost, but nothing is redacted: only for fields chosen one by one.
+ */
+export function plainLines(log: Logger, message: string): (fields: string) => void {
+  const parts = log as unknown as LineParts;
+  const head = parts[pino.symbols.lsCacheSym][log.levels.values['info'] ?? 0] ?? '';
+  const bindings = parts[pino.symbols.chindingsSym];
+  const tail = `,"msg":${jsonText(message)}}\n`;
+  return (fields) => {
+    if (!log.isLevelEnabled('info')) return;
+    parts[pino.symbols.streamSym].write(`${head}${parts[pino.symbols.timeSym]()}${bindings}${fields}${tail}`);
+  };
+}
+
+/** Printable ASCII without the two characters that JSON escapes. */
+const NEEDS_NO_ESCAPE = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
+
+/** A string as JSON. */
+export function jsonText(text: string): string {
+  return NEEDS_NO_ESCAPE.test(text) ? `"${text}"` : JSON.stringify(text);
+}
+
+/** The time of a line as pino wants it, `,"time":"…"`. The text of a second is kept: making it costs more than the rest. */
+function timeField(): () => string {
+  let second = Number.NaN;
+  let prefix = '';
+  return () => {
+    const nowMs = systemClock.machineNow().getTime();
+    const ms = nowMs % 1_000;
+    if (nowMs - ms !== second) {
+      second = nowMs - ms;
+      prefix = `,"time":"${fromEpochMs(second).toISOString().slice(0, -'000Z'.length)}`;
+    }
+    return `${prefix}${String(ms).padStart(3, '0')}Z"`;
+  };
 }
 
 /** Without a message pino would take the error's own, which may be a database statement. */

@@ -1,4 +1,5 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import { CallTally } from './call-tally';
 
 /**
  * The process's Prometheus metrics. Each process makes one set; there is no global registry, so that two servers in one
@@ -6,9 +7,6 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
  * our CA signed), never from a request.
  */
 export type Metrics = ReturnType<typeof createMetrics>;
-
-/** Upper bounds in seconds: from a cached read to the longest deadline that is granted. */
-const RPC_DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 /** Makes every metric of the service, and the usual ones of the process, in a registry of its own. */
 export function createMetrics() {
@@ -19,6 +17,7 @@ export function createMetrics() {
     contentType: registry.contentType,
     /** The text that Prometheus scrapes. */
     render: (): Promise<string> => registry.metrics(),
+    rpcCalls: new CallTally(registry),
     ...rpcMetrics(registers),
     ...domainMetrics(registers),
     ...storeMetrics(registers),
@@ -27,19 +26,6 @@ export function createMetrics() {
 
 function rpcMetrics(registers: Registry[]) {
   return {
-    rpcRequests: new Counter({
-      name: 'billing_rpc_requests_total',
-      help: 'Billing calls answered, by RPC, gRPC code, reason (empty when OK) and caller (role/name).',
-      labelNames: ['rpc', 'code', 'reason', 'caller'] as const,
-      registers,
-    }),
-    rpcDuration: new Histogram({
-      name: 'billing_rpc_duration_seconds',
-      help: 'Time from a request being received to its answer, by RPC.',
-      labelNames: ['rpc'] as const,
-      buckets: RPC_DURATION_BUCKETS,
-      registers,
-    }),
     rpcInflight: new Gauge({
       name: 'billing_rpc_inflight',
       help: 'Billing calls whose handler has not ended, answered or not.',

@@ -6,25 +6,48 @@ import { fromEpochMs } from './time';
  * INVALID_REQUEST with the field's path.
  */
 
+/** One thing that is asked of a text, and what the caller is told when it is not so. Characters are code points. */
+interface Demand {
+  readonly isKept: (text: string) => boolean;
+  readonly description: string;
+}
+
+/**
+ * A text of which several things are asked; the caller is told of each that is not so. What `plain` matches keeps them
+ * all and is not looked at again: requests hold up to a thousand items, and zod takes its time for each of its checks.
+ */
+function demanding(plain: RegExp, demands: readonly Demand[]): z.ZodType<string> {
+  return z.string().check(({ value, issues }) => {
+    if (plain.test(value)) return;
+    for (const { isKept, description } of demands) {
+      if (!isKept(value)) issues.push({ code: 'custom', message: description, input: value, continue: true });
+    }
+  });
+}
+
+const ID_DEMANDS: readonly Demand[] = [
+  { isKept: (text) => /^.{0,64}$/su.test(text), description: 'has more than 64 characters' },
+  { isKept: (text) => /^[\x20-\x7e]*$/.test(text), description: 'must be printable ASCII' },
+  { isKept: (text) => text.trim() === text, description: 'must not begin or end with a space' },
+];
+
 /** 1–64 printable ASCII characters. A space at either end is refused: SQL compares `'a'` and `'a '` as equal. */
-export const opaqueId = z
-  .string()
-  .min(1, 'is required')
-  .max(64, 'has more than 64 characters')
-  .regex(/^[\x20-\x7e]*$/, 'must be printable ASCII')
-  .refine((value) => value.trim() === value, 'must not begin or end with a space');
+export const opaqueId = demanding(/^[\x21-\x7e](?:[\x20-\x7e]{0,62}[\x21-\x7e])?$/, [
+  { isKept: (text) => text !== '', description: 'is required' },
+  ...ID_DEMANDS,
+]);
 
 /** Like opaqueId, but may be empty. */
-export const optionalOpaqueId = z.union([z.literal(''), opaqueId]);
+export const optionalOpaqueId = demanding(/^(?:[\x21-\x7e](?:[\x20-\x7e]{0,62}[\x21-\x7e])?)?$/, ID_DEMANDS);
 
 /** An order id: WeChat Pay's out_trade_no. */
 export const orderId = z.string().regex(/^[0-9A-Za-z_-]{6,32}$/, 'must be 6 to 32 of 0-9 A-Z a-z _ -');
 
 /** Free text for people: at most 256 characters, no control characters, no lone surrogates. */
-export const freeText = z
-  .string()
-  .max(256, 'has more than 256 characters')
-  .refine((value) => !/[\p{Cc}\p{Cs}]/u.test(value), 'must not contain control characters');
+export const freeText = demanding(/^[^\p{Cc}\p{Cs}]{0,256}$/u, [
+  { isKept: (text) => /^.{0,256}$/su.test(text), description: 'has more than 256 characters' },
+  { isKept: (text) => !/[\p{Cc}\p{Cs}]/u.test(text), description: 'must not contain control characters' },
+]);
 
 /** A number of units that must be at least 1. */
 export const positiveUnits = z.number().int('must be a whole number').min(1, 'must be at least 1');

@@ -2,6 +2,7 @@ import { Server, type ServerOptions } from '@grpc/grpc-js';
 import type { Logger } from '../log';
 import type { Metrics } from '../metrics';
 import { createAccessCheck, type AccessMatrix } from './access';
+import { CallRecorder } from './call-record';
 import { MutualTlsCredentials, type TlsMaterial } from './credentials';
 import { createHealth } from './health';
 import { InflightGate } from './inflight';
@@ -62,7 +63,8 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
   const { log, metrics, deadlineDefaultMs, deadlineMaxMs } = options;
   const gate = new InflightGate(options.inflightMax, metrics.rpcInflight);
   const checkAccess = createAccessCheck(options.access);
-  const frame: CallFrame = { checkAccess, gate, log, metrics, deadlineDefaultMs, deadlineMaxMs };
+  const recorder = new CallRecorder(log, metrics);
+  const frame: CallFrame = { checkAccess, gate, log, recorder, deadlineDefaultMs, deadlineMaxMs };
   const server = new Server({ ...CONNECTION_OPTIONS, 'grpc.max_receive_message_length': options.messageBytesMax });
   for (const service of options.services) {
     const handlers = service.methods.map((method) => [method.rpc, adaptUnary(frame, method)] as const);

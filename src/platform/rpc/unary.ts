@@ -3,12 +3,11 @@ import type { Caller } from '../calls';
 import { monotonicMs, systemClock } from '../clock';
 import { type DomainError, platformErrors } from '../errors';
 import type { Logger } from '../log';
-import type { Metrics } from '../metrics';
-import { fromEpochMs } from '../time';
 import type { AccessCheck } from './access';
-import { recordCall, requestKeys } from './call-record';
+import type { CallRecorder } from './call-record';
 import type { CallContext } from './context';
 import { undecodableRefusal, UndecodableRequest } from './decode';
+import { HandlerContext, LazyAbort } from './handler-context';
 import { callerOf } from './identity';
 import type { InflightGate } from './inflight';
 import type { RpcMethod } from './service';
@@ -19,7 +18,7 @@ export interface CallFrame {
   readonly checkAccess: AccessCheck;
   readonly gate: InflightGate;
   readonly log: Logger;
-  readonly metrics: Metrics;
+  readonly recorder: CallRecorder;
   /** For calls whose client set no deadline. */
   readonly deadlineDefaultMs: number;
   /** A client's longer deadline is cut to this. */
@@ -43,7 +42,7 @@ export function adaptUnary(frame: CallFrame, method: RpcMethod): handleUnaryCall
 
 class UnaryCall {
   private readonly startedAtMs = monotonicMs();
-  private readonly abort = new AbortController();
+  private readonly abort = new LazyAbort();
   private caller: Caller | undefined;
   private deadlineTimer: NodeJS.Timeout | undefined;
   private isAnswered = false;
@@ -60,14 +59,14 @@ class UnaryCall {
       this.caller = callerOf(this.call);
       this.frame.checkAccess(this.caller, this.method.rpc);
       const leave = this.frame.gate.enter();
-      void this.run(this.caller).finally(leave);
+      void this.run(this.caller, leave);
     } catch (error) {
       this.answer(refusalOf(error));
     }
   }
 
   /** Never rejects. */
-  private async run(caller: Caller): Promise<void> {
+  private async run(caller: Caller, leave: () => void): Promise<void> {
     try {
       const context = this.contextFor(caller);
       const response = await this.method.handler(context, this.call.request);
@@ -77,6 +76,8 @@ class UnaryCall {
       const refusal = refusalOf(error);
       if (this.isAnswered) this.logLateFailure(refusal);
       else this.answer(refusal);
+    } finally {
+      leave();
     }
   }
 
@@ -88,19 +89,11 @@ class UnaryCall {
     const nowMs = systemClock.machineNow().getTime();
     const deadlineMs = this.deadlineMsFrom(nowMs);
     if (deadlineMs <= nowMs) throw platformErrors.DEADLINE_EXCEEDED();
-    this.deadlineTimer = setTimeout(() => this.stop(platformErrors.DEADLINE_EXCEEDED()), deadlineMs - nowMs);
+    this.deadlineTimer = setTimeout(() => this.stop(platformErrors.DEADLINE_EXCEEDED), deadlineMs - nowMs);
     // grpc-js emits this after answered calls too; stop() tells them apart.
-    this.call.on('cancelled', () => this.stop(this.cancellation(deadlineMs)));
-    const { requestId } = requestKeys(request);
-    const bindings = { rpc, caller: caller.identity, ...(requestId === undefined ? {} : { requestId }) };
-    return {
-      caller,
-      rpc,
-      deadline: fromEpochMs(deadlineMs),
-      signal: this.abort.signal,
-      log: this.frame.log.child(bindings),
-      startedAtMs: this.startedAtMs,
-    };
+    this.call.on('cancelled', () => this.stop(() => this.cancellation(deadlineMs)));
+    const { startedAtMs, abort } = this;
+    return new HandlerContext({ caller, rpc, startedAtMs, request, deadlineMs, abort, log: this.frame.log });
   }
 
   private deadlineMsFrom(nowMs: number): number {
@@ -116,8 +109,9 @@ class UnaryCall {
   }
 
   /** Answers and tells the handler to give up; does nothing once the call is answered. */
-  private stop(refusal: DomainError): void {
+  private stop(reason: () => DomainError): void {
     if (this.isAnswered) return;
+    const refusal = reason();
     this.answer(refusal);
     this.abort.abort(refusal);
   }
@@ -132,7 +126,7 @@ class UnaryCall {
     const { rpc } = this.method;
     const { startedAtMs, caller } = this;
     const peer = caller === undefined ? this.call.getPeer() : '';
-    recordCall(this.frame.log, this.frame.metrics, { rpc, caller, peer, request, startedAtMs, refusal });
+    this.frame.recorder.record({ rpc, caller, peer, request, startedAtMs, refusal });
   }
 
   /** A fault after the answer must not be lost; giving up because the call was over is no fault. */

@@ -1,4 +1,4 @@
-import { connect, type ConnectionOptions } from 'node:tls';
+import { connect, TLSSocket, type ConnectionOptions, type PeerCertificate } from 'node:tls';
 import { status } from '@grpc/grpc-js';
 import { HealthService, type HealthClient } from '../../../src/gen/grpc/health/v1/health.pb';
 import {
@@ -11,10 +11,14 @@ import { call, refusalOfCall, startRpc, type RpcHarness } from './rpc-harness';
 /** Only a certificate of our CA with exactly one known identity is let in, and only to the RPCs of its row. */
 
 let rpc: RpcHarness;
+const callers: string[] = [];
 
 beforeAll(async () => {
   rpc = await startRpc({
-    getQuota: async () => ({ quotaRemaining: 5, quotaHeld: 0, grants: [], membership: undefined }),
+    getQuota: async ({ caller }) => {
+      callers.push(`${caller.role}/${caller.name}`);
+      return { quotaRemaining: 5, quotaHeld: 0, grants: [], membership: undefined };
+    },
   });
 });
 afterAll(() => rpc.stop());
@@ -73,6 +77,30 @@ test('an identity beside a DNS name is known', async () => {
   await expect(getQuota('DNS:host', 'URI:spiffe://billing/finance/alice')).resolves.toMatchObject({
     quotaRemaining: 5,
   });
+});
+
+test('calls of several connections at once are each their own, and a connection is asked for its certificate once', async () => {
+  const readCertificate = jest.spyOn(TLSSocket.prototype, 'getPeerCertificate');
+  const names = ['finance/alice', 'finance/bob', 'auditor/alice'];
+  const clients = names.map((name) => rpc.quotaClient(rpc.ca.issueClient(`URI:spiffe://billing/${name}`)));
+  callers.length = 0;
+  for (let round = 0; round < 4; round += 1) {
+    await Promise.all(clients.map((client) => call(client, client.getQuota, { userId: 'u-1' }, 5_000)));
+  }
+  // The clients of this process look at the server's certificate too; theirs is the one that names an identity.
+  const seen = readCertificate.mock.results.map(({ value }) => (value as PeerCertificate).subjectaltname ?? '');
+  const reads = seen.filter((name) => name.includes('spiffe:'));
+  readCertificate.mockRestore();
+  expect([...callers].sort()).toEqual([...names, ...names, ...names, ...names].sort());
+  expect(reads).toHaveLength(names.length);
+});
+
+test('an unknown caller stays unknown on every call of its connection', async () => {
+  const client = rpc.quotaClient(rpc.ca.issueClient('URI:spiffe://billing/root/alice'));
+  for (let round = 0; round < 3; round += 1) {
+    const refusal = await refusalOfCall(call(client, client.getQuota, { userId: 'u-1' }, 5_000));
+    expect(refusal.reason).toBe('CALLER_UNKNOWN');
+  }
 });
 
 test('an RPC outside the row of a role is CALLER_NOT_ALLOWED, and that is logged with caller and RPC', async () => {

@@ -1,0 +1,69 @@
+import type { Caller } from '../calls';
+import type { DomainError } from '../errors';
+import type { Logger } from '../log';
+import { fromEpochMs } from '../time';
+import { requestKeys } from './call-record';
+import type { CallContext } from './context';
+
+/** An AbortController that is made when somebody asks for its signal: most calls end before anybody has to be told. */
+export class LazyAbort {
+  private controller: AbortController | undefined;
+  private reason: DomainError | undefined;
+
+  get signal(): AbortSignal {
+    if (this.controller === undefined) {
+      this.controller = new AbortController();
+      if (this.reason !== undefined) this.controller.abort(this.reason);
+    }
+    return this.controller.signal;
+  }
+
+  abort(reason: DomainError): void {
+    this.reason ??= reason;
+    this.controller?.abort(this.reason);
+  }
+}
+
+/** What the context of a call is made from. */
+export interface ContextParts {
+  readonly caller: Caller;
+  readonly rpc: string;
+  readonly startedAtMs: number;
+  readonly request: unknown;
+  readonly deadlineMs: number;
+  readonly abort: LazyAbort;
+  /** The server's; lines of the context's own logger also carry the RPC, the caller and the request_id. */
+  readonly log: Logger;
+}
+
+/** The context of one call. What few handlers ask for is made when it is asked for. */
+export class HandlerContext implements CallContext {
+  readonly caller: Caller;
+  readonly rpc: string;
+  readonly startedAtMs: number;
+  private ownLog: Logger | undefined;
+
+  constructor(private readonly parts: ContextParts) {
+    this.caller = parts.caller;
+    this.rpc = parts.rpc;
+    this.startedAtMs = parts.startedAtMs;
+  }
+
+  get deadline(): Date {
+    return fromEpochMs(this.parts.deadlineMs);
+  }
+
+  get signal(): AbortSignal {
+    return this.parts.abort.signal;
+  }
+
+  get log(): Logger {
+    const { requestId } = requestKeys(this.parts.request);
+    this.ownLog ??= this.parts.log.child({
+      rpc: this.rpc,
+      caller: this.caller.identity,
+      ...(requestId === undefined ? {} : { requestId }),
+    });
+    return this.ownLog;
+  }
+}

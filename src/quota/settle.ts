@@ -3,7 +3,7 @@ import { platformErrors } from '../platform/errors';
 import { contentHash } from '../platform/request-content';
 import type { Charge, LotChange, Posting, PostingType } from './account';
 import type { Book, Entry } from './book';
-import { planReturn } from './burn-order';
+import { planReturn, usableUnits } from './burn-order';
 import type {
   CaptureCommand,
   OutcomeCommand,
@@ -95,7 +95,9 @@ export function reportOutcome(book: Book, command: OutcomeCommand, requestHash: 
   const before = book.logSequence;
   const logs = open.flatMap((charge) => settle(book, charge, outcome, actor, `task ${outcome.toLowerCase()}`));
   const hasRows = book.logSequence > before;
-  const { quotaRemaining, now: createTime } = book;
+  // Where nothing moved, no expiry was booked either: the balance may count units that can not be used any more.
+  const quotaRemaining = usableUnits(book.lots, book.now);
+  const { now: createTime } = book;
   book.addOutcome({
     ...{ requestId, requestHash, taskId, outcome, quotaRemaining, actor, createTime },
     chargesSettled: open.length,
@@ -111,8 +113,8 @@ export function settleCharge(book: Book, command: SettleCommand): QuotaOutcome {
   const charge = book.chargeOf(sequence);
   const isOpen = charge.state === 'open';
   const logs = isOpen ? settle(book, charge, outcome, actor, reason) : [];
-  const { quotaRemaining, now: effectTime } = book;
-  return { logs, quotaRemaining, replayed: false, effectTime, chargesSettled: isOpen ? 1 : 0 };
+  const quotaRemaining = usableUnits(book.lots, book.now);
+  return { logs, quotaRemaining, replayed: false, effectTime: book.now, chargesSettled: isOpen ? 1 : 0 };
 }
 
 /** FAILED: everything comes back. SUCCEEDED: a hold is captured in full, a consume stays. */

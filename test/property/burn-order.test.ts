@@ -98,13 +98,13 @@ describe('planReturn for any consume and any parts', () => {
         const returned: LotChange[] = [];
         for (const part of asked) {
           const left = units - sumOf(returned);
-          const plan = planReturn(consumed, returned, part);
+          const plan = planReturn(consumed, sumOf(returned), part);
           expect(plan === undefined).toBe(part > left);
           returned.push(...(plan ?? []));
         }
         const left = units - sumOf(returned);
-        if (left > 0) returned.push(...(planReturn(consumed, returned, left) ?? []));
-        expect(planReturn(consumed, returned, 1)).toBeUndefined();
+        if (left > 0) returned.push(...(planReturn(consumed, sumOf(returned), left) ?? []));
+        expect(planReturn(consumed, sumOf(returned), 1)).toBeUndefined();
         for (const [grantId, change] of consumed) {
           expect(sumOf(returned.filter(([id]) => id === grantId))).toBe(-change);
         }

@@ -1,86 +1,165 @@
-import type { Account, GrantSource, Lot, Posting } from '../../src/quota/account';
+import type { Account, Charge, GrantSource, Lot, Posting, ReportedOutcome } from '../../src/quota/account';
+import { AccountCheck, type LedgerFault } from '../../src/quota/account-check';
 import { Book } from '../../src/quota/book';
-import { decideConsume, decideRefund, type QuotaOutcome } from '../../src/quota/ledger';
+import type { QuotaCommand, QuotaOutcome, QuotaPolicy } from '../../src/quota/commands';
+import { endFreeze, freezeUnits, revokeLots } from '../../src/quota/freeze';
+import { decide } from '../../src/quota/ledger';
 import { DomainError } from '../../src/platform/errors';
 import { SYSTEM_ACTOR } from '../../src/platform/calls';
-import { closeBook, consumeCommand, emptyAccount, refundCommand } from './quota-account';
-import type { Verdict } from './quota-oracle';
+import { emptyAccount } from './quota-account';
+import type { Effect, Verdict } from './quota-oracle';
+import { expectSame } from './same';
 
-/** The ledger with arrays for tables: opens, decides and keeps books as posting.ts does, without a database. */
+/** What an outcome of the ledger is to the oracle. */
+export function effectOf({ logs, quotaRemaining, replayed, chargesSettled, hold }: QuotaOutcome): Effect {
+  return {
+    rows: logs.map(({ type, units }) => `${type} ${units}`),
+    quotaRemaining,
+    replayed,
+    ...(chargesSettled === undefined ? {} : { chargesSettled }),
+    ...(hold === undefined ? {} : { hold: hold.charge.state }),
+  };
+}
+
+/**
+ * The ledger with arrays for tables: opens, decides and keeps books as quota-commits.ts does, without a database. With
+ * `isBatching`, commands are decided on one book until `write()`, as those of a batch are.
+ */
 export class MemoryLedger {
-  private account: Account;
+  private account: Omit<Account, 'lots' | 'rows' | 'charges' | 'outcomes'>;
   private readonly lotsById = new Map<number, Lot>();
+  private readonly chargesBySequence = new Map<number, Charge>();
+  private readonly outcomes: ReportedOutcome[] = [];
+  private readonly freezes = new Map<string, number>();
+  private readonly check: AccountCheck;
+  private open: Book | undefined;
   readonly rows: Posting[] = [];
   now: Date;
 
   constructor(
     start: Date,
-    private readonly graceDays: number,
+    public policy: QuotaPolicy,
+    private readonly isBatching = false,
   ) {
     this.account = emptyAccount('u-1', start);
+    this.check = new AccountCheck(this.account.userId);
     this.now = start;
   }
 
   get lots(): readonly Lot[] {
-    return [...this.lotsById.values()];
+    return this.open?.lots ?? [...this.lotsById.values()];
+  }
+
+  get charges(): readonly Charge[] {
+    return [...this.chargesBySequence.values()];
   }
 
   get balance(): number {
-    return this.account.quotaRemaining;
+    return this.open?.quotaRemaining ?? this.account.quotaRemaining;
   }
 
   get head(): Buffer {
-    return this.account.logHash;
+    return this.open?.logHash ?? this.account.logHash;
+  }
+
+  get reports(): readonly ReportedOutcome[] {
+    return this.outcomes;
   }
 
   grant(source: GrantSource, sourceRef: string, units: number, expireTime: Date | null): void {
-    const book = this.open();
-    book.expireDue(SYSTEM_ACTOR);
     const orderId = source === 'membership' ? sourceRef : null;
-    book.grant({ source, sourceRef, orderId, units, expireTime, actor: SYSTEM_ACTOR, description: '' });
-    this.close(book);
-  }
-
-  consume(requestId: string, amount: number): Verdict {
-    return this.decide(this.open(), (book) => {
-      return decideConsume(book, consumeCommand({ requestId, amount }), this.find(requestId));
+    this.post((book) => {
+      book.expireDue(SYSTEM_ACTOR);
+      book.grant({ source, sourceRef, orderId, units, expireTime, actor: SYSTEM_ACTOR, description: '' });
     });
   }
 
-  refund(requestId: string, consumeRequestId: string, amount: number): Verdict {
-    const named = this.find(consumeRequestId);
-    const consume = named?.type === 'CONSUME' ? named : undefined;
-    const refunds = this.rows.filter((row) => consume !== undefined && row.consumeSequence === consume.sequence);
-    const book = this.open(consume?.lots.map(([grantId]) => grantId));
-    const policy = { compensationGraceDays: this.graceDays };
-    const command = refundCommand({ requestId, consumeRequestId, amount });
-    return this.decide(book, () => decideRefund(book, command, this.find(requestId), { consume, refunds }, policy));
+  /** Freezes units of lots by their place among all lots. Returns how many. */
+  freeze(ref: string, lotPlaces: readonly number[], units: number): number {
+    return this.post((book) => {
+      const grantIds = this.grantIdsAt(lotPlaces);
+      const frozen = freezeUnits(book, { ref, grantIds, units }, this.policy);
+      if (frozen.sequence !== undefined) this.freezes.set(ref, frozen.sequence);
+      return frozen.units;
+    });
   }
 
-  private find(requestId: string): Posting | undefined {
-    return this.rows.find((row) => row.origin === 'caller' && row.requestId === requestId);
+  endFreeze(ref: string, end: 'thaw' | 'revoke'): void {
+    this.post((book) => endFreeze(book, ref, this.freezes.get(ref) ?? 0, end));
   }
 
-  private open(alsoLots: readonly number[] = []): Book {
-    const lots = this.lots.filter((lot) => lot.remaining > 0 || lot.held > 0 || alsoLots.includes(lot.grantId));
-    return new Book({ ...this.account, lots }, this.now);
+  revokeLots(ref: string, lotPlaces: readonly number[]): void {
+    this.post((book) => revokeLots(book, ref, this.grantIdsAt(lotPlaces)));
   }
 
-  private decide(book: Book, decision: (book: Book) => QuotaOutcome): Verdict {
-    try {
-      const outcome = decision(book);
-      this.close(book);
-      return outcome.replayed ? { replayed: true } : { moved: outcome.log.units };
-    } catch (error) {
-      if (!(error instanceof DomainError)) throw error;
-      if (book.postings.length > 0) throw new Error('a refusal posted something', { cause: error });
-      return { refused: error.reason };
+  /** Decides a command. A refusal must leave its book as it was. */
+  decide(command: QuotaCommand): Verdict {
+    return this.post((book) => {
+      const before = [book.logHash, book.lots, book.isChanged] as const;
+      try {
+        return effectOf(decide(book, command, this.policy));
+      } catch (error) {
+        if (!(error instanceof DomainError)) throw error;
+        expectSame([book.logHash, book.lots, book.isChanged], before);
+        return { refused: error.reason };
+      }
+    });
+  }
+
+  /** The sweeper settles the charge that a caller's id made. */
+  settle(chargeId: string, outcome: 'SUCCEEDED' | 'FAILED'): Verdict {
+    const row = this.rowOf(chargeId);
+    if (row === undefined) throw new Error(`${chargeId} made no charge`);
+    const { sequence, taskId } = row;
+    const who = { userId: this.account.userId, actor: SYSTEM_ACTOR, reason: 'the sweeper says so' };
+    return this.decide({ kind: 'SettleCharge', sequence, taskId, outcome, ...who });
+  }
+
+  /** Writes the open book: into what is stored beside the log, which the log must then agree with. */
+  write(): void {
+    const book = this.open;
+    this.open = undefined;
+    if (book === undefined) return;
+    for (const row of book.postings) {
+      expectSame(this.check.next(row), undefined);
+      this.rows.push(row);
     }
+    for (const { sourceRef: _ref, orderId: _order, createTime: _time, ...lot } of book.bornLots) {
+      this.lotsById.set(lot.grantId, lot);
+    }
+    for (const lot of book.changedLots) this.lotsById.set(lot.grantId, lot);
+    for (const charge of book.madeCharges) this.chargesBySequence.set(charge.sequence, charge);
+    for (const charge of book.changedCharges) this.chargesBySequence.set(charge.sequence, charge);
+    this.outcomes.push(...book.newOutcomes);
+    const { userId, quotaRemaining, logSequence, logHash, opened } = book;
+    const logTime = book.postings.length > 0 ? book.now : opened.logTime;
+    this.account = { userId, quotaRemaining, logSequence, logHash, logTime };
   }
 
-  private close(book: Book): void {
-    this.rows.push(...book.postings);
-    for (const lot of [...book.newLots, ...book.changedLots]) this.lotsById.set(lot.grantId, lot);
-    this.account = closeBook(book);
+  /** What AccountCheck finds wrong with what is stored beside the log. */
+  fault(): LedgerFault | undefined {
+    return this.check.compare(this.account, [...this.lotsById.values()]);
+  }
+
+  private grantIdsAt(places: readonly number[]): readonly number[] {
+    const ids = this.lots.map(({ grantId }) => grantId).sort((first, second) => first - second);
+    return places.flatMap((place) => ids[place] ?? []);
+  }
+
+  private rowOf(requestId: string): Posting | undefined {
+    return this.open === undefined ? this.openBook().callerRow(requestId) : this.open.callerRow(requestId);
+  }
+
+  private openBook(): Book {
+    const { rows, lots, charges, outcomes } = this;
+    return new Book({ ...this.account, lots, rows: [...rows], charges, outcomes: [...outcomes] }, this.now);
+  }
+
+  private post<Result>(work: (book: Book) => Result): Result {
+    const book = this.open ?? this.openBook();
+    this.open = book;
+    const result = work(book);
+    if (!this.isBatching) this.write();
+    return result;
   }
 }

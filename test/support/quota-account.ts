@@ -1,12 +1,29 @@
 import type { Account, Lot, LotChange } from '../../src/quota/account';
-import type { Book } from '../../src/quota/book';
+import type {
+  CallerQuotaCommand,
+  CaptureCommand,
+  ConsumeCommand,
+  HoldCommand,
+  OutcomeCommand,
+  QuotaPolicy,
+  RefundCommand,
+  ReleaseCommand,
+} from '../../src/quota/commands';
 import { CHAIN_START } from '../../src/quota/log-chain';
-import type { ConsumeCommand, RefundCommand } from '../../src/quota/ledger';
 
-/** Quota accounts in memory, for tests of the rules without a database. */
+/** Quota accounts and commands in memory, for tests of the rules without a database. */
 
 /** The instant that tests of the rules count from. */
 export const EPOCH = new Date('2026-01-10T04:00:00.000Z');
+
+const HOUR_MS = 3_600_000;
+
+/** The policy of a service without settings of its own. */
+export const POLICY: QuotaPolicy = {
+  compensationGraceDays: 7,
+  settleAfterMs: 2 * HOUR_MS,
+  caseAfterMs: 24 * HOUR_MS,
+};
 
 /** EPOCH moved by milliseconds. */
 export function at(ms: number): Date {
@@ -18,12 +35,10 @@ export function lotOf(fields: Partial<Lot> & { readonly grantId: number }): Lot 
   const amount = fields.amount ?? 10;
   return {
     source: 'registration',
-    sourceRef: `ref-${fields.grantId}`,
-    orderId: fields.source === 'membership' ? 'order-1' : null,
     remaining: amount,
     held: 0,
     expireTime: null,
-    createTime: EPOCH,
+    revokeTime: null,
     ...fields,
     amount,
   };
@@ -31,27 +46,35 @@ export function lotOf(fields: Partial<Lot> & { readonly grantId: number }): Lot 
 
 /** An account without rows, as registration leaves it before its grant. */
 export function emptyAccount(userId = 'u-1', now = EPOCH): Account {
-  return { userId, quotaRemaining: 0, logSequence: 0, logHash: CHAIN_START, logTime: now, lots: [] };
+  const log = { quotaRemaining: 0, logSequence: 0, logHash: CHAIN_START, logTime: now };
+  return { userId, ...log, lots: [], rows: [], charges: [], outcomes: [] };
 }
 
-/** The account as the database would hold it once a book was written. */
-export function closeBook(book: Book): Account {
-  const logTime = book.postings.at(-1)?.createTime ?? book.opened.logTime;
-  const { userId, quotaRemaining, logSequence, logHash, lots } = book;
-  return { userId, quotaRemaining, logSequence, logHash, logTime, lots };
-}
+const WHO = { userId: 'u-1', actor: 'spiffe://billing/ai-task-service/test' } as const;
+const TASK = { taskId: '', taskType: '', description: '' } as const;
 
-/** A ConsumeQuota of one unit; by default without task. */
-export function consumeCommand(fields: Partial<ConsumeCommand>): ConsumeCommand {
-  const who = { userId: 'u-1', actor: 'spiffe://billing/ai-task-service/test' };
-  return { requestId: 'c-1', amount: 1, taskId: '', taskType: '', description: '', ...who, ...fields };
-}
-
-/** A RefundQuota of all that is left of `c-1`. */
-export function refundCommand(fields: Partial<RefundCommand>): RefundCommand {
-  const who = { userId: 'u-1', actor: 'spiffe://billing/ai-task-service/test' };
-  return { requestId: 'r-1', consumeRequestId: 'c-1', amount: 0, reason: '', ...who, ...fields };
-}
+/** A command of each kind, by default about one unit and without task, under an id of its kind. */
+export const commandOf = {
+  consume: (fields: Partial<ConsumeCommand> = {}): ConsumeCommand => {
+    return { kind: 'ConsumeQuota', requestId: 'c-1', amount: 1, ...TASK, ...WHO, ...fields };
+  },
+  hold: (fields: Partial<HoldCommand> = {}): HoldCommand => {
+    return { kind: 'HoldQuota', requestId: 'h-1', amount: 1, ttlMs: 0, ...TASK, ...WHO, ...fields };
+  },
+  capture: (fields: Partial<CaptureCommand> = {}): CaptureCommand => {
+    return { kind: 'CaptureQuota', requestId: 'k-1', holdId: 'h-1', amount: 1, ...WHO, ...fields };
+  },
+  release: (fields: Partial<ReleaseCommand> = {}): ReleaseCommand => {
+    return { kind: 'ReleaseQuota', requestId: 'l-1', holdId: 'h-1', reason: '', ...WHO, ...fields };
+  },
+  /** All that is left. */
+  refund: (fields: Partial<RefundCommand> = {}): RefundCommand => {
+    return { kind: 'RefundQuota', requestId: 'r-1', consumeRequestId: 'c-1', amount: 0, reason: '', ...WHO, ...fields };
+  },
+  outcome: (fields: Partial<OutcomeCommand> = {}): OutcomeCommand => {
+    return { kind: 'ReportTaskOutcome', requestId: 'o-1', taskId: 't-1', outcome: 'FAILED', ...WHO, ...fields };
+  },
+} satisfies Record<string, (fields: never) => CallerQuotaCommand>;
 
 /** Sum of signed changes. */
 export function sumOf(changes: readonly LotChange[]): number {

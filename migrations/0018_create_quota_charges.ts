@@ -47,15 +47,33 @@ export async function up(knex: Knex): Promise<void> {
   await refuseRowDelete(knex, 'quota_charges');
 }
 
-/** Consumes from before are charges too: settled, because nobody was asked to report about their tasks. */
+/**
+ * Consumes from before are charges too: settled, because nobody was asked to report about their tasks. The deadline of
+ * units that came back too late is fixed by their first return: it is that of the lot that replaced them then.
+ */
 async function chargeEarlierConsumes(knex: Knex): Promise<void> {
   await knex.raw(`
-    INSERT INTO quota_charges (user_id, task_id, sequence, kind, units, returned, state, grace_days)
-    SELECT l.user_id, l.task_id, l.sequence, 'consume', l.units, COALESCE(r.units, 0), 'settled', 7
+    INSERT INTO quota_charges (user_id, task_id, sequence, kind, units, returned, state, grace_days, late_returns)
+    SELECT l.user_id, l.task_id, l.sequence, 'consume', l.units, COALESCE(r.units, 0), 'settled', 7, t.late_returns
     FROM quota_logs l
     LEFT JOIN (
       SELECT user_id, consume_sequence, SUM(units) AS units FROM quota_logs WHERE type = 'REFUND' GROUP BY 1, 2
     ) r ON r.user_id = l.user_id AND r.consume_sequence = l.sequence
+    LEFT JOIN (${LATE_RETURNS}) t ON t.user_id = l.user_id AND t.consume_sequence = l.sequence
     LEFT JOIN quota_charges c ON c.user_id = l.user_id AND c.task_id = l.task_id AND c.sequence = l.sequence
     WHERE l.type = 'CONSUME' AND c.user_id IS NULL`);
 }
+
+/** `[[lot, deadline in ms], …]` of each consume, from the compensations of its refunds, whose source_ref is refund:lot. */
+const LATE_RETURNS = `
+  SELECT user_id, consume_sequence,
+    CONCAT('[', GROUP_CONCAT(CONCAT('[', grant_id, ',', deadline_ms, ']') ORDER BY grant_id), ']') AS late_returns
+  FROM (
+    SELECT r.user_id, r.consume_sequence, SUBSTRING_INDEX(g.source_ref, ':', -1) AS grant_id,
+      MIN(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', g.expire_time) DIV 1000) AS deadline_ms
+    FROM quota_grants g
+    JOIN quota_logs r ON r.user_id = g.user_id AND r.sequence = SUBSTRING_INDEX(g.source_ref, ':', 1) AND r.type = 'REFUND'
+    WHERE g.source = 'compensation'
+    GROUP BY 1, 2, 3
+  ) d
+  GROUP BY 1, 2`;

@@ -28,7 +28,7 @@ interface Migration {
 }
 
 /** Every migration in order. Names carry no file extension, so that TypeScript and compiled runs are the same history. */
-const MIGRATIONS: readonly Migration[] = [
+export const MIGRATIONS: readonly Migration[] = [
   { name: '0001_create_users', up: createUsers.up },
   { name: '0002_create_plans', up: createPlans.up },
   { name: '0003_create_plan_prices', up: createPlanPrices.up },
@@ -53,24 +53,26 @@ const MIGRATIONS: readonly Migration[] = [
   { name: '0022_let_events_tell_of_many_users', up: letEventsTellOfManyUsers.up },
 ];
 
-/** Feeds the list above to knex. Migrations only go forward: a mistake is mended by the next one. */
-const migrationSource: Knex.MigrationSource<Migration> = {
-  getMigrations: () => Promise.resolve([...MIGRATIONS]),
-  getMigrationName: (migration) => migration.name,
-  getMigration: (migration) =>
-    Promise.resolve({
-      // MySQL DDL commits by itself; a transaction around it would promise what it can not keep.
-      config: { transaction: false },
-      up: migration.up,
-      down: () => Promise.reject(new Error(`${migration.name} can not be taken back: write the next migration`)),
-    }),
-};
+/** Feeds a list to knex. Migrations only go forward: a mistake is mended by the next one. */
+function sourceOf(migrations: readonly Migration[]): Knex.MigrationSource<Migration> {
+  return {
+    getMigrations: () => Promise.resolve([...migrations]),
+    getMigrationName: (migration) => migration.name,
+    getMigration: (migration) =>
+      Promise.resolve({
+        // MySQL DDL commits by itself; a transaction around it would promise what it can not keep.
+        config: { transaction: false },
+        up: migration.up,
+        down: () => Promise.reject(new Error(`${migration.name} can not be taken back: write the next migration`)),
+      }),
+  };
+}
 
-/** Brings a database up to date. Returns the names of the migrations that ran. */
-export async function migrateToLatest(knex: Knex): Promise<readonly string[]> {
-  const [, names] = (await knex.migrate.latest({ migrationSource, disableMigrationsListValidation: false })) as [
-    number,
-    string[],
-  ];
+/** Brings a database up to date, or to the end of a shorter list. Returns the names of the migrations that ran. */
+export async function migrateToLatest(knex: Knex, migrations = MIGRATIONS): Promise<readonly string[]> {
+  const [, names] = (await knex.migrate.latest({
+    migrationSource: sourceOf(migrations),
+    disableMigrationsListValidation: false,
+  })) as [number, string[]];
   return names;
 }

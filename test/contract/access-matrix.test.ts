@@ -11,7 +11,14 @@ import { moneyState } from '../support/observe';
 /** R12, must show 8: who may call what, written out from the public contract apart from the code that decides it. */
 const MAY_CALL: Readonly<Record<string, readonly string[]>> = {
   'billing.v1.QuotaService/ConsumeQuota': ['ai-task-service'],
+  'billing.v1.QuotaService/BatchConsumeQuota': ['ai-task-service'],
   'billing.v1.QuotaService/RefundQuota': ['ai-task-service'],
+  'billing.v1.QuotaService/HoldQuota': ['ai-task-service'],
+  'billing.v1.QuotaService/CaptureQuota': ['ai-task-service'],
+  'billing.v1.QuotaService/ReleaseQuota': ['ai-task-service'],
+  'billing.v1.QuotaService/ReportTaskOutcome': ['ai-task-service'],
+  'billing.v1.QuotaService/ExplainRequest': ['ai-task-service', 'operations', 'finance', 'auditor'],
+  'billing.v1.QuotaService/ListSettlementCases': ['ai-task-service', 'operations', 'finance', 'auditor'],
   'billing.v1.QuotaService/GetQuota': ['ai-task-service', 'order-service', 'operations', 'finance', 'auditor'],
   'billing.v1.QuotaService/ListQuotaLogs': ['ai-task-service', 'order-service', 'operations', 'finance', 'auditor'],
   'billing.v1.MembershipService/RegisterUser': ['order-service'],
@@ -103,7 +110,8 @@ describe('who may call what', () => {
       expect(await moneyState(h)).toEqual(before);
       if (MAY_CALL[rpc]?.includes(role) === true) {
         const outcome = reply.ok ? 'answered' : reply.reason;
-        expect(outcome).toBe(rpc.endsWith('/ListPlans') ? 'answered' : 'INVALID_REQUEST');
+        const isAnswerable = /\/(ListPlans|ListSettlementCases)$/.test(rpc);
+        expect(outcome).toBe(isAnswerable ? 'answered' : 'INVALID_REQUEST');
         return;
       }
       expect(reply).toMatchObject({ ok: false, code: 'PERMISSION_DENIED', reason: 'CALLER_NOT_ALLOWED' });

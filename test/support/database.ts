@@ -1,5 +1,6 @@
 import { createConnection, type Connection, type RowDataPacket } from 'mysql2/promise';
 import { migrate } from '../../src/cli/migrate';
+import type { MigrateConfig } from '../../src/platform/config';
 import type { Infra } from './infra';
 
 /** One row of a query, as tests look at it. */
@@ -8,7 +9,7 @@ export type Row = Record<string, unknown>;
 /** The accounts a test can act as; root may do everything and stands for an all-powerful insider. */
 export type Account = 'root' | 'migrate' | 'app' | 'report';
 
-/** A database of one jest worker, made and migrated on first use in a run and kept: every test uses new users. */
+/** A database of one jest worker, made on first use in a run and kept: every test uses new users. */
 export interface TestDatabase {
   readonly name: string;
   readonly url: string;
@@ -46,15 +47,26 @@ async function createIfMissing(infra: Infra, name: string): Promise<void> {
   } finally {
     await root.end();
   }
-  await migrate({
+}
+
+/** What `billing migrate` needs to know to migrate a database. */
+export function migrateConfigOf(infra: Infra, name: string): MigrateConfig {
+  return {
     MIGRATE_DATABASE_URL: urlFor(infra, 'migrate', name),
     APP_DATABASE_USER: infra.accounts.app.user,
     REPORT_DATABASE_USER: infra.accounts.report.user,
-  });
+  };
 }
 
 /** Opens the worker's database. */
 export async function openTestDatabase(infra: Infra, suffix = ''): Promise<TestDatabase> {
+  const db = await openEmptyDatabase(infra, suffix);
+  await migrate(migrateConfigOf(infra, db.name));
+  return db;
+}
+
+/** Opens a database of the worker and leaves it as it is: empty on first use in a run. */
+export async function openEmptyDatabase(infra: Infra, suffix: string): Promise<TestDatabase> {
   const name = `billing_test_${process.env['JEST_WORKER_ID'] ?? '1'}${suffix}`;
   await createIfMissing(infra, name);
   const open = new Map<Account, Connection>();

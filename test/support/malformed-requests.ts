@@ -2,8 +2,20 @@ import { CheckEntitlementRequest, ListPlansRequest } from '../../src/gen/billing
 import { GetMembershipRequest, RegisterUserRequest } from '../../src/gen/billing/v1/membership_service.pb';
 import { CreateOrderRequest, GetOrderPaymentRequest, GetOrderRequest } from '../../src/gen/billing/v1/order_service.pb';
 import { ListOrdersRequest, PaymentChannel } from '../../src/gen/billing/v1/order_service.pb';
-import { ConsumeQuotaRequest, GetQuotaRequest, ListQuotaLogsRequest } from '../../src/gen/billing/v1/quota_service.pb';
-import { RefundQuotaRequest } from '../../src/gen/billing/v1/quota_service.pb';
+import {
+  BatchConsumeQuotaRequest,
+  CaptureQuotaRequest,
+  ConsumeQuotaRequest,
+  ExplainRequestRequest,
+  GetQuotaRequest,
+  HoldQuotaRequest,
+  ListQuotaLogsRequest,
+  ListSettlementCasesRequest,
+  RefundQuotaRequest,
+  ReleaseQuotaRequest,
+  ReportTaskOutcomeRequest,
+  TaskOutcome,
+} from '../../src/gen/billing/v1/quota_service.pb';
 import { call, type Reply } from './clients';
 import type { Harness } from './harness';
 
@@ -47,6 +59,17 @@ const PAGE_TOKEN: Faults = [
   ['no token', 'garbage'],
   ['513 characters', 'x'.repeat(513)],
 ];
+const TTL: Faults = [
+  ['no time', { seconds: 0, nanos: 0 }],
+  ['999 ms', { seconds: 0, nanos: 999_999_999 }],
+  ['before now', { seconds: -60, nanos: 0 }],
+  ['30 days and a second', { seconds: 30 * 86_400 + 1, nanos: 0 }],
+];
+const ITEM = { requestId: 'b', userId: 'u', amount: 1 };
+const ITEMS: Faults = [
+  ['none', []],
+  ['1 001', Array.from({ length: 1_001 }, () => ConsumeQuotaRequest.create(ITEM))],
+];
 const UNKNOWN_ENUM: Faults = [
   ['99', 99],
   ['-1', -1],
@@ -86,6 +109,59 @@ export const MALFORMED_CALLS: readonly MalformedCalls[] = [
     valid: (userId) => ({ requestId: 'r', userId, consumeRequestId: 'c', amount: 1 }),
     faults: { requestId: ID, userId: ID, consumeRequestId: ID, amount: UNITS, reason: FREE_TEXT },
     send: (h, fields) => call(bound(h.as('ai-task-service').quota, 'refundQuota'), RefundQuotaRequest.create(fields)),
+  },
+  {
+    rpc: 'QuotaService/BatchConsumeQuota',
+    valid: (userId) => ({ items: [ConsumeQuotaRequest.create({ ...ITEM, userId })] }),
+    faults: { items: ITEMS },
+    send: (h, fields) =>
+      call(bound(h.as('ai-task-service').quota, 'batchConsumeQuota'), BatchConsumeQuotaRequest.create(fields)),
+  },
+  {
+    rpc: 'QuotaService/HoldQuota',
+    valid: (userId) => ({ requestId: 'h', userId, amount: 1 }),
+    faults: {
+      requestId: ID,
+      userId: ID,
+      amount: POSITIVE_UNITS,
+      taskId: OPTIONAL_ID,
+      taskType: OPTIONAL_ID,
+      ttl: TTL,
+      description: FREE_TEXT,
+    },
+    send: (h, fields) => call(bound(h.as('ai-task-service').quota, 'holdQuota'), HoldQuotaRequest.create(fields)),
+  },
+  {
+    rpc: 'QuotaService/CaptureQuota',
+    valid: (userId) => ({ requestId: 'k', userId, holdId: 'h', amount: 1 }),
+    faults: { requestId: ID, userId: ID, holdId: ID, amount: POSITIVE_UNITS },
+    send: (h, fields) => call(bound(h.as('ai-task-service').quota, 'captureQuota'), CaptureQuotaRequest.create(fields)),
+  },
+  {
+    rpc: 'QuotaService/ReleaseQuota',
+    valid: (userId) => ({ requestId: 'k', userId, holdId: 'h' }),
+    faults: { requestId: ID, userId: ID, holdId: ID, reason: FREE_TEXT },
+    send: (h, fields) => call(bound(h.as('ai-task-service').quota, 'releaseQuota'), ReleaseQuotaRequest.create(fields)),
+  },
+  {
+    rpc: 'QuotaService/ReportTaskOutcome',
+    valid: (userId) => ({ requestId: 'o', userId, taskId: 't', outcome: TaskOutcome.FAILED }),
+    faults: { requestId: ID, userId: ID, taskId: ID, outcome: [['nothing', 0], ...UNKNOWN_ENUM] },
+    send: (h, fields) =>
+      call(bound(h.as('ai-task-service').quota, 'reportTaskOutcome'), ReportTaskOutcomeRequest.create(fields)),
+  },
+  {
+    rpc: 'QuotaService/ExplainRequest',
+    valid: (userId) => ({ userId, requestId: 'c' }),
+    faults: { userId: ID, requestId: ID },
+    send: (h, fields) => call(bound(h.as('auditor').quota, 'explainRequest'), ExplainRequestRequest.create(fields)),
+  },
+  {
+    rpc: 'QuotaService/ListSettlementCases',
+    valid: () => ({}),
+    faults: paging,
+    send: (h, fields) =>
+      call(bound(h.as('auditor').quota, 'listSettlementCases'), ListSettlementCasesRequest.create(fields)),
   },
   {
     rpc: 'QuotaService/GetQuota',

@@ -17,6 +17,8 @@ const ONCE_SET: Readonly<Record<string, readonly string[]>> = {
   plan_prices: ['valid_to'],
   orders: ['transaction_id', 'paid_time', 'apply_time'],
   wechatpay_notifications: ['apply_time'],
+  quota_grants: ['revoke_time'],
+  settlement_cases: ['resolve_time'],
 };
 
 /** Columns that no application may change but that a person with all power may: names, retirement, re-sealing. */

@@ -1,26 +1,40 @@
 import { TABLE_PRIVILEGES } from '../../../migrations/privileges';
 import { openTestDatabase, type TestDatabase } from '../../support/database';
-import { consume, refund, registerMember, startHarness } from '../../support/harness';
+import { TaskOutcome } from '../../../src/gen/billing/v1/quota_service.pb';
+import { consume, refund, registerMember, startHarness, until } from '../../support/harness';
 import { mustSucceed } from '../../support/clients';
 import { readInfra } from '../../support/infra';
+import { reportOutcome } from '../../support/quota-calls';
 import * as facts from '../../support/schema-facts';
 
 const { trigger, privilege } = facts.REFUSALS;
 const TABLES = Object.keys(TABLE_PRIVILEGES);
-const APPEND_ONLY = ['quota_logs', 'request_keys', 'audit_logs', 'outbox'];
+/** All but the one that holds a diagnosis of a few days: its rows may be deleted. */
+const HISTORY = TABLES.filter((table) => table !== 'request_refusals');
+const APPEND_ONLY = ['quota_logs', 'quota_task_outcomes', 'request_keys', 'audit_logs', 'outbox'];
 const DAY_MS = 86_400_000;
 
 let db: TestDatabase;
 let columns: readonly facts.Column[];
 let before: Awaited<ReturnType<typeof facts.checksums>>;
 
-/** A row in every table: a member whose consume was given back after its lots had expired. */
+/**
+ * A row in every table: a member whose consume was given back after its lots had expired and a case had been opened, a
+ * reported task, and a refusal.
+ */
 async function fillEveryTable(): Promise<void> {
   const h = await startHarness();
   const { userId } = await registerMember(h);
-  await mustSucceed(consume(h, { requestId: 'c', userId, amount: 20 }));
+  await mustSucceed(consume(h, { requestId: 'c', userId, amount: 20, taskId: 't1' }));
+  await mustSucceed(consume(h, { requestId: 'c2', userId, amount: 2, taskId: 't2' }));
+  await mustSucceed(reportOutcome(h, { requestId: 'o', userId, taskId: 't2', outcome: TaskOutcome.SUCCEEDED }));
+  expect(await consume(h, { requestId: 'c3', userId, amount: 1_000 })).toMatchObject({ ok: false });
   h.clock.advanceMs(40 * DAY_MS);
+  const casesOf = () => h.db.query('SELECT 1 FROM settlement_cases WHERE user_id = ?', [userId]);
+  await until('the case', async () => (await casesOf()).length === 1);
   await mustSucceed(refund(h, { requestId: 'r', userId, consumeRequestId: 'c' }));
+  // Refusals as old as this clock makes the first are dropped again: one of now stays.
+  expect(await consume(h, { requestId: 'c3', userId, amount: 1_000 })).toMatchObject({ ok: false });
   await h.stop();
 }
 
@@ -36,7 +50,7 @@ afterEach(async () => {
 afterAll(() => db.close());
 
 /** Must show 7: rows are never deleted, by whatever statement and whatever account. */
-describe.each(TABLES)('the rows of %s', (table) => {
+describe.each(HISTORY)('the rows of %s', (table) => {
   test('exist here, or the refusals below would prove nothing', async () => {
     const [row] = await db.query(`SELECT COUNT(*) AS n FROM ${table}`);
     expect(Number(row?.['n'])).toBeGreaterThan(0);
@@ -77,11 +91,40 @@ describe.each(TABLES)('the rows of %s', (table) => {
   });
 });
 
+/** Refusals are a diagnosis for 30 days: neither history nor money. Only their end is allowed, and to no reader. */
+describe('the rows of request_refusals', () => {
+  test('exist here, or what follows would prove nothing', async () => {
+    const [row] = await db.query('SELECT COUNT(*) AS n FROM request_refusals');
+    expect(Number(row?.['n'])).toBeGreaterThan(0);
+  });
+
+  test.each([
+    ['app', 0],
+    ['migrate', 0],
+    ['report', 1142],
+  ] as const)('may be deleted by %s: %i', async (account, errno) => {
+    expect(await facts.errnoOf(db, 'DELETE FROM request_refusals WHERE 1 = 0', account)).toBe(errno);
+  });
+
+  test.each(['app', 'report', 'migrate'] as const)('are never truncated nor dropped by %s', async (account) => {
+    for (const sql of ['TRUNCATE TABLE request_refusals', 'DROP TABLE request_refusals']) {
+      expect({ sql, errno: await facts.errnoOf(db, sql, account) }).toEqual({ sql, errno: 1142 });
+    }
+  });
+
+  test.each(['app', 'report'] as const)('are never changed by %s', async (account) => {
+    for (const { column } of columns.filter(({ table }) => table === 'request_refusals')) {
+      const sql = `UPDATE request_refusals SET ${column} = ${column}`;
+      expect({ sql, errno: await facts.errnoOf(db, sql, account) }).toEqual({ sql, errno: 1142 });
+    }
+  });
+});
+
 /** Must show 7: every column of every table, from the database's own list. */
 describe('the columns', () => {
   test('are each of one kind, and some of them of every kind', () => {
     expect(columns.filter(facts.isFrozen).length).toBeGreaterThan(100);
-    expect(columns.filter(facts.isOnceSet)).toHaveLength(5);
+    expect(columns.filter(facts.isOnceSet)).toHaveLength(7);
     for (const [table, { update }] of Object.entries(TABLE_PRIVILEGES)) {
       const known = columns.filter((column) => column.table === table).map(({ column }) => column);
       expect(known).toEqual(expect.arrayContaining([...update]));
@@ -95,7 +138,7 @@ describe('the columns', () => {
     expect(moving).toEqual([]);
   });
 
-  test.each(TABLES)('of %s that are frozen are refused to every account', async (table) => {
+  test.each(HISTORY)('of %s that are frozen are refused to every account', async (table) => {
     for (const column of columns.filter((one) => one.table === table && facts.isFrozen(one))) {
       const sql = `UPDATE ${table} SET ${column.column} = ${facts.otherValue(column)} LIMIT 1`;
       const errnos = {
@@ -120,7 +163,9 @@ describe('the columns', () => {
       for (const column of columns.filter(facts.isOnceSet)) {
         const { table, column: name } = column;
         await root.query('START TRANSACTION');
-        if (table === 'plan_prices') await root.query("UPDATE plan_prices SET valid_to = '2090-01-01' LIMIT 1");
+        if (['plan_prices', 'quota_grants'].includes(table)) {
+          await root.query(`UPDATE ${table} SET ${name} = '2090-01-01' LIMIT 1`);
+        }
         for (const value of [facts.otherValue(column), 'NULL']) {
           const sql = `UPDATE ${table} SET ${name} = ${value} WHERE ${name} IS NOT NULL LIMIT 1`;
           const refusal = root.query(sql).then(

@@ -80,6 +80,10 @@ describe('a balance', () => {
     ['an unknown type', { type: 'GIFT' }],
     ['an unknown origin', { origin: 'insider' }],
     ['a refund of nothing', { type: 'REFUND' }],
+    ['a capture of nothing', { type: 'CAPTURE' }],
+    ['a release of nothing', { type: 'RELEASE' }],
+    ['a grant that settles something', { consume_sequence: 1 }],
+    ['a capture that takes from the balance', { type: 'CAPTURE', consume_sequence: 1, amount: -10 }],
   ])('is not changed by a row with %s', async (_what, changes) => {
     const row = await first('quota_logs', 'user_id = ?', stranger);
     const errno = await insertCopy('quota_logs', row, { sequence: 99, request_id: 'forged', ...changes }, 'app');

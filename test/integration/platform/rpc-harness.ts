@@ -48,7 +48,14 @@ export async function startRpc(
   const metrics = createMetrics();
   const all = {
     consumeQuota: neverCalled,
+    batchConsumeQuota: neverCalled,
     refundQuota: neverCalled,
+    holdQuota: neverCalled,
+    captureQuota: neverCalled,
+    releaseQuota: neverCalled,
+    reportTaskOutcome: neverCalled,
+    explainRequest: neverCalled,
+    listSettlementCases: neverCalled,
     getQuota: neverCalled,
     listQuotaLogs: neverCalled,
   };

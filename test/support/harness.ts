@@ -77,10 +77,10 @@ async function freePort(): Promise<number> {
   });
 }
 
-/** Starts everything for one test file. */
-export async function startHarness(overrides: Overrides = {}): Promise<Harness> {
+/** Starts everything for one test file; with a suffix on a database of its own, for tests that would disturb others. */
+export async function startHarness(overrides: Overrides = {}, databaseSuffix = ''): Promise<Harness> {
   const infra = readInfra();
-  const db = await openTestDatabase(infra);
+  const db = await openTestDatabase(infra, databaseSuffix);
   const clock = new TestClock();
   const simulator = await startSimulator({ port: 0, materialDir: infra.wechatpayDir, clock });
   const edgePort = await freePort();

@@ -1,7 +1,11 @@
 import { readInfra } from './infra';
-import type { TcpProxy } from './tcp-proxy';
 
-function through(url: string, proxy: TcpProxy): string {
+/** What listens between the service and a store. */
+interface Relay {
+  readonly port: number;
+}
+
+function through(url: string, proxy: Relay): string {
   const changed = new URL(url);
   changed.hostname = '127.0.0.1';
   changed.port = String(proxy.port);
@@ -10,8 +14,8 @@ function through(url: string, proxy: TcpProxy): string {
 
 /** Settings that lead the service to its stores through a relay. */
 export const proxied = {
-  database: (proxy: TcpProxy, databaseUrl = workerDatabaseUrl()) => ({ DATABASE_URL: through(databaseUrl, proxy) }),
-  redis: (proxy: TcpProxy) => ({ REDIS_URL: through(readInfra().redisUrl, proxy) }),
+  database: (proxy: Relay, databaseUrl = workerDatabaseUrl()) => ({ DATABASE_URL: through(databaseUrl, proxy) }),
+  redis: (proxy: Relay) => ({ REDIS_URL: through(readInfra().redisUrl, proxy) }),
 };
 
 /** The database of this jest worker, as its application account reaches it. */

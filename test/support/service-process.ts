@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { startSimulator } from '../../simulator/wechatpay/server';
@@ -28,26 +29,44 @@ export interface ServiceProcess {
   readonly ended: Promise<ProcessEnd>;
 }
 
-/** What lasts longer than one process: stores, the local WeChat Pay, addresses, and clients that reconnect. */
-export interface Stage {
-  readonly infra: Infra;
-  readonly db: TestDatabase;
+/** Where one process of the service runs, again and again: its addresses, and clients that reconnect. */
+export interface Place {
   readonly grpcAddress: string;
   readonly internalUrl: string;
   /** Starts the service; resolves when it says that it is up, rejects with its output when it ends before. */
   start(): Promise<ServiceProcess>;
   as(identity: Identity): BillingClient;
+}
+
+/** What lasts longer than one process: stores, the local WeChat Pay, and places. The stage is its own first place. */
+export interface Stage extends Place {
+  readonly infra: Infra;
+  readonly db: TestDatabase;
+  readonly places: readonly Place[];
   /** Registers a user who buys the monthly plan and pays it: 510 units. */
   registerMember(): Promise<{ readonly userId: string; readonly orderId: string }>;
   close(): Promise<void>;
 }
 
-async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
+/** Below the range from which Linux takes the ports of outgoing connections: nobody takes one while its process is dead. */
+const PORT_MIN = 20_000;
+const PORT_MAX = 32_000;
+
+/** Ports that are free now. */
+export async function freePorts(count: number): Promise<readonly number[]> {
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = randomInt(PORT_MIN, PORT_MAX);
+    const server = createServer().listen(port, '127.0.0.1');
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+    if (!isFree) continue;
+    await new Promise((resolve) => server.close(resolve));
+    ports.add(port);
+  }
+  return [...ports];
 }
 
 async function startProcess(env: Readonly<Record<string, string>>): Promise<ServiceProcess> {
@@ -70,42 +89,62 @@ async function startProcess(env: Readonly<Record<string, string>>): Promise<Serv
   return { logs, ended, kill: (signal) => void child.kill(signal) };
 }
 
-/** Sets the stage. `overrides` are settings of the service. */
-export async function setStage(overrides: Readonly<Record<string, string>> = {}): Promise<Stage> {
-  const infra = readInfra();
-  const db = await openTestDatabase(infra);
-  const simulator = await startSimulator({ port: 0, materialDir: infra.wechatpayDir, clock: new TestClock() });
+/** What of a place the stage ends. */
+interface OwnedPlace extends Place {
+  close(): Promise<void>;
+}
+
+async function makePlace(infra: Infra, settings: Readonly<Record<string, string>>): Promise<OwnedPlace> {
   const [grpc = 0, edge = 0, internal = 0] = await freePorts(3);
   const env = {
-    ...serviceEnvironment(infra, db.url, simulator.url),
     GRPC_PORT: String(grpc),
     EDGE_PORT: String(edge),
     INTERNAL_PORT: String(internal),
     WECHATPAY_NOTIFY_URL: `http://127.0.0.1:${edge}/wechatpay/notify/transaction`,
-    ...overrides,
   };
   const grpcAddress = `127.0.0.1:${grpc}`;
   const clients = new Map<Identity, BillingClient>();
   const running = new Set<ServiceProcess>();
-  const as = (identity: Identity): BillingClient => {
-    const client = clients.get(identity) ?? connectClient(grpcAddress, infra.tlsDir, identity);
-    clients.set(identity, client);
-    return client;
-  };
   return {
-    infra,
-    db,
     grpcAddress,
     internalUrl: `http://127.0.0.1:${internal}`,
-    as,
+    as: (identity) => {
+      const client = clients.get(identity) ?? connectClient(grpcAddress, infra.tlsDir, identity);
+      clients.set(identity, client);
+      return client;
+    },
     start: async () => {
-      const started = await startProcess(env);
+      const started = await startProcess({ ...settings, ...env });
       running.add(started);
       void started.ended.then(() => running.delete(started));
       return started;
     },
+    close: async () => {
+      for (const client of clients.values()) client.close();
+      for (const service of running) {
+        service.kill('SIGKILL');
+        await service.ended;
+      }
+    },
+  };
+}
+
+/** Sets the stage for so many processes on one database. `overrides` are settings of the service. */
+export async function setStage(overrides: Readonly<Record<string, string>> = {}, processes = 1): Promise<Stage> {
+  const infra = readInfra();
+  const db = await openTestDatabase(infra);
+  const simulator = await startSimulator({ port: 0, materialDir: infra.wechatpayDir, clock: new TestClock() });
+  const settings = { ...serviceEnvironment(infra, db.url, simulator.url), ...overrides };
+  const first = await makePlace(infra, settings);
+  const places = [first];
+  while (places.length < processes) places.push(await makePlace(infra, settings));
+  return {
+    ...first,
+    infra,
+    db,
+    places,
     registerMember: async () => {
-      const { membership, order } = as('order-service');
+      const { membership, order } = first.as('order-service');
       const userId = newId('u');
       await mustSucceed(call(membership.registerUser.bind(membership), { requestId: 'register', userId }));
       const plan = { requestId: newId('order'), userId, planId: 'monthly', channel: PaymentChannel.NATIVE };
@@ -116,11 +155,7 @@ export async function setStage(overrides: Readonly<Record<string, string>> = {})
       return { userId, orderId };
     },
     close: async () => {
-      for (const client of clients.values()) client.close();
-      for (const service of running) {
-        service.kill('SIGKILL');
-        await service.ended;
-      }
+      for (const place of places) await place.close();
       await simulator.close();
       await db.close();
     },

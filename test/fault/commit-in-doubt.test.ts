@@ -1,0 +1,116 @@
+import { ConsumeQuotaRequest } from '../../src/gen/billing/v1/quota_service.pb';
+import { call, mustSucceed } from '../support/clients';
+import { startCommitCutter, type CommitCutter, type CutPlace } from '../support/commit-cutter';
+import { expectExactly, expectToldOnce } from '../support/exact-ledger';
+import { consume, newId, registerUser, startHarness, type Harness } from '../support/harness';
+import { readInfra } from '../support/infra';
+import { proxied } from '../support/proxied';
+import { createQuotaCallers } from '../support/quota-callers';
+
+/**
+ * Must show 4, lessons 2, 48: the connection is lost at the one moment when nobody knows whether the transaction is
+ * committed. The service finds out itself, and tells its callers the truth: who did it, and who came second.
+ */
+describe('the connection is cut at COMMIT', () => {
+  const CUTS = 100;
+  const CALLERS = 24;
+  const USERS = 6;
+  const ATTEMPTS = 4;
+  let h: Harness;
+  let cutter: CommitCutter;
+  beforeAll(async () => {
+    cutter = await startCommitCutter(readInfra().port);
+    h = await startHarness({
+      ...proxied.database(cutter),
+      REGISTRATION_GRANT_UNITS: '1000000',
+      TRANSACTION_ATTEMPTS: String(ATTEMPTS),
+      // Only quota commands commit anything, so only they are cut.
+      WORKER_POLL_INTERVAL_MS: '600000',
+    });
+  });
+  beforeEach(() => cutter.letPass());
+  afterAll(async () => {
+    await h.stop();
+    await cutter.close();
+  });
+
+  const isDone = async (userId: string, requestId: string): Promise<boolean> => {
+    const tables = ['quota_logs', 'quota_task_outcomes'];
+    const selects = tables.map((table) => `SELECT 1 FROM ${table} WHERE user_id = ? AND request_id = ?`);
+    const found = await h.db.query(selects.join(' UNION ALL '), [userId, requestId, userId, requestId]);
+    return found.length > 0;
+  };
+
+  test.each<[string, readonly CutPlace[], number]>([
+    ['between COMMIT and its answer', ['after'], 3],
+    ['before COMMIT arrives', ['before'], 3],
+    ['either way, of every second COMMIT', ['before', 'after'], 2],
+  ])(
+    '%s, 100 times under 24 callers: no call fails, nothing is lost, doubled or called a repeat',
+    async (_where, places, every) => {
+      const users = await Promise.all(Array.from({ length: USERS }, () => registerUser(h)));
+      const { quota } = h.as('ai-task-service');
+      const callers = createQuotaCallers([quota], { timeoutMs: 30_000, isDone });
+      const cutsBefore = cutter.cuts;
+      cutter.cut(places, every, CUTS);
+      const caller = async (index: number): Promise<void> => {
+        const userId = users[index % USERS] ?? '';
+        while (cutter.cuts < cutsBefore + CUTS && callers.wrong.length === 0) await callers.round(userId, 0);
+      };
+      await Promise.all(Array.from({ length: CALLERS }, (_, index) => caller(index)));
+
+      expect(callers.wrong).toEqual([]);
+      expect(cutter.cuts - cutsBefore).toBe(CUTS);
+      expect(callers.answered).toBeGreaterThan(CALLERS);
+      for (const userId of users) await expectExactly(h.db, userId, callers.rows.get(userId) ?? []);
+      await expectToldOnce(h.db, users);
+    },
+    180_000,
+  );
+
+  test('two callers with one request_id: one of them did it, the other came second, whatever was cut', async () => {
+    const userId = await registerUser(h);
+    cutter.cut(['after', 'before'], 2, CUTS);
+    for (let i = 0; i < 30; i += 1) {
+      const request = { userId, requestId: `both-${i}` };
+      const both = await Promise.all([mustSucceed(consume(h, request)), mustSucceed(consume(h, request))]);
+      expect(both.map(({ replayed }) => replayed).sort()).toEqual([false, true]);
+      expect(both[0].log).toEqual(both[1].log);
+    }
+    const [count] = await h.db.query("SELECT COUNT(*) AS n FROM quota_logs WHERE user_id = ? AND type = 'CONSUME'", [
+      userId,
+    ]);
+    expect(count).toEqual({ n: 30 });
+  });
+
+  test('an earlier effect stays a repeat, whatever is cut while it is found again', async () => {
+    const userId = await registerUser(h);
+    const first = await mustSucceed(consume(h, { userId, requestId: 'earlier' }));
+    cutter.cut(['after'], 1, 2);
+    const again = await mustSucceed(consume(h, { userId, requestId: 'earlier' }));
+    expect([again.replayed, again.log]).toEqual([true, first.log]);
+  });
+
+  test.each<[string, CutPlace, boolean]>([
+    ['after every COMMIT', 'after', true],
+    ['before every COMMIT', 'before', false],
+  ])(
+    '%s, until the attempts are used up: UNAVAILABLE, never a refusal; the repeat learns the truth',
+    async (_, place, isCommitted) => {
+      const userId = await registerUser(h);
+      const requestId = newId('c');
+      const cutsBefore = cutter.cuts;
+      cutter.cut([place], 1, ATTEMPTS);
+      const request = ConsumeQuotaRequest.fromPartial({ userId, requestId, amount: 1 });
+      const { quota } = h.as('ai-task-service');
+      expect(await call(quota.consumeQuota.bind(quota), request)).toMatchObject({
+        code: 'UNAVAILABLE',
+        reason: 'DATABASE_UNAVAILABLE',
+      });
+      expect(cutter.cuts - cutsBefore).toBe(ATTEMPTS);
+      expect(await isDone(userId, requestId)).toBe(isCommitted);
+      const repeat = await mustSucceed(call(quota.consumeQuota.bind(quota), request));
+      expect([repeat.replayed, repeat.quotaRemaining]).toEqual([isCommitted, 999_999]);
+    },
+  );
+});

@@ -15,3 +15,12 @@ export interface Caller {
 
 /** What the service itself signs its own rows with: jobs, callbacks, side effects. */
 export const SYSTEM_ACTOR = 'spiffe://billing/system/billing-guard';
+
+/**
+ * Whether a call was given up before its handler ended, and the DomainError that its caller got. Every AbortSignal is
+ * one; who only looks, and need not be woken, takes this, as a signal costs more than the rest of a call's frame.
+ */
+export interface Cancellation {
+  readonly aborted: boolean;
+  readonly reason: unknown;
+}

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Knex } from 'knex';
+import type { Cancellation } from '../calls';
 import { DomainError, platformErrors } from '../errors';
 import type { Database } from './database';
 import { isDatabaseUnavailable, isLockWaitTimeout, isPoolExhausted, isSilence, retryableErrno } from './sql-errors';
@@ -13,7 +14,7 @@ export interface TxOptions {
   /** For metrics and logs: the use case. */
   readonly name: string;
   /** Aborted when the caller is gone: the transaction is then rolled back, never committed. */
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: Cancellation | undefined;
 }
 
 /** A mysql2 connection, as far as transactions use one themselves. */
@@ -52,7 +53,7 @@ const PAUSE_BASE_MS = 5;
 const PAUSE_MAX_MS = 200;
 const LOCK_WAITS_MAX = 2;
 
-function refuseIfAborted(signal: AbortSignal | undefined): void {
+function refuseIfAborted(signal: Cancellation | undefined): void {
   if (signal?.aborted !== true) return;
   throw signal.reason instanceof DomainError ? signal.reason : platformErrors.CANCELLED();
 }

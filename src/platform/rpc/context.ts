@@ -1,4 +1,4 @@
-import type { Caller } from '../calls';
+import type { Caller, Cancellation } from '../calls';
 import type { Logger } from '../log';
 
 /** The frame of one call, as every handler gets it. */
@@ -10,6 +10,8 @@ export interface CallContext {
   readonly deadline: Date;
   /** Aborts at the deadline or when the caller cancels; its reason is the DomainError that the caller gets. */
   readonly signal: AbortSignal;
+  /** The same for who only looks at it from time to time: far cheaper. */
+  readonly cancellation: Cancellation;
   /** Lines of this logger carry the RPC, the caller and the request_id. */
   readonly log: Logger;
   /** On the scale of `monotonicMs`. */

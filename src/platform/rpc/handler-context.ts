@@ -1,4 +1,4 @@
-import type { Caller } from '../calls';
+import type { Caller, Cancellation } from '../calls';
 import type { DomainError } from '../errors';
 import type { Logger } from '../log';
 import { fromEpochMs } from '../time';
@@ -6,21 +6,29 @@ import { requestKeys } from './call-record';
 import type { CallContext } from './context';
 
 /** An AbortController that is made when somebody asks for its signal: most calls end before anybody has to be told. */
-export class LazyAbort {
+export class LazyAbort implements Cancellation {
   private controller: AbortController | undefined;
-  private reason: DomainError | undefined;
+  private refusal: DomainError | undefined;
+
+  get aborted(): boolean {
+    return this.refusal !== undefined;
+  }
+
+  get reason(): DomainError | undefined {
+    return this.refusal;
+  }
 
   get signal(): AbortSignal {
     if (this.controller === undefined) {
       this.controller = new AbortController();
-      if (this.reason !== undefined) this.controller.abort(this.reason);
+      if (this.refusal !== undefined) this.controller.abort(this.refusal);
     }
     return this.controller.signal;
   }
 
-  abort(reason: DomainError): void {
-    this.reason ??= reason;
-    this.controller?.abort(this.reason);
+  abort(refusal: DomainError): void {
+    this.refusal ??= refusal;
+    this.controller?.abort(this.refusal);
   }
 }
 
@@ -55,6 +63,10 @@ export class HandlerContext implements CallContext {
 
   get signal(): AbortSignal {
     return this.parts.abort.signal;
+  }
+
+  get cancellation(): Cancellation {
+    return this.parts.abort;
   }
 
   get log(): Logger {

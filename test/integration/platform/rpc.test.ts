@@ -179,6 +179,7 @@ describe('deadlines', () => {
     pending.cancel();
     await until(() => contexts[0]?.signal.aborted === true);
     expect(contexts[0]?.signal.reason).toMatchObject({ reason: 'CANCELLED' });
+    expect(contexts[0]?.cancellation).toMatchObject({ aborted: true, reason: contexts[0]?.signal.reason });
     expect(lastAccessLine()).toMatchObject({ code: 'CANCELLED', level: 'info' });
   });
 });

@@ -34,8 +34,10 @@ test.each([
 test('a signal that is asked for after the call was stopped is aborted with the same reason', () => {
   const reason = platformErrors.CANCELLED();
   const abort = new LazyAbort();
+  expect(abort.aborted).toBe(false);
   abort.abort(reason);
   abort.abort(platformErrors.DEADLINE_EXCEEDED());
+  expect([abort.aborted, abort.reason]).toEqual([true, reason]);
   expect(abort.signal.aborted).toBe(true);
   expect(abort.signal.reason).toBe(reason);
   expect(abort.signal).toBe(abort.signal);

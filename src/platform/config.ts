@@ -83,7 +83,7 @@ const settings = z.object({
   RPC_DEADLINE_DEFAULT_MS: milliseconds(5_000),
   RPC_DEADLINE_MAX_MS: milliseconds(30_000),
   RPC_INFLIGHT_MAX: count(2_000, 100_000),
-  RPC_MESSAGE_BYTES_MAX: count(1_048_576, 16_777_216),
+  RPC_MESSAGE_BYTES_MAX: count(2_097_152, 16_777_216),
   REDIS_TIMEOUT_MS: milliseconds(50),
   WECHATPAY_CONNECT_TIMEOUT_MS: milliseconds(5_000),
   WECHATPAY_TOTAL_TIMEOUT_MS: milliseconds(15_000),

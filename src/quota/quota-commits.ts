@@ -78,25 +78,40 @@ class QuotaBatches {
   async commit(
     batch: readonly QuotaCommand[],
     mode: LockMode,
-    isGone: (command: QuotaCommand) => boolean,
+    isGone: (index: number) => boolean,
   ): Promise<readonly Outcome[]> {
     if (mode === 'wait') return this.transact(batch, mode, isGone);
     const locks = await this.parts.userLocks.acquire([...new Set(batch.map(({ userId }) => userId))]);
     try {
-      const ready = batch.filter(({ userId }) => !locks.busy.has(userId));
-      if (ready.length === 0) await pause(BUSY_PAUSE_MS);
-      const outcomes = ready.length === 0 ? [] : await this.transact(ready, mode, isGone);
-      const byCommand = new Map(ready.map((command, i) => [command, outcomes[i]]));
-      return batch.map((command) => byCommand.get(command) ?? { kind: 'later' });
+      if (locks.busy.size === 0) return await this.transact(batch, mode, isGone);
+      return await this.transactReady(batch, locks.busy, isGone);
     } finally {
       locks.release();
     }
   }
 
+  /** Commits what Redis lets through; the rest comes back. */
+  private async transactReady(
+    batch: readonly QuotaCommand[],
+    busy: ReadonlySet<string>,
+    isGone: (index: number) => boolean,
+  ): Promise<readonly Outcome[]> {
+    const places = [...batch.keys()].filter((place) => !busy.has(batch[place]?.userId ?? ''));
+    const outcomes: Outcome[] = batch.map(() => ({ kind: 'later' }));
+    if (places.length === 0) {
+      await pause(BUSY_PAUSE_MS);
+      return outcomes;
+    }
+    const ready = places.flatMap((place) => batch[place] ?? []);
+    const done = await this.transact(ready, 'skip', (index) => isGone(places[index] ?? -1));
+    for (const [i, place] of places.entries()) outcomes[place] = done[i] ?? { kind: 'later' };
+    return outcomes;
+  }
+
   private transact(
     batch: readonly QuotaCommand[],
     mode: LockMode,
-    isGone: (command: QuotaCommand) => boolean,
+    isGone: (index: number) => boolean,
   ): Promise<readonly Outcome[]> {
     return withBatchTx(this.parts.db, { name: 'QuotaBatch' }, (tx) => this.decideAll(tx, batch, mode, isGone));
   }
@@ -105,14 +120,14 @@ class QuotaBatches {
     tx: BatchTx,
     batch: readonly QuotaCommand[],
     mode: LockMode,
-    isGone: (command: QuotaCommand) => boolean,
+    isGone: (index: number) => boolean,
   ): Promise<BatchEffect<readonly Outcome[]>> {
     const { accounts, lockedElsewhere } = await lockAccounts(tx.read, batch, mode);
     const now = this.parts.clock.now();
     const books = new Map([...accounts].map(([id, account]) => [id, new Book(account, now)]));
-    const outcomes = batch.map((command): Outcome => {
+    const outcomes = batch.map((command, index): Outcome => {
       const book = books.get(command.userId);
-      if (isGone(command)) return { kind: 'later' };
+      if (isGone(index)) return { kind: 'later' };
       if (book !== undefined) return this.decideOne(book, command);
       if (lockedElsewhere.has(command.userId)) return { kind: 'locked' };
       const error = quotaErrors.USER_NOT_FOUND({ metadata: { user_id: command.userId } });

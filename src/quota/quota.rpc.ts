@@ -52,7 +52,7 @@ export function createQuotaService(parts: QuotaServiceParts): RpcService {
 function createRunner({ clock, metrics, commits, refusals }: QuotaServiceParts) {
   return async (command: CallerQuotaCommand, context: CallContext): Promise<QuotaOutcome> => {
     try {
-      const outcome = await commits.submit(command, context.signal);
+      const outcome = await commits.submit(command, context.cancellation);
       if (!outcome.replayed) for (const { type, units } of outcome.logs) metrics.quotaUnits.inc({ type }, units);
       return outcome;
     } catch (error) {

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Cancellation } from '../calls';
 import { DomainError, platformErrors } from '../errors';
 
 /**
@@ -25,12 +26,12 @@ export interface GroupCommitOptions<Command, Result> {
   readonly keyOf: (command: Command) => string;
   /**
    * Runs one batch as one transaction and says what each command came to, in order. Throws when the batch as a whole
-   * failed: nothing of it happened then. `isGone` tells a command whose caller has left: it must not be done any more.
+   * failed: nothing of it happened then. `isGone` tells the place of a command whose caller has left: it must not be done any more.
    */
   readonly commit: (
     batch: readonly Command[],
     mode: LockMode,
-    isGone: (command: Command) => boolean,
+    isGone: (index: number) => boolean,
   ) => Promise<readonly Settled<Result>[]>;
   /** Most commands of one transaction. */
   readonly batchMax: number;
@@ -48,7 +49,7 @@ export interface GroupCommitOptions<Command, Result> {
 interface Pending<Command, Result> {
   readonly command: Command;
   readonly key: string;
-  readonly signal: AbortSignal | undefined;
+  readonly cancellation: Cancellation | undefined;
   readonly resolve: (result: Result) => void;
   readonly reject: (error: unknown) => void;
   locks: number;
@@ -75,16 +76,16 @@ export class GroupCommit<Command extends object, Result> {
 
   /**
    * Resolves with the command's result once it is committed. Rejects with its refusal, with OVERLOADED when too many
-   * wait, with SHUTTING_DOWN after close(), and with the reason of `signal` when that aborts before the batch is cut.
+   * wait, with SHUTTING_DOWN after close(), and with the reason of the cancellation when the caller leaves before the batch is cut.
    */
-  submit(command: Command, signal?: AbortSignal): Promise<Result> {
+  submit(command: Command, cancellation?: Cancellation): Promise<Result> {
     return new Promise((resolve, reject) => {
       if (this.isClosed) return reject(platformErrors.SHUTTING_DOWN());
       const key = this.options.keyOf(command);
       const slow = this.slow.get(key);
       const isFull = this.queue.length >= this.options.queueMax || (slow?.length ?? 0) >= this.options.keyQueueMax;
       if (isFull) return reject(platformErrors.OVERLOADED());
-      (slow ?? this.queue).push({ command, key, signal, resolve, reject, locks: 0 });
+      (slow ?? this.queue).push({ command, key, cancellation, resolve, reject, locks: 0 });
       if (slow === undefined && !this.isRunning) void this.runLane();
     });
   }
@@ -141,8 +142,7 @@ export class GroupCommit<Command extends object, Result> {
     mode: LockMode,
   ): Promise<readonly { readonly pending: Pending<Command, Result>; readonly isLocked: boolean }[]> {
     this.options.onBatch?.(batch.length, mode);
-    const signals = new Map(batch.map(({ command, signal }) => [command, signal]));
-    const isGone = (command: Command): boolean => signals.get(command)?.aborted === true;
+    const isGone = (index: number): boolean => batch[index]?.cancellation?.aborted === true;
     let settled: readonly Settled<Result>[];
     try {
       const commands = batch.map(({ command }) => command);
@@ -214,8 +214,8 @@ export class GroupCommit<Command extends object, Result> {
 }
 
 /** Lets a command go whose caller has left. */
-function leave<Command, Result>({ signal, reject }: Pending<Command, Result>): boolean {
-  if (signal?.aborted !== true) return false;
-  reject(signal.reason);
+function leave<Command, Result>({ cancellation, reject }: Pending<Command, Result>): boolean {
+  if (cancellation?.aborted !== true) return false;
+  reject(cancellation.reason);
   return true;
 }

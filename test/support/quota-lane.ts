@@ -27,7 +27,11 @@ const SILENT = createLogger({ level: 'silent', role: 'all', destination: { write
 
 /** Opens a lane as service.ts does. */
 export function openQuotaLane(infra: Infra, database: TestDatabase, clock: Clock, policy: QuotaPolicy): QuotaLane {
-  const config = loadConfig(serviceEnvironment(infra, database.url, 'http://127.0.0.1:1'));
+  const config = loadConfig({
+    ...serviceEnvironment(infra, database.url, 'http://127.0.0.1:1'),
+    // A busy machine must not turn waiting for a connection into a refusal.
+    DATABASE_ACQUIRE_TIMEOUT_MS: '20000',
+  });
   const db = openDatabase(config, OBSERVER, { size: QUOTA_CONNECTIONS, multipleStatements: true });
   const redis = openRedis(infra.redisUrl, config.REDIS_TIMEOUT_MS, SILENT);
   const batches: Record<LockMode, number[]> = { skip: [], wait: [] };

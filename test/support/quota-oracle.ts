@@ -104,6 +104,10 @@ export class QuotaOracle {
     return wanted.filter((charge) => !isOpen || charge.state === 'open').map(({ id }) => id);
   }
 
+  taskOf(chargeId: string): string {
+    return this.allCharges.find(({ id }) => id === chargeId)?.taskId ?? '';
+  }
+
   /** What the sweeper would look at now, in order. */
   dueIds(): readonly string[] {
     const due = this.allCharges.filter((charge) => charge.state === 'open' && charge.dueMs <= this.clockMs);

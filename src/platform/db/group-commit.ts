@@ -110,16 +110,14 @@ export class GroupCommit<Command extends object, Result> {
     this.tellIfIdle();
   }
 
-  /** The next batch: oldest first, without those whose callers have left and those whose key is waited for apart. */
+  /** The next batch: oldest first, without those whose callers have left. */
   private cut(): Pending<Command, Result>[] {
     const batch: Pending<Command, Result>[] = [];
     let taken = 0;
     for (const pending of this.queue) {
       if (batch.length === this.options.batchMax) break;
       taken += 1;
-      const slow = this.slow.get(pending.key);
-      if (slow !== undefined) slow.push(pending);
-      else if (!leave(pending)) batch.push(pending);
+      if (!leave(pending)) batch.push(pending);
     }
     this.queue = this.queue.slice(taken);
     return batch;
@@ -133,6 +131,10 @@ export class GroupCommit<Command extends object, Result> {
       if (this.slow.has(pending.key) || pending.locks >= this.options.locksMax) this.waitFor(pending);
       else returned.push(pending);
     }
+    const isAnyApart = returned.length < again.length;
+    // What came meanwhile for a key that is waited for apart follows it now, before anything newer can.
+    if (isAnyApart)
+      this.queue = this.queue.filter((pending) => this.slow.get(pending.key)?.push(pending) === undefined);
     this.queue = returned.concat(this.queue);
   }
 
@@ -168,7 +170,12 @@ export class GroupCommit<Command extends object, Result> {
     }
     const half = Math.ceil(batch.length / 2);
     const first = await this.commit(batch.slice(0, half), mode);
-    return [...first, ...(await this.commit(batch.slice(half), mode))];
+    // Nobody goes before a command of the same key that has to be tried again.
+    const keys = new Set(first.map(({ pending }) => pending.key));
+    const ready = batch.slice(half).filter(({ key }) => !keys.has(key));
+    const held = batch.slice(half).filter(({ key }) => keys.has(key));
+    const second = ready.length === 0 ? [] : await this.commit(ready, mode);
+    return [...first, ...held.map((pending) => ({ pending, isLocked: false })), ...second];
   }
 
   /** From now on this key's commands wait for its lock, on a connection of their own. */

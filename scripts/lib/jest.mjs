@@ -1,0 +1,66 @@
+/** Runs jest on an empty MariaDB and Redis of its own: what `npm test` and `npm run test:soak` have in common. */
+import { rmSync } from 'node:fs';
+import { readJsonIfThere, writeAtomic } from './files.mjs';
+import { ROOT, STATE_DIRECTORIES, inRoot } from './paths.mjs';
+import { prepareAll } from './prepare.mjs';
+import { runInForeground } from './processes.mjs';
+import { APP_USER, MIGRATE_USER, REPORT_USER } from './stack/database-accounts.mjs';
+import { redisUrl } from './stack/redis.mjs';
+import { withScratchInfrastructure } from './stack/scratch-infrastructure.mjs';
+import { catchSignals, say } from './terminal.mjs';
+
+/** What the tests need to know about the servers; they make their own databases with the root account. */
+function describeInfrastructure(stack) {
+  const { secrets, state } = stack;
+  return {
+    rootSocket: state.socket,
+    rootUser: 'root',
+    rootPassword: secrets.databaseRoot,
+    host: '127.0.0.1',
+    port: state.ports.mariadb,
+    redisUrl: redisUrl(stack),
+    tlsDir: stack.within('tls'),
+    wechatpayDir: stack.within('wechatpay'),
+    accounts: {
+      migrate: { user: MIGRATE_USER, password: secrets.databaseMigrate },
+      app: { user: APP_USER, password: secrets.databaseApp },
+      report: { user: REPORT_USER, password: secrets.databaseReport },
+    },
+    dataKeys: secrets.dataKeys,
+  };
+}
+
+/** Runs jest and returns its exit code and counts; a suite that could not run counts as one failure. */
+async function runJest(stack, jestArguments, settings, signal) {
+  const infraFile = stack.within('infra.json');
+  const resultFile = stack.within('jest-result.json');
+  writeAtomic(infraFile, `${JSON.stringify(describeInfrastructure(stack), null, 2)}\n`, 0o600);
+  rmSync(resultFile, { force: true });
+  const jest = inRoot('node_modules', 'jest', 'bin', 'jest.js');
+  const words = ['--enable-source-maps', jest, '--json', `--outputFile=${resultFile}`, ...jestArguments];
+  const env = { ...process.env, ...settings, BILLING_TEST_INFRA: infraFile };
+  const code = await runInForeground(process.execPath, words, { env, cwd: ROOT, signal });
+  const result = readJsonIfThere(resultFile) ?? { numPassedTests: 0, numFailedTests: 0, numRuntimeErrorTestSuites: 0 };
+  const failed = result.numFailedTests + result.numRuntimeErrorTestSuites;
+  // Jest also fails for other reasons, such as a pattern that matches no test.
+  return { code, passed: result.numPassedTests, failed: code !== 0 && failed === 0 ? 1 : failed };
+}
+
+/**
+ * Prepares the clone, starts the servers, runs jest with these arguments and environment settings, and stops the servers.
+ * The last line is always `N passed, N failed`. Returns the exit code.
+ */
+export async function runTests(jestArguments, settings = {}) {
+  let counts = { code: 1, passed: 0, failed: 1 };
+  const { signal } = catchSignals();
+  try {
+    await prepareAll();
+    counts = await withScratchInfrastructure(STATE_DIRECTORIES.test, (stack) =>
+      runJest(stack, jestArguments, settings, signal),
+    );
+  } catch (error) {
+    say(error.message);
+  }
+  say(`${counts.passed} passed, ${counts.failed} failed`);
+  return signal.aborted ? signal.reason : counts.code || (counts.failed > 0 ? 1 : 0);
+}

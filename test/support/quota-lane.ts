@@ -1,0 +1,51 @@
+import type { Redis } from 'ioredis';
+import { loadConfig } from '../../src/platform/config';
+import { openDatabase, type Database, type TransactionObserver } from '../../src/platform/db/database';
+import type { LockMode } from '../../src/platform/db/group-commit';
+import { createLogger } from '../../src/platform/log';
+import { openRedis } from '../../src/platform/redis';
+import type { Clock } from '../../src/platform/clock';
+import { createQuotaCommits, createUserLocks, QUOTA_CONNECTIONS, type QuotaCommits } from '../../src/quota';
+import type { QuotaPolicy } from '../../src/quota/commands';
+import type { TestDatabase } from './database';
+import { serviceEnvironment } from './harness';
+import type { Infra } from './infra';
+
+/** The lane of quota commands on the real stores, without the service around it. */
+export interface QuotaLane {
+  readonly commits: QuotaCommits;
+  /** The lane's own pool. */
+  readonly db: Database;
+  readonly redis: Redis;
+  /** Batches so far, by how they treat locked rows: their sizes. */
+  readonly batches: Readonly<Record<LockMode, number[]>>;
+  close(): Promise<void>;
+}
+
+const OBSERVER: TransactionObserver = { transactionEnded: () => undefined, transactionRetried: () => undefined };
+const SILENT = createLogger({ level: 'silent', role: 'all', destination: { write: () => undefined } });
+
+/** Opens a lane as service.ts does. */
+export function openQuotaLane(infra: Infra, database: TestDatabase, clock: Clock, policy: QuotaPolicy): QuotaLane {
+  const config = loadConfig({
+    ...serviceEnvironment(infra, database.url, 'http://127.0.0.1:1'),
+    // A busy machine must not turn waiting for a connection into a refusal.
+    DATABASE_ACQUIRE_TIMEOUT_MS: '20000',
+  });
+  const db = openDatabase(config, OBSERVER, { size: QUOTA_CONNECTIONS, multipleStatements: true });
+  const redis = openRedis(infra.redisUrl, config.REDIS_TIMEOUT_MS, SILENT);
+  const batches: Record<LockMode, number[]> = { skip: [], wait: [] };
+  const commits = createQuotaCommits({
+    db,
+    clock,
+    policy,
+    userLocks: createUserLocks(redis, () => undefined),
+    onBatch: (size, mode) => void batches[mode].push(size),
+  });
+  const close = async (): Promise<void> => {
+    await commits.close();
+    await db.knex.destroy();
+    redis.disconnect();
+  };
+  return { commits, db, redis, batches, close };
+}

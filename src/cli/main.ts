@@ -1,12 +1,11 @@
 #!/usr/bin/env node
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { MembershipServiceClient, PeriodUnit } from '../gen/billing/v1/membership_service.pb';
 import { OrderServiceClient, OrderStatus, type Order } from '../gen/billing/v1/order_service.pb';
-import { QuotaLogType, QuotaServiceClient } from '../gen/billing/v1/quota_service.pb';
 import { monotonicMs, systemClock } from '../platform/clock';
 import { loadMigrateConfig } from '../platform/config';
 import { VERSION } from '../version';
-import { callUnary, findDatabaseUrl, openConnection, type Connection, type ConnectionOptions } from './connection';
+import { callUnary, findDatabaseUrl, openConnection, type ConnectionOptions } from './connection';
 import {
   advanceDevClock,
   parseDurationMs,
@@ -18,6 +17,7 @@ import {
 import { reportFailure } from './failure';
 import { migrate } from './migrate';
 import { createOutput, type Output } from './output';
+import { addQuotaCommands, type ClientType } from './quota';
 import { verifyLedgerOf } from './verify-ledger';
 
 /** The `billing` command: a gRPC client with the person's own certificate. Only `migrate` and `ledger verify` touch the database. */
@@ -47,20 +47,9 @@ function output(): Output {
   return createOutput(isJson());
 }
 
-/** Reads how many rows to show. */
-function parsePageSize(text: string): number {
-  const rows = /^\d{1,3}$/.test(text) ? Number(text) : 0;
-  if (rows < 1 || rows > 200) throw new InvalidArgumentError('It must be a whole number from 1 to 200.');
-  return rows;
-}
-
 /** Runs a call with a client that is closed afterwards. */
 async function withClient<Client extends { close(): void }, Result>(
-  Type: new (
-    address: string,
-    credentials: Connection['channelCredentials'],
-    options: Connection['channelOptions'],
-  ) => Client,
+  Type: ClientType<Client>,
   run: (client: Client) => Promise<Result>,
 ): Promise<Result> {
   const { address, channelCredentials, channelOptions } = openConnection(program.opts<GlobalOptions>());
@@ -72,57 +61,7 @@ async function withClient<Client extends { close(): void }, Result>(
   }
 }
 
-const quota = program.command('quota').description('look at quota');
-
-quota
-  .command('show <user_id>')
-  .description('what a user can use now, and the grants it consists of')
-  .action(async (userId: string) => {
-    const view = await withClient(QuotaServiceClient, (client) =>
-      callUnary(client.getQuota.bind(client), { userId }, systemClock.now()),
-    );
-    const rows = view.grants.map((grant) => [
-      grant.grantId,
-      grant.source,
-      grant.remaining,
-      grant.amount,
-      grant.expireTime,
-    ]);
-    const { quotaRemaining, quotaHeld, membership } = view;
-    const plan = membership?.active === true ? membership.planName : '-';
-    output().recordWithRows(
-      { user_id: userId, quota_remaining: quotaRemaining, quota_held: quotaHeld, membership: plan },
-      'grants',
-      ['grant', 'source', 'remaining', 'amount', 'expires'],
-      rows,
-    );
-  });
-
-quota
-  .command('logs <user_id>')
-  .description("a user's quota log, newest first")
-  .option('--page-size <rows>', 'rows to show, 1 to 200', parsePageSize, 50)
-  .option('--page-token <token>', 'where to go on')
-  .action(async (userId: string, options: { pageSize: number; pageToken?: string }) => {
-    const request = { userId, type: QuotaLogType.UNSPECIFIED, startTime: undefined, endTime: undefined };
-    const paging = { pageSize: options.pageSize, pageToken: options.pageToken ?? '' };
-    const page = await withClient(QuotaServiceClient, (client) =>
-      callUnary(client.listQuotaLogs.bind(client), { ...request, ...paging }, systemClock.now()),
-    );
-    output().rows(
-      ['sequence', 'type', 'amount', 'remaining', 'request_id', 'task', 'time'],
-      page.logs.map((log) => [
-        log.sequence,
-        QuotaLogType[log.type],
-        log.amount,
-        log.quotaRemaining,
-        log.requestId,
-        log.taskId,
-        log.createTime,
-      ]),
-    );
-    if (page.nextPageToken !== '') process.stderr.write(`More: --page-token ${page.nextPageToken}\n`);
-  });
+addQuotaCommands(program, { output, withClient });
 
 program
   .command('membership <user_id>')

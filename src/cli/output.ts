@@ -8,6 +8,15 @@ export interface Output {
   record(fields: Fields): void;
   /** One thing and the rows that belong to it; with --json one object, which holds the rows under `name`. */
   recordWithRows(fields: Fields, name: string, headings: readonly string[], rows: Rows): void;
+  /** The same with several tables, each under its name. */
+  recordWithTables(fields: Fields, tables: readonly NamedTable[]): void;
+}
+
+/** A table that belongs to something. */
+export interface NamedTable {
+  readonly name: string;
+  readonly headings: readonly string[];
+  readonly rows: Rows;
 }
 
 /** A value that can be shown. Dates are shown in UTC, ISO 8601. */
@@ -52,6 +61,13 @@ const tableOutput: Output = {
     printRecord(fields);
     printTable(headings, rows);
   },
+  recordWithTables: (fields, tables) => {
+    printRecord(fields);
+    for (const { name, headings, rows } of tables) {
+      print(`\n${name}`);
+      printTable(headings, rows);
+    }
+  },
 };
 
 function toObjects(headings: readonly string[], rows: Rows): object[] {
@@ -72,6 +88,10 @@ const jsonOutput: Output = {
   record: (fields) => printJson(toObject(fields)),
   recordWithRows: (fields, name, headings, rows) =>
     printJson({ ...toObject(fields), [name]: toObjects(headings, rows) }),
+  recordWithTables: (fields, tables) => {
+    const named = tables.map(({ name, headings, rows }) => [fieldName(name), toObjects(headings, rows)] as const);
+    printJson({ ...toObject(fields), ...Object.fromEntries(named) });
+  },
 };
 
 /** The output a command writes to. */

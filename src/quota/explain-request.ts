@@ -110,10 +110,16 @@ async function explainRow(reader: Knex, row: Posting): Promise<Effect> {
   const caused = followers.map(toPosting).filter(({ requestId }) => sideEffectIds(row).includes(requestId));
   const head = row.consumeSequence ?? sequence;
   const charge = await QuotaChargeRow.query(reader).findById([userId, taskId, head]);
-  const settlingLogs = await readSettling(reader, userId, head, sequence);
   const isSettled = charge === undefined || charge.state !== 'open';
+  const settlingLogs = hasSettlingRows(charge) ? await readSettling(reader, userId, head, sequence) : [];
   const what = { kind: KINDS[type] ?? type, actor, createTime, taskId, outcome: undefined };
   return { ...what, logs: [row, ...caused], settlingLogs, isSettled };
+}
+
+/** Most consumes are never returned: then the log need not be searched. */
+function hasSettlingRows(charge: QuotaChargeRow | undefined): boolean {
+  if (charge === undefined || charge.state === 'open') return false;
+  return charge.kind === 'hold' || charge.returned > 0;
 }
 
 /** Rows that settle a charge, but for the one that is explained. Read through the index by type. */

@@ -29,7 +29,8 @@ export async function listSettlementCases(
     if (after !== undefined) {
       const [ms = '', sequence = '', ...user] = after.split(' ');
       const place = [fromEpochMs(Number(ms)), user.join(' '), Number(sequence)] as const;
-      void query.whereRaw('(open_time, user_id, sequence) > (?, ?, ?)', place);
+      // Says nothing new, but lets the index begin there.
+      void query.where('openTime', '>=', place[0]).whereRaw('(open_time, user_id, sequence) > (?, ?, ?)', place);
     }
     return query;
   });

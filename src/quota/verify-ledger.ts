@@ -72,7 +72,7 @@ const WRONG_CHARGES = `
   FROM quota_charges c
   LEFT JOIN quota_logs l ON l.user_id = c.user_id AND l.sequence = c.sequence
   LEFT JOIN (
-    SELECT user_id, consume_sequence, SUM(amount) AS returned, MAX(type = 'RELEASE') AS released
+    SELECT user_id, consume_sequence, SUM(amount) AS returned, MAX(type = 'RELEASE') AS released, MAX(type = 'CAPTURE') AS captured
     FROM quota_logs WHERE user_id IN (:ids) AND consume_sequence IS NOT NULL GROUP BY user_id, consume_sequence
   ) r ON r.user_id = c.user_id AND r.consume_sequence = c.sequence
   WHERE c.user_id IN (:ids) AND (
@@ -80,6 +80,7 @@ const WRONG_CHARGES = `
     OR l.type <> (CASE c.kind WHEN 'hold' THEN 'HOLD' ELSE 'CONSUME' END)
     OR c.returned <> COALESCE(r.returned, 0)
     OR (c.state = 'released') <> (COALESCE(r.released, 0) = 1)
+    OR (c.kind = 'hold' AND c.state = 'settled') <> (COALESCE(r.captured, 0) = 1)
     OR (c.state = 'open' AND r.user_id IS NOT NULL))
   UNION ALL
   SELECT l.user_id, l.sequence, 'has no charge'

@@ -132,7 +132,7 @@ describe('the order of refusals', () => {
     const method = rpc.split('/')[1] ?? '';
     const texts = readdirSync('proto/billing/v1').map((name) => readFileSync(`proto/billing/v1/${name}`, 'utf8'));
     const comment = texts.map((text) => new RegExp(`((?: +//.*\\n)+) +rpc ${method}\\(`).exec(text)?.[1]).find(Boolean);
-    const [, list = ''] = /(?:Refusals, in this order|Errors):([^]*)/.exec(comment ?? '') ?? [];
+    const [, list = ''] = /(?:Refusals, in this order|Errors(?: of the call itself)?):([^]*)/.exec(comment ?? '') ?? [];
     const told = [...list.matchAll(/\b[A-Z]+(?:_[A-Z]+)+\b/g)].map(([reason]) => reason);
     expect(told.filter((reason) => !ANY_TIME.has(reason))).toEqual(documented.get(rpc));
   });

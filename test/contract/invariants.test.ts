@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { chainHash, CHAIN_START, HASH_VERSION, type UnchainedPosting } from '../../src/quota/log-chain';
+import { TaskOutcome } from '../../src/gen/billing/v1/quota_service.pb';
+import { mustSucceed } from '../support/clients';
 import { openTestDatabase, type Row, type TestDatabase } from '../support/database';
 import {
   consume,
@@ -9,11 +11,13 @@ import {
   newId,
   refund,
   registerMember,
+  registerUser,
   startHarness,
   until,
   type Harness,
 } from '../support/harness';
 import { readInfra } from '../support/infra';
+import { batchConsume, capture, hold, release, reportOutcome } from '../support/quota-calls';
 
 const PAGE = readFileSync('docs/invariants.md', 'utf8');
 const SECTIONS = [...PAGE.matchAll(/^### (INV-\d+) (.+)\n(?:(?!^###|^## )[^])*?```sql\n([^]*?)```/gm)];
@@ -93,6 +97,29 @@ const BREAKS: Readonly<Record<string, { readonly sql: string; readonly outcome: 
       'FROM users WHERE id = ?',
     outcome: 'found',
   },
+  'INV-17': {
+    sql: 'UPDATE quota_grants SET held = held + 1 WHERE user_id = ? AND remaining + held < amount LIMIT 1',
+    outcome: 'found',
+  },
+  'INV-18': { sql: forgedRow('RELEASE', 1, { consumeSequence: '1' }), outcome: 'found' },
+  'INV-19': {
+    sql: "UPDATE quota_charges SET returned = returned + 1 WHERE user_id = ? AND state = 'settled' AND returned < units LIMIT 1",
+    outcome: 'found',
+  },
+  'INV-20': {
+    sql: "UPDATE quota_charges SET due_time = NULL WHERE user_id = ? AND state = 'open' LIMIT 1",
+    outcome: 'found',
+  },
+  'INV-21': {
+    sql: 'UPDATE settlement_cases SET resolve_time = open_time WHERE user_id = ? AND resolve_time IS NULL LIMIT 1',
+    outcome: 'found',
+  },
+  'INV-22': {
+    sql:
+      'INSERT INTO quota_task_outcomes (user_id, request_id, request_hash, task_id, outcome, charges_settled, quota_remaining, ' +
+      "actor, create_time) SELECT id, 'forged', log_hash, 'no-such-task', 'FAILED', 0, 0, 'forged', create_time FROM users WHERE id = ?",
+    outcome: 'found',
+  },
 };
 
 /** The canonical form as the page describes it, from a row as the database holds it. */
@@ -122,6 +149,7 @@ describe('the documented invariants', () => {
     root = await db.connect('root');
     ({ userId } = await registerMember(h));
     const consumed = await consume(h, { userId, requestId: 'c-1', amount: 300, taskId: 'task-1' });
+    const unknown = await consume(h, { userId, requestId: 'c-2', amount: 3, taskId: 'task-2' });
     const again = await createOrder(h, userId);
     await h.control('/_control/pay', { order_id: again });
     await h.control('/_control/pay', { order_id: await createOrder(h, userId), amount: 1 });
@@ -131,10 +159,33 @@ describe('the documented invariants', () => {
       const sql = "SELECT 1 FROM quota_grants WHERE user_id = ? AND source = 'membership'";
       return (await db.query(sql, [userId])).length === 2;
     });
+    await until('the cases', async () => {
+      return (await db.query('SELECT 1 FROM settlement_cases WHERE user_id = ?', [userId])).length === 2;
+    });
     const returned = await refund(h, { userId, requestId: 'r-1', consumeRequestId: 'c-1', amount: 100 });
     const more = await consume(h, { userId, requestId: newId('c'), amount: 20 });
-    expect([consumed.ok, returned.ok, more.ok]).toEqual([true, true, true]);
+    expect([consumed.ok, unknown.ok, returned.ok, more.ok]).toEqual([true, true, true, true]);
+    await holdAndSettle();
   });
+
+  /** Holds that were captured, released, reported about and left open; an event that tells of several users. */
+  async function holdAndSettle(): Promise<void> {
+    for (const requestId of ['h-1', 'h-2', 'h-3', 'h-4']) {
+      await mustSucceed(hold(h, { userId, requestId, amount: 9, taskId: requestId }));
+    }
+    await mustSucceed(capture(h, { userId, requestId: 'k-1', holdId: 'h-1', amount: 5 }));
+    await mustSucceed(refund(h, { userId, requestId: 'r-2', consumeRequestId: 'k-1', amount: 2 }));
+    await mustSucceed(release(h, { userId, requestId: 'k-2', holdId: 'h-2' }));
+    const report = { userId, requestId: 'o-1', taskId: 'h-3', outcome: TaskOutcome.SUCCEEDED };
+    await mustSucceed(reportOutcome(h, report));
+    const others = [await registerUser(h), await registerUser(h)];
+    await mustSucceed(
+      batchConsume(
+        h,
+        others.map((other) => ({ userId: other, requestId: 'b', amount: 1 })),
+      ),
+    );
+  }
   afterAll(async () => {
     await root.end();
     await h.stop();
@@ -151,7 +202,19 @@ describe('the documented invariants', () => {
 
   test('were checked on every type of row that is written now', async () => {
     const rows = await db.query('SELECT DISTINCT type FROM quota_logs WHERE user_id = ? ORDER BY type', [userId]);
-    expect(rows.map(({ type }) => type)).toEqual(['CONSUME', 'EXPIRE', 'GRANT', 'REFUND']);
+    const types = ['CAPTURE', 'CONSUME', 'EXPIRE', 'GRANT', 'HOLD', 'REFUND', 'RELEASE'];
+    expect(rows.map(({ type }) => type)).toEqual(types);
+  });
+
+  test('were checked on charges of every state, on open and resolved cases, and on an event of several users', async () => {
+    const charges = await db.query('SELECT DISTINCT kind, state FROM quota_charges ORDER BY kind, state');
+    expect(charges.map(({ kind, state }) => `${String(kind)} ${String(state)}`)).toEqual([
+      ...['consume open', 'consume settled', 'hold open', 'hold released', 'hold settled'],
+    ]);
+    const cases = await db.query('SELECT resolve_time IS NULL AS is_open FROM settlement_cases ORDER BY 1');
+    expect(cases.map((row) => Number(row['is_open']))).toEqual([0, 1]);
+    const events = await db.query("SELECT 1 FROM outbox WHERE type = 'quota.changed' AND user_id IS NULL");
+    expect(events.length).toBeGreaterThan(0);
   });
 
   test.each(CHECKS)('$id holds: $title', async ({ sql }) => {

@@ -1,7 +1,18 @@
 import { TaskOutcome, type SettlementCase } from '../../../src/gen/billing/v1/quota_service.pb';
+import { loadConfig } from '../../../src/platform/config';
+import { openDatabase } from '../../../src/platform/db/database';
+import { listSettlementCases } from '../../../src/quota/settlement-case.queries';
 import { mustSucceed } from '../../support/clients';
 import { openTestDatabase, type TestDatabase } from '../../support/database';
-import { consume, refund, registerUser, startHarness, until, type Harness } from '../../support/harness';
+import {
+  consume,
+  refund,
+  registerUser,
+  serviceEnvironment,
+  startHarness,
+  until,
+  type Harness,
+} from '../../support/harness';
 import { readInfra } from '../../support/infra';
 import { hold, listCases, reportOutcome } from '../../support/quota-calls';
 
@@ -81,6 +92,23 @@ describe('the open cases', () => {
       expect(one.resolveTime?.getTime()).toBeGreaterThan(one.openTime?.getTime() ?? Infinity);
     }
   });
+});
+
+test('a later page of open cases begins in the index where the page before ended, and sorts nothing', async () => {
+  const config = loadConfig({ ...serviceEnvironment(readInfra(), db.url, 'http://127.0.0.1:1'), EDGE_PORT: '0' });
+  const database = openDatabase(config, { transactionEnded: () => undefined, transactionRetried: () => undefined });
+  const statements: { sql: string; bindings: readonly unknown[] }[] = [];
+  database.knex.on('query', (query: (typeof statements)[number]) => void statements.push(query));
+  const { nextPageToken } = await listSettlementCases(database, false, 2, '');
+  await listSettlementCases(database, false, 2, nextPageToken);
+  await database.knex.destroy();
+  for (const { sql, bindings } of statements) {
+    const [plan] = await db.query(`EXPLAIN ${sql}`, bindings);
+    expect(plan).toMatchObject({ key: 'settlement_cases_by_open' });
+    expect(String(plan?.['Extra'])).not.toMatch(/filesort|temporary/);
+  }
+  const [later] = await db.query(`EXPLAIN ${statements[1]?.sql ?? ''}`, statements[1]?.bindings);
+  expect(later).toMatchObject({ type: 'range' });
 });
 
 describe('a page token of cases', () => {

@@ -1,9 +1,11 @@
 import type { Connection } from 'mysql2/promise';
 import { verifyLedgerOf } from '../../../src/cli/verify-ledger';
 import { monotonicMs } from '../../../src/platform/clock';
+import { mustSucceed } from '../../support/clients';
 import { openTestDatabase, type TestDatabase } from '../../support/database';
 import { consume, newId, refund, registerMember, startHarness, type Harness } from '../../support/harness';
 import { readInfra } from '../../support/infra';
+import { capture, hold } from '../../support/quota-calls';
 
 /** R7.2, lesson 18: whoever may do everything to the database still can not change history without being named. */
 describe('billing ledger verify', () => {
@@ -25,6 +27,9 @@ describe('billing ledger verify', () => {
       userIds.push(userId);
       for (let n = 0; n < 4; n += 1) await consume(h, { userId, requestId: `c-${n}`, amount: 7 });
       await refund(h, { userId, requestId: 'r-1', consumeRequestId: 'c-1', amount: 3 });
+      await mustSucceed(hold(h, { userId, requestId: 'h-1', amount: 6 }));
+      await mustSucceed(hold(h, { userId, requestId: 'h-2', amount: 5 }));
+      await mustSucceed(capture(h, { userId, requestId: 'k-1', holdId: 'h-1', amount: 2 }));
     }
     userIds.sort();
     await h.stop();
@@ -49,8 +54,8 @@ describe('billing ledger verify', () => {
   }
 
   test('finds nothing in an honest ledger, and counts all of it', async () => {
-    expect(await verify()).toEqual({ users: 3, rows: 3 * 7, fault: undefined });
-    expect(await verify(victim())).toEqual({ users: 1, rows: 7, fault: undefined });
+    expect(await verify()).toEqual({ users: 3, rows: 3 * 10, fault: undefined });
+    expect(await verify(victim())).toEqual({ users: 1, rows: 10, fault: undefined });
   });
 
   test.each([
@@ -69,15 +74,15 @@ describe('billing ledger verify', () => {
   });
 
   test('notices that the last row was cut off: the account still names it', async () => {
-    await root.query('CREATE TEMPORARY TABLE kept SELECT * FROM quota_logs WHERE user_id = ? AND sequence = 7', [
+    await root.query('CREATE TEMPORARY TABLE kept SELECT * FROM quota_logs WHERE user_id = ? AND sequence = 10', [
       victim(),
     ]);
     const fault = await faultAfter(
-      'DELETE FROM quota_logs WHERE user_id = ? AND sequence = 7',
+      'DELETE FROM quota_logs WHERE user_id = ? AND sequence = 10',
       'INSERT INTO quota_logs SELECT * FROM kept WHERE user_id = ?',
     );
     await root.query('DROP TEMPORARY TABLE kept');
-    expect(fault).toEqual({ userId: victim(), sequence: null, problem: 'the account knows 7 rows, the log has 6' });
+    expect(fault).toEqual({ userId: victim(), sequence: null, problem: 'the account knows 10 rows, the log has 9' });
   });
 
   test('notices a balance and a lot that the log does not account for', async () => {
@@ -90,13 +95,38 @@ describe('billing ledger verify', () => {
   });
 
   test('notices units held, or a lot larger than granted, that no row tells of', async () => {
-    await root.query('DROP TRIGGER IF EXISTS quota_grants_frozen');
+    await root.query('DROP TRIGGER quota_grants_identity_frozen');
     const grown = (sign: string, held: number) =>
       `UPDATE quota_grants SET amount = amount ${sign} 100000, held = ${held} WHERE user_id = ? AND grant_id = 1`;
     expect(await faultAfter(grown('+', 5), grown('-', 0))).toMatchObject({
       userId: victim(),
       problem: expect.stringMatching(/^lot 1 says .* 5 held/),
     });
+  });
+
+  test.each([
+    ['that says it returned more', 'returned = returned + 1', 'returned = returned - 1', 4],
+    ['of other units than its row', 'units = units + 1', 'units = units - 1', 3],
+    ['of an open hold that says it was captured', "state = 'settled'", "state = 'open'", 9],
+    ['of a captured hold that says it is open', "state = 'open', returned = 0", "state = 'settled', returned = 4", 8],
+  ])('notices a charge %s', async (_what, change, undo, sequence) => {
+    await root.query('DROP TRIGGER IF EXISTS quota_charges_frozen');
+    await root.query('DROP TRIGGER IF EXISTS quota_charges_settled_once');
+    const charge = (set: string): string =>
+      `UPDATE quota_charges SET ${set}, due_time = NULL WHERE user_id = ? AND sequence = ${sequence}`;
+    const fault = { userId: victim(), sequence, problem: 'is charged otherwise than its row says' };
+    expect(await faultAfter(charge(change), charge(undo))).toEqual(fault);
+  });
+
+  test('notices a consume that has no charge', async () => {
+    await root.query('DROP TRIGGER quota_charges_no_delete');
+    const one = 'FROM quota_charges WHERE user_id = ? AND sequence = 5';
+    await root.query(`CREATE TEMPORARY TABLE kept_charge SELECT * ${one}`, [victim()]);
+    const fault = await faultAfter(
+      `DELETE ${one}`,
+      'INSERT INTO quota_charges SELECT * FROM kept_charge WHERE user_id = ?',
+    );
+    expect(fault).toEqual({ userId: victim(), sequence: 5, problem: 'has no charge' });
   });
 
   test('proves nothing about a user who is not there', async () => {

@@ -1,0 +1,160 @@
+import { InvalidArgumentError, type Command } from 'commander';
+import {
+  QuotaLogType,
+  QuotaServiceClient,
+  TaskOutcome,
+  type QuotaLog,
+  type RequestEffect,
+} from '../gen/billing/v1/quota_service.pb';
+import { systemClock } from '../platform/clock';
+import { callUnary, type Connection } from './connection';
+import type { Cell, NamedTable, Output } from './output';
+
+/** The commands that look at quota. */
+
+/** How a generated client is made. */
+export type ClientType<Client> = new (
+  address: string,
+  credentials: Connection['channelCredentials'],
+  options: Connection['channelOptions'],
+) => Client;
+
+/** What the commands need of the program. */
+interface QuotaCommandParts {
+  readonly output: () => Output;
+  /** Runs a call with a client that is closed afterwards. */
+  readonly withClient: <Client extends { close(): void }, Result>(
+    Type: ClientType<Client>,
+    run: (client: Client) => Promise<Result>,
+  ) => Promise<Result>;
+}
+
+/** Reads how many rows to show. */
+function parsePageSize(text: string): number {
+  const rows = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (rows < 1 || rows > 200) throw new InvalidArgumentError('It must be a whole number from 1 to 200.');
+  return rows;
+}
+
+interface PagingOptions {
+  readonly pageSize: number;
+  readonly pageToken?: string;
+}
+
+function addPaging(command: Command): Command {
+  return command
+    .option('--page-size <rows>', 'rows to show, 1 to 200', parsePageSize, 50)
+    .option('--page-token <token>', 'where to go on');
+}
+
+function tellNextPage(nextPageToken: string): void {
+  if (nextPageToken !== '') process.stderr.write(`More: --page-token ${nextPageToken}\n`);
+}
+
+/** Adds `quota show`, `logs`, `explain` and `cases`. */
+export function addQuotaCommands(program: Command, parts: QuotaCommandParts): void {
+  const quota = program.command('quota').description('look at quota');
+  addShow(quota, parts);
+  addLogs(quota, parts);
+  addExplain(quota, parts);
+  addCases(quota, parts);
+}
+
+function addShow(quota: Command, { output, withClient }: QuotaCommandParts): void {
+  quota
+    .command('show <user_id>')
+    .description('what a user can use now, and the grants it consists of')
+    .action(async (userId: string) => {
+      const view = await withClient(QuotaServiceClient, (client) =>
+        callUnary(client.getQuota.bind(client), { userId }, systemClock.now()),
+      );
+      const rows = view.grants.map((grant) => [
+        grant.grantId,
+        grant.source,
+        grant.remaining,
+        grant.amount,
+        grant.expireTime,
+      ]);
+      const { quotaRemaining, quotaHeld, membership } = view;
+      const plan = membership?.active === true ? membership.planName : '-';
+      output().recordWithRows(
+        { user_id: userId, quota_remaining: quotaRemaining, quota_held: quotaHeld, membership: plan },
+        'grants',
+        ['grant', 'source', 'remaining', 'amount', 'expires'],
+        rows,
+      );
+    });
+}
+
+const LOG_HEADINGS = ['sequence', 'type', 'amount', 'remaining', 'request_id', 'task', 'time'];
+
+function logRow(log: QuotaLog): readonly Cell[] {
+  const { sequence, amount, quotaRemaining, requestId, taskId, createTime } = log;
+  return [sequence, QuotaLogType[log.type], amount, quotaRemaining, requestId, taskId, createTime];
+}
+
+function addLogs(quota: Command, { output, withClient }: QuotaCommandParts): void {
+  addPaging(quota.command('logs <user_id>').description("a user's quota log, newest first")).action(
+    async (userId: string, { pageSize, pageToken = '' }: PagingOptions) => {
+      const request = { userId, type: QuotaLogType.UNSPECIFIED, startTime: undefined, endTime: undefined };
+      const page = await withClient(QuotaServiceClient, (client) =>
+        callUnary(client.listQuotaLogs.bind(client), { ...request, pageSize, pageToken }, systemClock.now()),
+      );
+      output().rows(LOG_HEADINGS, page.logs.map(logRow));
+      tellNextPage(page.nextPageToken);
+    },
+  );
+}
+
+/** What the request did, or that it did nothing. */
+function effectFields(effect: RequestEffect | undefined): Readonly<Record<string, Cell>> {
+  if (effect === undefined) return { effect: 'none' };
+  const { kind, actor, createTime, settled, taskId, outcome } = effect;
+  const reported = outcome === TaskOutcome.UNSPECIFIED ? {} : { outcome: TaskOutcome[outcome] };
+  return { effect: kind, actor, time: createTime, task: taskId, ...reported, settled };
+}
+
+function addExplain(quota: Command, { output, withClient }: QuotaCommandParts): void {
+  quota
+    .command('explain <user_id> <request_id>')
+    .description('what became of a request: what it did, what settled that since, why it was refused')
+    .action(async (userId: string, requestId: string) => {
+      const { effect, refusals } = await withClient(QuotaServiceClient, (client) =>
+        callUnary(client.explainRequest.bind(client), { userId, requestId }, systemClock.now()),
+      );
+      const tables: readonly NamedTable[] = [
+        { name: 'rows', headings: LOG_HEADINGS, rows: effect?.logs.map(logRow) ?? [] },
+        { name: 'settled by', headings: LOG_HEADINGS, rows: effect?.settlingLogs.map(logRow) ?? [] },
+        {
+          name: 'refusals',
+          headings: ['time', 'command', 'code', 'reason', 'values', 'content', 'actor'],
+          rows: refusals.map(({ createTime, kind, code, reason, metadata, contentJson, actor }) => {
+            const values = Object.entries(metadata).map(([name, value]) => `${name}=${value}`);
+            return [createTime, kind, code, reason, values.sort().join(' '), contentJson, actor];
+          }),
+        },
+      ];
+      output().recordWithTables({ user_id: userId, request_id: requestId, ...effectFields(effect) }, tables);
+    });
+}
+
+function addCases(quota: Command, { output, withClient }: QuotaCommandParts): void {
+  const cases = quota
+    .command('cases')
+    .description('charges of which nobody knows how their task ended, oldest first')
+    .option('--resolved', 'those that were settled since, instead of the open ones');
+  addPaging(cases).action(async (options: PagingOptions & { readonly resolved?: boolean }) => {
+    const { resolved = false, pageSize, pageToken = '' } = options;
+    const page = await withClient(QuotaServiceClient, (client) =>
+      callUnary(client.listSettlementCases.bind(client), { resolved, pageSize, pageToken }, systemClock.now()),
+    );
+    output().rows(
+      ['user', 'sequence', 'task', 'kind', 'units', 'reason', 'opened', 'resolved'],
+      page.cases.map((one) => [
+        ...[one.userId, one.sequence, one.taskId, one.kind, one.units, one.reason],
+        ...[one.openTime, one.resolveTime],
+      ]),
+    );
+    tellNextPage(page.nextPageToken);
+  });
+}

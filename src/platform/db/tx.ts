@@ -23,7 +23,7 @@ export interface TxOptions {
 
 /** A mysql2 connection, as far as transactions use one themselves. */
 export interface TxConnection {
-  destroy(): void;
+  readonly stream: { destroy(error: Error): void };
   /** Whether it takes several statements at once. */
   readonly config: { readonly multipleStatements?: boolean };
   query(
@@ -57,6 +57,15 @@ function refuseIfAborted(signal: AbortSignal | undefined): void {
   throw signal.reason instanceof DomainError ? signal.reason : platformErrors.CANCELLED();
 }
 
+/**
+ * Ends a connection, and what waits for an answer on it. The driver's own destroy() waits for the answer in politeness,
+ * and for ever if the connection then breaks.
+ */
+function endOverdue(connection: TxConnection, timeoutMs: number): void {
+  const error = new Error(`the transaction was not over after ${timeoutMs} ms`);
+  connection.stream.destroy(Object.assign(error, { code: 'ETIMEDOUT' }));
+}
+
 /** Runs one attempt on a connection of its own. A transaction that overstays is ended by ending its connection. */
 async function attempt<Result>(
   db: Database,
@@ -66,7 +75,8 @@ async function attempt<Result>(
 ): Promise<Result> {
   const source = db.knex.client as ConnectionSource;
   const connection = await source.acquireConnection();
-  const timer = setTimeout(() => connection.destroy(), db.limits.transactionTimeoutMs);
+  const { transactionTimeoutMs } = db.limits;
+  const timer = setTimeout(() => endOverdue(connection, transactionTimeoutMs), transactionTimeoutMs);
   try {
     // The wait for the connection may have outlasted the caller.
     refuseIfAborted(options.signal);

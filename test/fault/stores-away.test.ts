@@ -110,3 +110,37 @@ describe('the database falls silent', () => {
     expect((await mustSucceed(getQuota(h, userId, 5_000))).quotaRemaining).toBe(2);
   });
 });
+
+/** A transaction that has overstayed is over, whatever its connection still does: the lane of all others waits for it. */
+describe('the database hangs for longer than a transaction may take, and then its connections break', () => {
+  let h: Harness;
+  let proxy: TcpProxy;
+  beforeAll(async () => {
+    proxy = await startTcpProxy(readInfra().port);
+    // The statement would be waited for much longer than the transaction.
+    const limits = { TRANSACTION_TIMEOUT_MS: '500', STATEMENT_TIMEOUT_MS: '30000' };
+    h = await startHarness({ ...proxied.database(proxy), ...limits });
+  });
+  afterAll(async () => {
+    await proxy.restore();
+    await h.stop();
+    await proxy.close();
+  });
+
+  test('what hung is UNAVAILABLE, and the next call is served', async () => {
+    const userId = await registerUser(h);
+    await mustSucceed(consume(h, { userId, requestId: 'before' }));
+    const ended = () => metric(h, 'billing_transactions_total', { name: 'QuotaBatch', outcome: 'failed' });
+    const endedBefore = await ended();
+    proxy.blackHole();
+    const hanging = consume(h, { userId, requestId: 'hanging' });
+    await until('the transaction is given up', async () => (await ended()) > endedBefore);
+    expect(await hanging).toMatchObject({ code: 'UNAVAILABLE', reason: 'DATABASE_UNAVAILABLE' });
+    await proxy.refuse();
+    await proxy.restore();
+    expect(await mustSucceed(consume(h, { userId, requestId: 'hanging' }))).toMatchObject({
+      replayed: false,
+      quotaRemaining: 8,
+    });
+  });
+});

@@ -22,7 +22,7 @@ const CALLERS_PER_PROCESS = 64;
 /** Half of the callers share these; the others are two for a user, one at each process. */
 const HOT_USERS = 2;
 const CUTS = 100;
-const CUT_EVERY = 3;
+const CUT_EVERY = 2;
 const KILLS = 4;
 
 describe('two processes under 64 callers each, of which one is killed every few seconds', () => {

@@ -61,7 +61,8 @@ export async function dueAfterMinutes(h: Harness, userId: string): Promise<numbe
     'SELECT TIMESTAMPDIFF(SECOND, l.create_time, c.due_time) AS seconds FROM quota_charges c ' +
     'JOIN quota_logs l ON l.user_id = c.user_id AND l.sequence = c.sequence WHERE c.user_id = ?';
   const [row] = await h.db.query(sql, [userId]);
-  return row?.['seconds'] == null ? null : Math.round(Number(row['seconds']) / 60);
+  const seconds = row?.['seconds'] ?? null;
+  return seconds === null ? null : Math.round(Number(seconds) / 60);
 }
 
 /** What became of a user's account: balance, units held, and the rows after the charge's own. */

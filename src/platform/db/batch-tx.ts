@@ -1,7 +1,7 @@
 import assert from 'node:assert';
 import type { Database } from './database';
 import { checkAffected, runReads, runTogether, type Read, type ReadTogether, type Write } from './statements';
-import { onOwnConnection, repeatedly, type TxConnection, type TxOptions } from './tx';
+import { endConnection, onOwnConnection, repeatedly, type TxConnection, type TxOptions } from './tx';
 
 /**
  * A transaction for batches: as few round trips as there can be, which is what a batch of one is made of. BEGIN goes with
@@ -49,7 +49,7 @@ export function withBatchTx<Result>(
         }
         return result;
       } catch (error) {
-        await rollBack(connection, open).catch(() => connection.destroy());
+        await rollBack(connection, open).catch(() => endConnection(connection, 'it could not be rolled back'));
         throw error;
       }
     }),

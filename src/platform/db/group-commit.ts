@@ -200,6 +200,8 @@ export class GroupCommit<Command extends object, Result> {
   }
 
   private async runSlow(key: string): Promise<void> {
+    // The rest of the batch in which the key was found locked joins first.
+    await nextTurn();
     const waiting = this.slow.get(key) ?? [];
     while (waiting.length > 0) {
       const batch = waiting.splice(0, this.options.batchMax).filter((pending) => !leave(pending));

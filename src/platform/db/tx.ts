@@ -19,7 +19,7 @@ export interface TxOptions {
 
 /** A mysql2 connection, as far as transactions use one themselves. */
 export interface TxConnection {
-  destroy(): void;
+  readonly stream: { destroy(error: Error): void };
   /** Whether it takes several statements at once. */
   readonly config: { readonly multipleStatements?: boolean };
   query(
@@ -58,6 +58,14 @@ function refuseIfAborted(signal: Cancellation | undefined): void {
   throw signal.reason instanceof DomainError ? signal.reason : platformErrors.CANCELLED();
 }
 
+/**
+ * Ends a connection, and what waits for an answer on it. The driver's own destroy() waits for the answer in politeness,
+ * and for ever if the connection then breaks.
+ */
+export function endConnection(connection: TxConnection, why: string): void {
+  connection.stream.destroy(Object.assign(new Error(why), { code: 'ETIMEDOUT' }));
+}
+
 /** Does work on a connection of its own, which is ended when the work overstays. */
 export async function onOwnConnection<Result>(
   db: Database,
@@ -66,7 +74,9 @@ export async function onOwnConnection<Result>(
 ): Promise<Result> {
   const source = db.knex.client as ConnectionSource;
   const connection = await source.acquireConnection();
-  const timer = setTimeout(() => connection.destroy(), db.limits.transactionTimeoutMs);
+  const { transactionTimeoutMs } = db.limits;
+  const endOverdue = (): void => endConnection(connection, `it was not over after ${transactionTimeoutMs} ms`);
+  const timer = setTimeout(endOverdue, transactionTimeoutMs);
   try {
     // The wait for the connection may have outlasted the caller.
     refuseIfAborted(options.signal);

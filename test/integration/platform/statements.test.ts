@@ -2,7 +2,7 @@ import { AssertionError } from 'node:assert';
 import { loadConfig } from '../../../src/platform/config';
 import { openDatabase, type Database } from '../../../src/platform/db/database';
 import { insertRows, literal, valuesTable, type SqlValue } from '../../../src/platform/db/sql-text';
-import { readTogether, safeInteger, writeTogether, type Write } from '../../../src/platform/db/statements';
+import { readerOf, safeInteger, writeTogether, type Write } from '../../../src/platform/db/statements';
 import { withTx, type Tx } from '../../../src/platform/db/tx';
 import { openTestDatabase, type TestDatabase } from '../../support/database';
 import { newId, serviceEnvironment } from '../../support/harness';
@@ -52,7 +52,7 @@ describe.each([
 
   test('every nasty string comes back as it was, as a literal, as a row and in a table of values', async () => {
     const reads = NASTY.map((text) => ({ sql: `SELECT ${literal(text)}` }));
-    const rows = await inTx((tx) => readTogether(tx, reads));
+    const rows = await inTx((tx) => readerOf(tx)(reads));
     expect(rows.map(([row]) => row?.[0])).toEqual(NASTY);
 
     const ascii = NASTY.filter((text) => /^[\0-\x7f]*$/.test(text));
@@ -60,7 +60,7 @@ describe.each([
       { text: 'word', n: 'integer', none: 'instant' },
       ascii.map((text, i) => [text, i, null]),
     );
-    const [joined = []] = await inTx((tx) => readTogether(tx, [{ sql: `SELECT k.text, k.n, k.none FROM ${table}` }]));
+    const [joined = []] = await inTx((tx) => readerOf(tx)([{ sql: `SELECT k.text, k.n, k.none FROM ${table}` }]));
     expect(joined.map((row) => [...row])).toEqual(ascii.map((text, i) => [text, i, null]));
 
     const type = newId('t').slice(0, 32);
@@ -75,9 +75,7 @@ describe.each([
 
   test('values come back as what they were: integers, instants, bytes, null', async () => {
     const values = [0, -1, Number.MAX_SAFE_INTEGER, null, Buffer.from([0, 39, 92, 255])];
-    const [[row = []] = []] = await inTx((tx) =>
-      readTogether(tx, [{ sql: `SELECT ${values.map(literal).join(', ')}` }]),
-    );
+    const [[row = []] = []] = await inTx((tx) => readerOf(tx)([{ sql: `SELECT ${values.map(literal).join(', ')}` }]));
     expect([...row]).toEqual(values);
     expect(() => safeInteger(2 ** 53)).toThrow(RangeError);
     expect(() => safeInteger('1')).toThrow(RangeError);

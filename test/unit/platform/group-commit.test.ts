@@ -37,8 +37,8 @@ class Store {
     });
     if (this.refusal !== undefined) throw this.refusal;
     for (const { value } of batch) if (this.poison.has(value)) throw new Error(`${value} is poison`);
-    return batch.map((put): Settled<string> => {
-      if (isGone(put)) return { kind: 'later' };
+    return batch.map((put, index): Settled<string> => {
+      if (isGone(index)) return { kind: 'later' };
       if (mode === 'skip' && this.locked.has(put.key)) return { kind: 'locked' };
       this.written.push(put.value);
       return { kind: 'done', result: put.value };

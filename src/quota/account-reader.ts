@@ -85,7 +85,9 @@ export async function readAccount(
 function lockUsers(userIds: readonly string[], mode: 'skip' | 'wait'): Read {
   const ids = userIds.map(literal).join(',');
   const locks = mode === 'skip' ? ' SKIP LOCKED' : '';
-  return { sql: `SELECT ${USER_COLUMNS} FROM users WHERE id IN (${ids}) ORDER BY id FOR UPDATE${locks}` };
+  // By the primary key, or the server may lock its way through other users.
+  const users = 'users FORCE INDEX (PRIMARY)';
+  return { sql: `SELECT ${USER_COLUMNS} FROM ${users} WHERE id IN (${ids}) ORDER BY id FOR UPDATE${locks}` };
 }
 
 function readLots(userIds: readonly string[], grantIds: readonly number[] = []): Read {

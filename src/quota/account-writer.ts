@@ -6,6 +6,9 @@ import type { Book } from './book';
 /**
  * What writes down what books hold, of one user or of a whole batch: a handful of statements of many rows that go together. The
  * rows come before the lots, because a lot needs its GRANT row.
+ *
+ * Every UPDATE goes by the primary key, whatever the server believes of the size of the table: where it reads a whole small
+ * table instead, it waits for rows that somebody else has locked, of users who are not in the batch.
  */
 
 /** Most users that one event tells of, so that its payload stays small. */
@@ -136,7 +139,7 @@ function updateUsers(books: readonly Book[]): readonly Write[] {
   const columns = { user_id: 'id', was: 'integer', remaining: 'integer', is_now: 'integer', hash: 'hash' } as const;
   const k = valuesTable({ ...columns, time: 'instant' }, rows);
   const sql =
-    `UPDATE ${k} STRAIGHT_JOIN users u ON u.id = k.user_id COLLATE ascii_bin AND u.log_sequence = k.was ` +
+    `UPDATE ${k} STRAIGHT_JOIN users u FORCE INDEX (PRIMARY) ON u.id = k.user_id COLLATE ascii_bin AND u.log_sequence = k.was ` +
     'SET u.quota_remaining = k.remaining, u.log_sequence = k.is_now, u.log_hash = UNHEX(k.hash), u.log_time = k.time';
   return [{ sql, rows: rows.length, what: 'users' }];
 }
@@ -151,7 +154,8 @@ function updateLots(books: readonly Book[]): readonly Write[] {
     isRevoked ? rows : rows.map((row) => row.slice(0, 4)),
   );
   const sql =
-    `UPDATE ${k} STRAIGHT_JOIN quota_grants g ON g.user_id = k.user_id COLLATE ascii_bin AND g.grant_id = k.grant_id ` +
+    `UPDATE ${k} STRAIGHT_JOIN quota_grants g FORCE INDEX (PRIMARY) ` +
+    'ON g.user_id = k.user_id COLLATE ascii_bin AND g.grant_id = k.grant_id ' +
     `SET g.remaining = k.remaining, g.held = k.held${isRevoked ? ', g.revoke_time = k.revoked' : ''}`;
   return [{ sql, rows: rows.length, what: 'quota_grants' }];
 }
@@ -171,7 +175,7 @@ function updateCharges(books: readonly Book[]): readonly Write[] {
   const key = { user_id: 'id', task_id: 'id', sequence: 'integer' } as const;
   const k = valuesTable({ ...key, returned: 'integer', state: 'id', due: 'instant', late: 'word' }, rows);
   const sql =
-    `UPDATE ${k} STRAIGHT_JOIN quota_charges c ON c.user_id = k.user_id COLLATE ascii_bin ` +
+    `UPDATE ${k} STRAIGHT_JOIN quota_charges c FORCE INDEX (PRIMARY) ON c.user_id = k.user_id COLLATE ascii_bin ` +
     'AND c.task_id = k.task_id COLLATE ascii_bin AND c.sequence = k.sequence ' +
     'SET c.returned = k.returned, c.state = k.state, c.due_time = k.due, c.late_returns = k.late';
   return [{ sql, rows: rows.length, what: 'quota_charges' }];
@@ -201,6 +205,8 @@ function resolveCases(books: readonly Book[], now: Date): readonly Write[] {
   );
   if (keys.length === 0) return [];
   const time = literal(now);
-  const sql = `UPDATE settlement_cases SET resolve_time = GREATEST(open_time, ${time}) WHERE resolve_time IS NULL AND (${keys.join(' OR ')})`;
+  const sql =
+    `UPDATE settlement_cases FORCE INDEX (PRIMARY) SET resolve_time = GREATEST(open_time, ${time}) ` +
+    `WHERE resolve_time IS NULL AND (${keys.join(' OR ')})`;
   return [{ sql, what: 'settlement_cases' }];
 }

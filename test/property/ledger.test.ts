@@ -73,8 +73,9 @@ function expectSameTables(oracle: QuotaOracle, { lots, charges }: MemoryLedger):
     return { source, expireMs, isRevoked: revokeTime !== null, amount, remaining, held };
   });
   expectSame(stored, oracle.lots());
-  const charged = charges.map(({ kind, taskId, units, returned, state, dueTime }) => {
-    return { kind, taskId, units, returned, state, dueMs: dueTime?.getTime() ?? Number.POSITIVE_INFINITY };
+  const charged = charges.map(({ kind, taskId, units, returned, state, dueTime, lateReturns }) => {
+    const late = lateReturns.map(([id, deadlineMs]) => [lots.findIndex(({ grantId }) => grantId === id), deadlineMs]);
+    return { kind, taskId, units, returned, state, dueMs: dueTime?.getTime() ?? Number.POSITIVE_INFINITY, late };
   });
   expectSame(charged, oracle.charges());
 }

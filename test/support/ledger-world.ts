@@ -234,13 +234,19 @@ export class LedgerWorld {
     const msOf = (time: unknown): number => (time === null ? Number.POSITIVE_INFINITY : (time as Date).getTime());
     for (const { id, oracle } of this.users) {
       const ofUser = (row: { readonly user_id?: unknown }): boolean => row.user_id === id;
-      const storedLots = lots.filter(ofUser).map(({ source, amount, remaining, held, expire_time, revoke_time }) => {
+      const ofLots = lots.filter(ofUser);
+      const storedLots = ofLots.map(({ source, amount, remaining, held, expire_time, revoke_time }) => {
         return { source, expireMs: msOf(expire_time), isRevoked: revoke_time !== null, amount, remaining, held };
       });
       expectSame(storedLots, oracle.lots());
-      const storedCharges = charges.filter(ofUser).map(({ kind, task_id, units, returned, state, due_time }) => {
-        return { kind, taskId: task_id, units, returned, state, dueMs: msOf(due_time) };
-      });
+      const places = new Map(ofLots.map(({ grant_id }, place) => [grant_id, place]));
+      const storedCharges = charges
+        .filter(ofUser)
+        .map(({ kind, task_id, units, returned, state, due_time, ...row }) => {
+          const late = JSON.parse((row['late_returns'] as string | null) ?? '[]') as [number, number][];
+          const lateByPlace = late.map(([grantId, deadlineMs]) => [places.get(grantId), deadlineMs]);
+          return { kind, taskId: task_id, units, returned, state, dueMs: msOf(due_time), late: lateByPlace };
+        });
       expectSame(storedCharges, oracle.charges());
     }
   }

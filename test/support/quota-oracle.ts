@@ -131,16 +131,11 @@ export class QuotaOracle {
 
   /** The charges as tables should show them, oldest first. */
   charges() {
-    return this.allCharges.map(({ kind, taskId, units, out, state, dueMs }) => {
+    return this.allCharges.map(({ kind, taskId, units, out, state, dueMs, deadlines }) => {
       const due = state === 'open' ? dueMs : Number.POSITIVE_INFINITY;
-      return {
-        kind: kind === 'freeze' ? 'hold' : kind,
-        taskId,
-        units,
-        returned: units - out.length,
-        state,
-        dueMs: due,
-      };
+      const counts = { units, returned: units - out.length };
+      const late = [...deadlines].map(([lot, deadlineMs]) => [this.allLots.indexOf(lot), deadlineMs]);
+      return { kind: kind === 'freeze' ? 'hold' : kind, taskId, ...counts, state, dueMs: due, late };
     });
   }
 

@@ -198,8 +198,9 @@ function rowsNeeded(draft: Draft, command: QuotaCommand): readonly RowKey[] {
 }
 
 function reportedRows(draft: Draft, requestId: string): readonly [first: number, count: number] {
-  const { firstSequence, lastSequence } = draft.outcomes.find((outcome) => outcome.requestId === requestId) ?? {};
-  return firstSequence == null || lastSequence == null ? [0, 0] : [firstSequence, lastSequence - firstSequence + 1];
+  const { firstSequence = null, lastSequence = null } =
+    draft.outcomes.find((outcome) => outcome.requestId === requestId) ?? {};
+  return firstSequence === null || lastSequence === null ? [0, 0] : [firstSequence, lastSequence - firstSequence + 1];
 }
 
 /** For each lot that got units back: what ended at once, and what replaced it. */

@@ -1,6 +1,7 @@
-import { ListQuotaLogsRequest, QuotaLogType, type QuotaLog } from '../../../src/gen/billing/v1/quota_service.pb';
-import { call, mustSucceed } from '../../support/clients';
+import { QuotaLogType, type ListQuotaLogsRequest, type QuotaLog } from '../../../src/gen/billing/v1/quota_service.pb';
+import { mustSucceed } from '../../support/clients';
 import { consume, newId, refund, registerUser, startHarness, type Harness } from '../../support/harness';
+import { capture, hold, listLogs, release } from '../../support/quota-calls';
 import { readUserRows } from '../../support/user-rows';
 
 let h: Harness;
@@ -16,10 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => h.stop());
 
-const list = (fields: Partial<ListQuotaLogsRequest>) => {
-  const { quota } = h.as('auditor');
-  return call(quota.listQuotaLogs.bind(quota), ListQuotaLogsRequest.fromPartial({ userId, ...fields }));
-};
+const list = (fields: Partial<ListQuotaLogsRequest>) => listLogs(h, { userId, ...fields });
 
 async function listAll(fields: Partial<ListQuotaLogsRequest>, between?: () => Promise<unknown>): Promise<QuotaLog[]> {
   const rows: QuotaLog[] = [];
@@ -57,6 +55,23 @@ describe('the log of a user', () => {
     expect(sequences(await listAll({ type: QuotaLogType.CONSUME, pageSize: 3 }))).toEqual([8, 6, 4, 2]);
     expect(sequences(await listAll({ type: QuotaLogType.REFUND }))).toEqual([9, 7, 5, 3]);
     expect(await listAll({ type: QuotaLogType.HOLD })).toEqual([]);
+  });
+
+  test('is filtered by the types of holds, and says which row a row settles', async () => {
+    const other = await registerUser(h);
+    for (const requestId of ['h1', 'h2']) await mustSucceed(hold(h, { requestId, userId: other, amount: 2 }));
+    await mustSucceed(capture(h, { requestId: 'k1', userId: other, holdId: 'h1', amount: 1 }));
+    await mustSucceed(release(h, { requestId: 'k2', userId: other, holdId: 'h2' }));
+    const rowsOf = async (type: QuotaLogType) =>
+      (await listAll({ userId: other, type })).map(({ sequence, amount, units, consumeSequence }) => {
+        return [sequence, amount, units, consumeSequence];
+      });
+    expect(await rowsOf(QuotaLogType.HOLD)).toEqual([
+      [3, -2, 2, 0],
+      [2, -2, 2, 0],
+    ]);
+    expect(await rowsOf(QuotaLogType.CAPTURE)).toEqual([[4, 1, 1, 2]]);
+    expect(await rowsOf(QuotaLogType.RELEASE)).toEqual([[5, 2, 2, 3]]);
   });
 
   test('is filtered by time, start inclusive and end exclusive', async () => {

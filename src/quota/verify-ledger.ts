@@ -80,7 +80,8 @@ const WRONG_CHARGES = `
     OR l.type <> (CASE c.kind WHEN 'hold' THEN 'HOLD' ELSE 'CONSUME' END)
     OR c.returned <> COALESCE(r.returned, 0)
     OR (c.state = 'released') <> (COALESCE(r.released, 0) = 1)
-    OR (c.state = 'open' AND r.user_id IS NOT NULL))
+    OR (c.state = 'open' AND r.user_id IS NOT NULL)
+    OR (c.kind = 'hold' AND c.state <> 'open' AND r.user_id IS NULL))
   UNION ALL
   SELECT l.user_id, l.sequence, 'has no charge'
   FROM quota_logs l

@@ -90,7 +90,7 @@ describe('billing ledger verify', () => {
   });
 
   test('notices units held, or a lot larger than granted, that no row tells of', async () => {
-    await root.query('DROP TRIGGER IF EXISTS quota_grants_frozen');
+    await root.query('DROP TRIGGER quota_grants_identity_frozen');
     const grown = (sign: string, held: number) =>
       `UPDATE quota_grants SET amount = amount ${sign} 100000, held = ${held} WHERE user_id = ? AND grant_id = 1`;
     expect(await faultAfter(grown('+', 5), grown('-', 0))).toMatchObject({

@@ -5,7 +5,8 @@ import type { QuotaCommand } from './commands';
 
 /**
  * Reads the accounts that a batch of commands is decided on: locks the users, then everything the commands may need, in
- * one round trip, or two where they name what was done before.
+ * one round trip, or two where they name what was done before. Every table is read by the index named, whatever the server
+ * believes of its size: it would rather read a small table as a whole, or one whose statistics are old.
  */
 
 /** What was found of the users of a batch. */
@@ -95,7 +96,7 @@ function readLots(userIds: readonly string[], grantIds: readonly number[] = []):
   const named = grantIds.length === 0 ? '' : ` OR grant_id IN (${grantIds.map(literal).join(',')})`;
   const columns = LOT_COLUMNS.join(', ');
   return {
-    sql: `SELECT ${columns} FROM quota_grants WHERE user_id IN (${ids}) AND (remaining > 0 OR held > 0${named})`,
+    sql: `SELECT ${columns} FROM quota_grants FORCE INDEX (PRIMARY) WHERE user_id IN (${ids}) AND (remaining > 0 OR held > 0${named})`,
   };
 }
 
@@ -124,11 +125,13 @@ function readEarlier(commands: readonly QuotaCommand[]): readonly Read[] {
   const k = valuesTable({ user_id: 'id', request_id: 'id' }, [...keys.values()]);
   const isSame = (table: string): string =>
     `${table}.user_id = k.user_id COLLATE ascii_bin AND ${table}.request_id = k.request_id COLLATE ascii_bin`;
+  const logs = 'quota_logs l FORCE INDEX (uk_quota_logs_request)';
+  const outcomes = 'quota_task_outcomes o FORCE INDEX (PRIMARY)';
   return [
     {
-      sql: `SELECT ${LOG_COLUMNS} FROM ${k} STRAIGHT_JOIN quota_logs l ON ${isSame('l')} AND l.origin = 'caller'`,
+      sql: `SELECT ${LOG_COLUMNS} FROM ${k} STRAIGHT_JOIN ${logs} ON ${isSame('l')} AND l.origin = 'caller'`,
     },
-    { sql: `SELECT ${OUTCOME_COLUMNS} FROM ${k} STRAIGHT_JOIN quota_task_outcomes o ON ${isSame('o')}` },
+    { sql: `SELECT ${OUTCOME_COLUMNS} FROM ${k} STRAIGHT_JOIN ${outcomes} ON ${isSame('o')}` },
   ];
 }
 
@@ -213,7 +216,7 @@ function followersOf(row: Posting): readonly [first: number, count: number] {
 function readRows(keys: readonly (readonly (string | number)[])[]): Read {
   const k = valuesTable({ user_id: 'id', sequence: 'integer' }, keys);
   const on = 'l.user_id = k.user_id COLLATE ascii_bin AND l.sequence = k.sequence';
-  return { sql: `SELECT ${LOG_COLUMNS} FROM ${k} STRAIGHT_JOIN quota_logs l ON ${on}` };
+  return { sql: `SELECT ${LOG_COLUMNS} FROM ${k} STRAIGHT_JOIN quota_logs l FORCE INDEX (PRIMARY) ON ${on}` };
 }
 
 /** Charges, the rows that made them, and the lots these rows took from, which may have no units left. */
@@ -221,9 +224,9 @@ function readChargesOf(keys: readonly ChargeKey[]): readonly Read[] {
   const distinct = new Map(keys.map((key) => [key.join('\n'), key]));
   const k = valuesTable({ user_id: 'id', task_id: 'id', sequence: 'integer' }, [...distinct.values()]);
   const charges =
-    `${k} STRAIGHT_JOIN quota_charges c ON c.user_id = k.user_id COLLATE ascii_bin AND ` +
+    `${k} STRAIGHT_JOIN quota_charges c FORCE INDEX (PRIMARY) ON c.user_id = k.user_id COLLATE ascii_bin AND ` +
     `c.task_id = k.task_id COLLATE ascii_bin AND (k.sequence IS NULL OR c.sequence = k.sequence)`;
-  const rows = `${charges} STRAIGHT_JOIN quota_logs l ON l.user_id = c.user_id AND l.sequence = c.sequence`;
+  const rows = `${charges} STRAIGHT_JOIN quota_logs l FORCE INDEX (PRIMARY) ON l.user_id = c.user_id AND l.sequence = c.sequence`;
   const lotIds = "JSON_TABLE(l.lots, '$[*]' COLUMNS (grant_id BIGINT PATH '$[0]')) j";
   const lotColumns = LOT_COLUMNS.map((column) => `g.${column}`).join(', ');
   return [
@@ -232,7 +235,7 @@ function readChargesOf(keys: readonly ChargeKey[]): readonly Read[] {
     {
       sql:
         `SELECT ${lotColumns} FROM ${rows} STRAIGHT_JOIN ${lotIds} ` +
-        'STRAIGHT_JOIN quota_grants g ON g.user_id = l.user_id AND g.grant_id = j.grant_id',
+        'STRAIGHT_JOIN quota_grants g FORCE INDEX (PRIMARY) ON g.user_id = l.user_id AND g.grant_id = j.grant_id',
     },
   ];
 }

@@ -74,7 +74,12 @@ export function valuesTable(
 ): string {
   const json = JSON.stringify(rows.map((row) => row.map(jsonValue)));
   const paths = Object.entries(columns).map(([name, type], i) => `${name} ${JSON_TYPES[type]} PATH '$[${i}]'`);
-  return `JSON_TABLE(${escape(json)}, '$[*]' COLUMNS (${paths.join(', ')})) k`;
+  return `JSON_TABLE(${quoted(json)}, '$[*]' COLUMNS (${paths.join(', ')})) k`;
+}
+
+/** JSON holds control characters only behind a backslash, so there is little to look for. */
+function quoted(json: string): string {
+  return /['\\]/.test(json) ? escape(json) : `'${json}'`;
 }
 
 function jsonValue(value: SqlValue): string | number | null {

@@ -47,7 +47,7 @@ describe('the connection is cut at COMMIT', () => {
     ['before COMMIT arrives', CUTS_BEFORE, ['before'], 3],
     ['either way, of every second COMMIT', CUTS, ['before', 'after'], 2],
   ])(
-    '%s, %d times under 24 callers: no call fails, nothing is lost, doubled or called a repeat',
+    '%s, %d times under 24 callers: no call is refused, nothing is lost, doubled or called a repeat',
     async (_where, cuts, places, every) => {
       const users = await Promise.all(Array.from({ length: USERS }, () => registerUser(h)));
       const { quota } = h.as('ai-task-service');

@@ -13,6 +13,7 @@ import { createQuotaCallers } from '../support/quota-callers';
  */
 describe('the connection is cut at COMMIT', () => {
   const CUTS = 100;
+  const CUTS_BEFORE = 40;
   const CALLERS = 24;
   const USERS = 6;
   const ATTEMPTS = 4;
@@ -41,26 +42,26 @@ describe('the connection is cut at COMMIT', () => {
     return found.length > 0;
   };
 
-  test.each<[string, readonly CutPlace[], number]>([
-    ['between COMMIT and its answer', ['after'], 3],
-    ['before COMMIT arrives', ['before'], 3],
-    ['either way, of every second COMMIT', ['before', 'after'], 2],
+  test.each<[string, number, readonly CutPlace[], number]>([
+    ['between COMMIT and its answer', CUTS, ['after'], 3],
+    ['before COMMIT arrives', CUTS_BEFORE, ['before'], 3],
+    ['either way, of every second COMMIT', CUTS, ['before', 'after'], 2],
   ])(
-    '%s, 100 times under 24 callers: no call fails, nothing is lost, doubled or called a repeat',
-    async (_where, places, every) => {
+    '%s, %d times under 24 callers: no call is refused, nothing is lost, doubled or called a repeat',
+    async (_where, cuts, places, every) => {
       const users = await Promise.all(Array.from({ length: USERS }, () => registerUser(h)));
       const { quota } = h.as('ai-task-service');
       const callers = createQuotaCallers([quota], { timeoutMs: 30_000, isDone });
       const cutsBefore = cutter.cuts;
-      cutter.cut(places, every, CUTS);
+      cutter.cut(places, every, cuts);
       const caller = async (index: number): Promise<void> => {
         const userId = users[index % USERS] ?? '';
-        while (cutter.cuts < cutsBefore + CUTS && callers.wrong.length === 0) await callers.round(userId, 0);
+        while (cutter.cuts < cutsBefore + cuts && callers.wrong.length === 0) await callers.round(userId, 0);
       };
       await Promise.all(Array.from({ length: CALLERS }, (_, index) => caller(index)));
 
       expect(callers.wrong).toEqual([]);
-      expect(cutter.cuts - cutsBefore).toBe(CUTS);
+      expect(cutter.cuts - cutsBefore).toBe(cuts);
       expect(callers.answered).toBeGreaterThan(CALLERS);
       for (const userId of users) await expectExactly(h.db, userId, callers.rows.get(userId) ?? []);
       await expectToldOnce(h.db, users);

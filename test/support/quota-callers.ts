@@ -49,7 +49,7 @@ const UNDONE = new Set(['RESOURCE_EXHAUSTED', 'ABORTED']);
 const UNDONE_REASONS = new Set(['SHUTTING_DOWN', 'OVERLOADED']);
 
 /** The rows an answer is about. */
-export function rowsOf({ log, logs = [] }: Pick<Answer, 'log' | 'logs'>): readonly QuotaLog[] {
+function rowsOf({ log, logs = [] }: Pick<Answer, 'log' | 'logs'>): readonly QuotaLog[] {
   return log === undefined ? logs : [log, ...logs];
 }
 

@@ -196,11 +196,14 @@ function insertEvents(books: readonly Book[], now: Date): readonly Write[] {
   return insert('outbox', ['type', 'user_id', 'payload', 'create_time'], events);
 }
 
-/** A case ends with its charge, however that was settled. Only a charge past its second deadline can have one. */
+/**
+ * A case ends with its charge, however that was settled. Only a charge long past its first deadline can have one; the
+ * second is not asked, because the clock of the replica that opened the case may be a little later than ours.
+ */
 function resolveCases(books: readonly Book[], now: Date): readonly Write[] {
   const keys = books.flatMap(({ userId, changedCharges }) =>
     changedCharges
-      .filter(({ state, caseDeadline }) => state !== 'open' && caseDeadline !== null && caseDeadline <= now)
+      .filter(({ state, settleDeadline }) => state !== 'open' && settleDeadline !== null && settleDeadline <= now)
       .map(({ sequence }) => `(user_id = ${literal(userId)} AND sequence = ${literal(sequence)})`),
   );
   if (keys.length === 0) return [];

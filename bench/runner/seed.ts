@@ -1,0 +1,139 @@
+import { Readable } from 'node:stream';
+import type { Connection, QueryOptions } from 'mysql2/promise';
+import { SYSTEM_ACTOR } from '../../src/platform/calls';
+import type { Posting } from '../../src/quota/account';
+import { Book } from '../../src/quota/book';
+import { decideConsume } from '../../src/quota/ledger';
+import { CHAIN_START } from '../../src/quota/log-chain';
+import { userIdOf } from '../load/settings';
+
+/** More units than any number of runs takes. */
+const GRANTED_UNITS = 1_000_000_000;
+const GRANT_DAYS = 30;
+const MS_PER_DAY = 86_400_000;
+const HASH_BYTES = 32;
+/** Lines are handed to the driver in pieces of about this size. */
+const PIECE_BYTES = 64 * 1_024;
+const ACTOR = 'spiffe://billing/ai-task-service/ai-task-service';
+
+/** Who is seeded: user 0 to this one, each with a grant and so many consumes behind them. */
+export interface Population {
+  readonly lastUser: number;
+  readonly consumesEach: number;
+}
+
+/** `2026-01-02 03:04:05.678`, as the server reads it. */
+function toSqlTime(instant: Date): string {
+  return instant.toISOString().slice(0, -1).replace('T', ' ');
+}
+
+function logLine(row: Posting): string {
+  return [
+    row.userId,
+    row.sequence,
+    row.origin,
+    row.requestId,
+    row.requestHash.toString('hex'),
+    row.type,
+    row.amount,
+    row.units,
+    row.quotaRemaining,
+    JSON.stringify(row.lots),
+    row.consumeSequence ?? '\\N',
+    row.taskId,
+    row.taskType,
+    row.description,
+    row.actor,
+    toSqlTime(row.createTime),
+    row.hashVersion,
+    row.hash.toString('hex'),
+  ].join('\t');
+}
+
+/** The log of one user: made by the ledger's own code, so that balances and hashes are what it would have written. */
+function bookOf(user: number, consumesEach: number, now: Date): Book {
+  const userId = userIdOf(user);
+  const account = { userId, quotaRemaining: 0, logSequence: 0, logHash: CHAIN_START, logTime: now, lots: [] };
+  const book = new Book(account, now);
+  book.grant({
+    source: 'registration',
+    sourceRef: 'registration',
+    orderId: null,
+    units: GRANTED_UNITS,
+    expireTime: new Date(now.getTime() + GRANT_DAYS * MS_PER_DAY),
+    actor: SYSTEM_ACTOR,
+    description: '',
+  });
+  for (let number = 0; number < consumesEach; number += 1) {
+    const requestId = `seed-${userId}-${number}`;
+    const what = { amount: 1, taskId: `task-${requestId}`, taskType: 'image', description: 'try-on', actor: ACTOR };
+    decideConsume(book, { requestId, userId, ...what }, undefined);
+  }
+  return book;
+}
+
+/** Joins lines into pieces, so that a stream of millions is not a stream of tiny chunks. */
+function* inPieces(lines: Iterable<string>): Generator<Buffer> {
+  let piece = '';
+  for (const line of lines) {
+    piece += `${line}\n`;
+    if (piece.length < PIECE_BYTES) continue;
+    yield Buffer.from(piece);
+    piece = '';
+  }
+  if (piece !== '') yield Buffer.from(piece);
+}
+
+async function load(root: Connection, into: string, lines: Iterable<string>): Promise<void> {
+  const sql = `LOAD DATA LOCAL INFILE 'generated' INTO TABLE ${into}`;
+  const options = { sql, infileStreamFactory: () => Readable.from(inPieces(lines)) };
+  await root.query(options as QueryOptions);
+}
+
+/** Fills the empty tables of a database. The rows come in the order of the primary keys, so that loading is fast. */
+export async function seed(root: Connection, database: string, population: Population, now: Date): Promise<void> {
+  const { lastUser, consumesEach } = population;
+  const lastHashes = Buffer.alloc((lastUser + 1) * HASH_BYTES);
+  const users = function* (): Generator<number> {
+    for (let user = 0; user <= lastUser; user += 1) yield user;
+  };
+  const logLines = function* (): Generator<string> {
+    for (const user of users()) {
+      const book = bookOf(user, consumesEach, now);
+      book.logHash.copy(lastHashes, user * HASH_BYTES);
+      for (const posting of book.postings) yield logLine(posting);
+    }
+  };
+  const userLines = function* (): Generator<string> {
+    const rest = `${GRANTED_UNITS - consumesEach}\t${consumesEach + 1}`;
+    for (const user of users()) {
+      const hash = lastHashes.toString('hex', user * HASH_BYTES, (user + 1) * HASH_BYTES);
+      yield `${userIdOf(user)}\t${rest}\t${hash}\t${toSqlTime(now)}\t${toSqlTime(now)}`;
+    }
+  };
+  const grantLines = function* (): Generator<string> {
+    const expireTime = toSqlTime(new Date(now.getTime() + GRANT_DAYS * MS_PER_DAY));
+    const rest = `registration\tregistration\t${GRANTED_UNITS}\t${GRANTED_UNITS}\t${expireTime}\t${toSqlTime(now)}`;
+    for (const user of users()) yield `${userIdOf(user)}\t1\t${rest}`;
+  };
+  // With both checks off MariaDB builds the indexes of an empty table by sorting; the rows are known to be right.
+  await root.query(`SET SESSION unique_checks = 0, foreign_key_checks = 0`);
+  await load(
+    root,
+    `${database}.quota_logs (user_id, sequence, origin, request_id, @request_hash, type, amount, units,
+      quota_remaining, lots, consume_sequence, task_id, task_type, description, actor, create_time, hash_version, @hash)
+      SET request_hash = UNHEX(@request_hash), hash = UNHEX(@hash)`,
+    logLines(),
+  );
+  await load(
+    root,
+    `${database}.users (id, quota_remaining, log_sequence, @hash, log_time, create_time) SET log_hash = UNHEX(@hash)`,
+    userLines(),
+  );
+  const grantColumns = 'user_id, grant_id, source, source_ref, amount, remaining, expire_time, create_time';
+  await load(root, `${database}.quota_grants (${grantColumns})`, grantLines());
+  if (consumesEach > 0) {
+    await root.query(`UPDATE ${database}.quota_grants SET remaining = remaining - ?`, [consumesEach]);
+  }
+  await root.query(`SET SESSION unique_checks = 1, foreign_key_checks = 1`);
+}

@@ -36,10 +36,14 @@ function arrivalsOf(run: Run, rows: readonly ResultRow[]): number {
   return Math.max(1, Math.round((capacity?.perSecond ?? OFFERED_DEFAULT) * run.offeredShare));
 }
 
+function toHundredths(value: number): number {
+  return Math.round(value * 100) / 100;
+}
+
 function progressLine(run: Run, round: number, measured: Measured): string {
   const { perSecond, load, cpu, fault } = measured;
   const failures = Object.entries(load.failures).map(([name, count]) => ` ${name}: ${count}`);
-  const what = `${Math.round(perSecond)}/s p50 ${load.p50Ms} ms p99 ${load.p99Ms} ms`;
+  const what = `${Math.round(perSecond)}/s p50 ${toHundredths(load.p50Ms)} ms p99 ${toHundredths(load.p99Ms)} ms`;
   const used = `cpu ${cpu.server}+${cpu.mariadb}+${cpu.redis}+${cpu.load} %`;
   return `${nameOf(run)} #${round}: ${what} ${used}${failures.join('')}${fault === undefined ? '' : ` WRONG: ${fault}`}`;
 }

@@ -4,7 +4,7 @@ import { SYSTEM_ACTOR } from '../../src/platform/calls';
 import type { Posting } from '../../src/quota/account';
 import { Book } from '../../src/quota/book';
 import { decideConsume } from '../../src/quota/ledger';
-import { CHAIN_START } from '../../src/quota/log-chain';
+import { CHAIN_START, chainHash } from '../../src/quota/log-chain';
 import { userIdOf } from '../load/settings';
 
 /** More units than any number of runs takes. */
@@ -27,9 +27,14 @@ function toSqlTime(instant: Date): string {
   return instant.toISOString().slice(0, -1).replace('T', ' ');
 }
 
-function logLine(row: Posting): string {
+/** A row of the log but for its user and its hash, and what of its line is the same for every user. */
+interface Template {
+  readonly row: Posting;
+  readonly middle: string;
+}
+
+function middleOf(row: Posting): string {
   return [
-    row.userId,
     row.sequence,
     row.origin,
     row.requestId,
@@ -46,13 +51,15 @@ function logLine(row: Posting): string {
     row.actor,
     toSqlTime(row.createTime),
     row.hashVersion,
-    row.hash.toString('hex'),
   ].join('\t');
 }
 
-/** The log of one user: made by the ledger's own code, so that balances and hashes are what it would have written. */
-function bookOf(user: number, consumesEach: number, now: Date): Book {
-  const userId = userIdOf(user);
+/**
+ * The log of one user, made by the ledger's own code, so that balances and hashes are what it would have written. All
+ * users did the same things at the same time: for the others only the chain is made anew.
+ */
+function templatesOf(consumesEach: number, now: Date): readonly Template[] {
+  const userId = userIdOf(0);
   const account = { userId, quotaRemaining: 0, logSequence: 0, logHash: CHAIN_START, logTime: now, lots: [] };
   const book = new Book(account, now);
   book.grant({
@@ -64,12 +71,12 @@ function bookOf(user: number, consumesEach: number, now: Date): Book {
     actor: SYSTEM_ACTOR,
     description: '',
   });
-  for (let number = 0; number < consumesEach; number += 1) {
-    const requestId = `seed-${userId}-${number}`;
+  for (let number = 1; number <= consumesEach; number += 1) {
+    const requestId = `seed-${number}`;
     const what = { amount: 1, taskId: `task-${requestId}`, taskType: 'image', description: 'try-on', actor: ACTOR };
     decideConsume(book, { requestId, userId, ...what }, undefined);
   }
-  return book;
+  return book.postings.map((row) => ({ row, middle: middleOf(row) }));
 }
 
 /** Joins lines into pieces, so that a stream of millions is not a stream of tiny chunks. */
@@ -97,11 +104,16 @@ export async function seed(root: Connection, database: string, population: Popul
   const users = function* (): Generator<number> {
     for (let user = 0; user <= lastUser; user += 1) yield user;
   };
+  const templates = templatesOf(consumesEach, now);
   const logLines = function* (): Generator<string> {
     for (const user of users()) {
-      const book = bookOf(user, consumesEach, now);
-      book.logHash.copy(lastHashes, user * HASH_BYTES);
-      for (const posting of book.postings) yield logLine(posting);
+      const userId = userIdOf(user);
+      let hash = CHAIN_START;
+      for (const { row, middle } of templates) {
+        hash = chainHash(hash, { ...row, userId });
+        yield `${userId}\t${middle}\t${hash.toString('hex')}`;
+      }
+      hash.copy(lastHashes, user * HASH_BYTES);
     }
   };
   const userLines = function* (): Generator<string> {
@@ -116,8 +128,8 @@ export async function seed(root: Connection, database: string, population: Popul
     const rest = `registration\tregistration\t${GRANTED_UNITS}\t${GRANTED_UNITS}\t${expireTime}\t${toSqlTime(now)}`;
     for (const user of users()) yield `${userIdOf(user)}\t1\t${rest}`;
   };
-  // With both checks off MariaDB builds the indexes of an empty table by sorting; the rows are known to be right.
-  await root.query(`SET SESSION unique_checks = 0, foreign_key_checks = 0`);
+  // Without these checks MariaDB builds the indexes of an empty table by sorting; the rows are known to be right.
+  await root.query('SET SESSION unique_checks = 0, foreign_key_checks = 0, check_constraint_checks = 0');
   await load(
     root,
     `${database}.quota_logs (user_id, sequence, origin, request_id, @request_hash, type, amount, units,
@@ -135,5 +147,5 @@ export async function seed(root: Connection, database: string, population: Popul
   if (consumesEach > 0) {
     await root.query(`UPDATE ${database}.quota_grants SET remaining = remaining - ?`, [consumesEach]);
   }
-  await root.query(`SET SESSION unique_checks = 1, foreign_key_checks = 1`);
+  await root.query('SET SESSION unique_checks = 1, foreign_key_checks = 1, check_constraint_checks = 1');
 }

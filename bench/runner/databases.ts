@@ -53,15 +53,25 @@ export async function createSeed(
 }
 
 /**
- * Empties the tables of a database and fills them from the seed: every run starts from the same state. Only root can,
- * and only by TRUNCATE: the triggers refuse DELETE to everybody.
+ * Puts the tables of a database into the state of the seed: every run starts from the same. Only root can, and only by
+ * TRUNCATE: the triggers refuse DELETE to everybody. Lots stay, because each would look for its GRANT row again.
  */
 export async function restore(root: Connection, name: string, seedName: string): Promise<void> {
-  for (const table of await tablesOf(root, name)) await root.query(`TRUNCATE TABLE ${name}.${table}`);
-  // A lot needs its GRANT row, so the log comes first.
-  for (const table of ['quota_logs', 'users', 'quota_grants']) {
+  const tables = await tablesOf(root, name);
+  for (const table of tables.filter((other) => other !== 'quota_grants')) {
+    await root.query(`TRUNCATE TABLE ${name}.${table}`);
+  }
+  for (const table of ['quota_logs', 'users']) {
     await root.query(`INSERT INTO ${name}.${table} SELECT * FROM ${seedName}.${table}`);
   }
+  await root.query(`UPDATE ${name}.quota_grants SET remaining = amount WHERE remaining <> amount`);
+}
+
+/** Makes a database with the users of a seed. */
+export async function createCopy(infra: BenchInfra, root: Connection, name: string, seedName: string): Promise<void> {
+  await createDatabase(infra, root, name);
+  await restore(root, name, seedName);
+  await root.query(`INSERT INTO ${name}.quota_grants SELECT * FROM ${seedName}.quota_grants`);
 }
 
 /** Empties the tables of a database. */

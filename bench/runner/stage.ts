@@ -3,7 +3,7 @@ import { systemClock } from '../../src/platform/clock';
 import type { ServerSettings } from '../servers/serve';
 import { DATABASE, makeRun, type Stage } from './bench';
 import { stopChild } from './child';
-import { createDatabase, createLimiterDatabase, createSeed } from './databases';
+import { createCopy, createLimiterDatabase, createSeed } from './databases';
 import { databaseUrl, type BenchInfra } from './infra';
 import type { BenchOptions } from './options';
 import { LARGE_CONSUMES_EACH, USER_COUNT, type Run, type Scenario, type Variant } from './plan';
@@ -27,8 +27,8 @@ export async function prepareDatabases(
 ): Promise<void> {
   const now = systemClock.now();
   await createSeed(infra, root, DATABASE.seed, { lastUser: USER_COUNT.uniform, consumesEach: 0 }, now);
-  await createDatabase(infra, root, DATABASE.textbook);
-  await createDatabase(infra, root, DATABASE.ours);
+  await createCopy(infra, root, DATABASE.textbook, DATABASE.seed);
+  await createCopy(infra, root, DATABASE.ours, DATABASE.seed);
   await createLimiterDatabase(infra, root, DATABASE.limiter);
   if (!isLarge) return;
   const startedAtMs = performance.now();

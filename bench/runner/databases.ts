@@ -11,7 +11,7 @@ const LIMITER_TABLE = `CREATE TABLE IF NOT EXISTS limiter_points (
   PRIMARY KEY (\`key\`)) ENGINE = InnoDB`;
 
 /** Makes an empty, migrated database. */
-export async function createDatabase(infra: BenchInfra, root: Connection, name: string): Promise<void> {
+async function createDatabase(infra: BenchInfra, root: Connection, name: string): Promise<void> {
   const privileges = 'SELECT, INSERT, UPDATE, CREATE, ALTER, INDEX, REFERENCES, TRIGGER, CREATE VIEW';
   await root.query(`CREATE DATABASE ${name} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`);
   await root.query(`GRANT ${privileges} ON ${name}.* TO ?@'%' WITH GRANT OPTION`, [infra.accounts.migrate.user]);

@@ -12,8 +12,10 @@ import { startBenchServer, startService, type RunningServer } from './servers';
 /** Pools that the textbook may have; the best for each scenario is what it is measured with. */
 const POOL_SIZES = [8, 16, 32, 64];
 const LIMITER_POOL_SIZE = 32;
-/** A server is measured when V8 has compiled what it runs. */
-const WARM_MS = 4_000;
+/** A server is measured when V8 has compiled what it runs, which takes calls rather than time; a slow machine gives up. */
+const WARM_CALLS = 8_000;
+const WARM_STEP_MS = 2_000;
+const WARM_STEPS_MAX = 8;
 const CALIBRATE = { warmupMs: 500, measureMs: 1_500 };
 
 type Say = (line: string) => void;
@@ -56,7 +58,7 @@ interface Candidate {
 async function tryPoolSize(infra: BenchInfra, root: Connection, poolSize: number): Promise<Candidate> {
   const server = await startBenchServer('textbook', textbookSettings(infra, DATABASE.textbook, poolSize));
   const stage: Stage = { infra, root, serverOf: () => server };
-  await makeRun(stage, textbookRun('uniform'), 0, { warmupMs: WARM_MS, measureMs: 1 });
+  await warmUp(stage, textbookRun('uniform'));
   const uniform = (await makeRun(stage, textbookRun('uniform'), 0, CALIBRATE)).perSecond;
   const hot = (await makeRun(stage, textbookRun('hot'), 0, CALIBRATE)).perSecond;
   return { poolSize, server, perSecond: { uniform, hot } };
@@ -124,20 +126,26 @@ export async function setStage(
       return server;
     },
   };
-  await warmUp(stage, runs);
+  await warmUpAll(stage, runs);
   return stage;
 }
 
-/** One unmeasured run of everything that is not warm yet. */
-async function warmUp(stage: Stage, runs: readonly Run[]): Promise<void> {
-  const warm = new Set<string>();
+/** Runs until the server has answered enough. */
+async function warmUp(stage: Stage, run: Run): Promise<void> {
+  let calls = 0;
+  for (let step = 0; step < WARM_STEPS_MAX && calls < WARM_CALLS; step += 1) {
+    const { load } = await makeRun(stage, run, 0, { warmupMs: 1, measureMs: WARM_STEP_MS });
+    calls += load.acknowledged;
+  }
+}
+
+/** Warms up everything that was not tried already. */
+async function warmUpAll(stage: Stage, runs: readonly Run[]): Promise<void> {
+  const warm = new Set(['textbook']);
   for (const run of runs) {
     const name = `${run.scenario === 'large' ? 'large ' : ''}${run.variant}`;
-    if (warm.has(name) || name === 'textbook') continue;
+    if (warm.has(name)) continue;
     warm.add(name);
-    await makeRun(stage, { ...run, load: 'closed', callers: 64, offeredShare: 0 }, 0, {
-      warmupMs: WARM_MS,
-      measureMs: 1,
-    });
+    await warmUp(stage, { ...run, load: 'closed', callers: 64, offeredShare: 0 });
   }
 }

@@ -7,13 +7,14 @@ export const ROOT = path.resolve(import.meta.dirname, '..', '..');
 const local = path.resolve(ROOT, process.env.BILLING_LOCAL_DIR ?? '.local');
 
 /**
- * State directories. `local` is what `npm run up` starts; the others belong to `npm test` and to the schema check, so
+ * State directories. `local` is what `npm run up` starts; the others belong to `npm test`, the schema check and `npm run bench`, so
  * that neither ever touches a developer's data. BILLING_LOCAL_DIR moves all of them.
  */
 export const STATE_DIRECTORIES = Object.freeze({
   local,
   test: path.join(local, 'test'),
   schema: path.join(local, 'schema'),
+  bench: path.join(local, 'bench'),
 });
 
 /** Absolute path of something in the clone. */

@@ -1,14 +1,22 @@
 import { knex } from 'knex';
 import { knexSnakeCaseMappers } from 'objection';
-import { addressOf } from '../platform/db/database';
+import { addressOf, readColumnsWith, type ColumnReader, type QueryingConnection } from '../platform/db/database';
 import { verifyLedger, type LedgerReport } from '../quota';
 
 /** Reads BIGINT as a number; what a number can not hold becomes NaN, which no check accepts, instead of an end. */
-function readColumn(field: { readonly type: string; string(): string | null }, next: () => unknown): unknown {
+const readColumn: ColumnReader = (field, next) => {
   if (field.type !== 'LONGLONG') return next();
   const digits = field.string();
   if (digits === null) return null;
   return Number.isSafeInteger(Number(digits)) ? Number(digits) : Number.NaN;
+};
+
+function prepare(
+  connection: QueryingConnection,
+  done: (error: Error | null, connection: QueryingConnection) => void,
+): void {
+  readColumnsWith(connection, readColumn);
+  done(null, connection);
 }
 
 /** Shows progress at most this often. */
@@ -23,8 +31,9 @@ export async function verifyLedgerOf(
   userId: string | undefined,
   nowMs: () => number,
 ): Promise<LedgerReport> {
-  const connection = { ...addressOf(databaseUrl), charset: 'utf8mb4_bin', timezone: 'Z', typeCast: readColumn };
-  const database = knex({ client: 'mysql2', connection, pool: { min: 0, max: 1 }, ...knexSnakeCaseMappers() });
+  const connection = { ...addressOf(databaseUrl), charset: 'utf8mb4_bin', timezone: 'Z' };
+  const pool = { min: 0, max: 1, afterCreate: prepare };
+  const database = knex({ client: 'mysql2', connection, pool, ...knexSnakeCaseMappers() });
   let shownMs = nowMs();
   const showProgress = (users: number, rows: number): void => {
     if (nowMs() - shownMs < PROGRESS_INTERVAL_MS) return;

@@ -10,7 +10,7 @@ import {
 } from 'typescript';
 import { readSources, type Source } from '../support/sources';
 
-const PRODUCT = readSources(['src', 'simulator', 'migrations']);
+const PRODUCT = readSources(['src', 'simulator', 'migrations', 'bench']);
 /** Without this file, which names what it bans. */
 const TESTS = readSources(['test']).filter(({ path }) => path !== 'test/contract/tidy.test.ts');
 

@@ -8,7 +8,7 @@ import { step } from '../terminal.mjs';
 
 const DIST = inRoot('dist');
 const STAMP = path.join(DIST, '.stamp');
-const INPUTS = ['src', 'migrations', 'simulator', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
+const INPUTS = ['src', 'migrations', 'simulator', 'bench', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
 
 /** Removes the output of sources that are gone: a deleted migration must not run any more. */
 function removeOrphans() {

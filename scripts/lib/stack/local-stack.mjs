@@ -83,7 +83,7 @@ export function reset() {
   return withLock(LOCK, local, async () => {
     await stopAll();
     removeContent(local);
-    for (const directory of [STATE_DIRECTORIES.test, STATE_DIRECTORIES.schema]) {
+    for (const directory of [STATE_DIRECTORIES.test, STATE_DIRECTORIES.schema, STATE_DIRECTORIES.bench]) {
       const removed = await withLockIfFree(LOCK, directory, async () => {
         await stopInfrastructure(existingStack(directory));
         rmSync(directory, { recursive: true, force: true });

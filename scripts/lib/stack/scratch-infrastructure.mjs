@@ -1,4 +1,4 @@
-/** Servers for one run only: a test run's, or the schema check's. They start empty and are gone afterwards. */
+/** Servers for one run only: a test run's, the schema check's, a benchmark's. They start empty and are gone afterwards. */
 import { rmSync } from 'node:fs';
 import { withLock } from '../lock.mjs';
 import { startInfrastructure, stopInfrastructure } from './infrastructure.mjs';
@@ -10,14 +10,17 @@ async function discard(directory) {
   for (const name of ['mariadb', 'redis']) rmSync(stack.within(name), { recursive: true, force: true });
 }
 
-/** Does the work with an empty MariaDB and Redis in the directory; certificates and logs stay for the next run. */
-export function withScratchInfrastructure(directory, work) {
+/**
+ * Does the work with an empty MariaDB and Redis in the directory; certificates and logs stay for the next run. The work
+ * gets the stack and the process ids of the servers. `mariadbArguments` are added to the server's own.
+ */
+export function withScratchInfrastructure(directory, work, { mariadbArguments = [] } = {}) {
   return withLock('local stack', directory, async () => {
     await discard(directory);
-    const stack = await openStack(directory);
+    const stack = Object.assign(await openStack(directory), { mariadbArguments });
     try {
-      await startInfrastructure(stack);
-      return await work(stack);
+      const { mariadb, redisPid } = await startInfrastructure(stack);
+      return await work(stack, { mariadb: mariadb.pid, redis: redisPid });
     } finally {
       await discard(directory);
     }

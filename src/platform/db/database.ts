@@ -47,17 +47,20 @@ export const SQL_MODE =
   'ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION';
 
 /** mysql2's view of a column while it is read. */
-interface WireField {
+export interface WireField {
   readonly type: string;
   readonly table: string;
   readonly name: string;
   string(): string | null;
 }
 
+/** How a driver reads a column: its own way is `next`. */
+export type ColumnReader = (field: WireField, next: () => unknown) => unknown;
+
 /**
  * Reads BIGINT as a number and refuses what a number can not hold: mysql2 would round it silently.
  */
-function readColumn(field: WireField, next: () => unknown): unknown {
+const readColumn: ColumnReader = (field, next) => {
   if (field.type !== 'LONGLONG') return next();
   const digits = field.string();
   if (digits === null) return null;
@@ -65,11 +68,26 @@ function readColumn(field: WireField, next: () => unknown): unknown {
   if (!Number.isSafeInteger(value))
     throw new RangeError(`${field.table}.${field.name} holds ${digits}: not a safe integer`);
   return value;
+};
+
+/**
+ * Makes a connection read columns so, unless a query says otherwise. Not by the driver's own setting: with that, mysql2
+ * 3.24.6 makes a new parser for every query, and keeps each of them for ever.
+ */
+export function readColumnsWith(connection: QueryingConnection, reader: ColumnReader): void {
+  const query = connection.query.bind(connection);
+  connection.query = (options, ...rest) =>
+    query(typeof options === 'object' ? { typeCast: reader, ...options } : options, ...rest);
+}
+
+/** A mysql2 connection, as far as its queries are concerned. */
+export interface QueryingConnection {
+  query(options: unknown, ...rest: unknown[]): unknown;
 }
 
 /** What knex hands to afterCreate: a mysql2 connection. */
-interface RawConnection {
-  query(sql: string, done: (error: Error | null, rows?: unknown) => void): void;
+interface RawConnection extends QueryingConnection {
+  query(sql: unknown, done: (error: Error | null, rows?: unknown) => void): void;
   readonly stream: Socket;
   /** The statement that waits for its answer; mysql2 has no public word for it. */
   readonly _command?: unknown;
@@ -122,6 +140,7 @@ function checkSession(connection: RawConnection, done: (error: Error | null, con
 /** Prepares a fresh connection: isolation, zone, mode, time-outs. mysql2's own `timezone` does not set the session's. */
 function prepareSession(settings: DatabaseSettings, onSilence: () => void) {
   return (connection: RawConnection, done: (error: Error | null, connection: RawConnection) => void): void => {
+    readColumnsWith(connection, readColumn);
     endWhenSilent(connection, settings.STATEMENT_TIMEOUT_MS + SILENCE_SLACK_MS, onSilence);
     connection.query('SELECT VERSION() AS version', (versionError, rows) => {
       if (versionError !== null) return done(versionError, connection);
@@ -177,7 +196,6 @@ export function openDatabase(
       charset: 'utf8mb4_bin',
       timezone: 'Z',
       connectTimeout: settings.DATABASE_CONNECT_TIMEOUT_MS,
-      typeCast: readColumn,
       multipleStatements: purpose.multipleStatements,
     },
     pool: {

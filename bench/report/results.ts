@@ -1,0 +1,144 @@
+import type { Measured } from '../runner/bench';
+import type { Run } from '../runner/plan';
+
+/** One line of the results: medians over the rounds. */
+export interface ResultRow {
+  readonly scenario: Run['scenario'];
+  readonly variant: Run['variant'];
+  readonly load: Run['load'];
+  readonly callers: number;
+  /** Consumes answered per second: of a batch, its items. */
+  readonly perSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  /** Every acknowledged consume has exactly one row, and all balances, lots and chains agree, in every round. */
+  readonly correct: boolean;
+  /** Open loop: calls that arrived per second. */
+  readonly offeredPerSecond: number | null;
+  /** Calls that were not OK, and arrivals that were dropped at the client, in all rounds. */
+  readonly failed: number;
+  /** Percent of one core, of the server, MariaDB, Redis and the load process. */
+  readonly cpu: { readonly server: number; readonly mariadb: number; readonly redis: number; readonly load: number };
+  /** The most memory the server ever had, up to the end of these runs. */
+  readonly memoryMib: number;
+}
+
+/** What the figures are judged by. Null: not measured in this run. */
+export interface Ratios {
+  readonly oursOverTextbookUniform64: number | null;
+  readonly oursOverTextbookHot64: number | null;
+  readonly oursOverEchoUniform64: number | null;
+  readonly p99OursOverTextbookUniform64: number | null;
+  readonly p50OursOverTextbook1: number | null;
+  readonly batchOverUnary: number | null;
+  readonly largeOverSmall: number | null;
+  readonly claimsOverTextbook64: number | null;
+}
+
+export interface Results {
+  readonly machine: Readonly<Record<string, string | number>>;
+  readonly commit: string;
+  readonly rows: readonly ResultRow[];
+  readonly ratios: Ratios;
+}
+
+/** What the prototype's textbook did with 64 callers; one that does less than half here says that the machine is busy. */
+const PROTOTYPE_TEXTBOOK = { uniform: 2_400, hot: 1_500 } as const;
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((first, second) => first - second);
+  const middle = Math.floor(sorted.length / 2);
+  const upper = sorted[middle] ?? 0;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? 0) + upper) / 2;
+}
+
+function round(value: number, digits: number): number {
+  const scale = 10 ** digits;
+  return Math.round(value * scale) / scale;
+}
+
+function failuresOf({ load }: Measured): number {
+  return Object.values(load.failures).reduce((sum, count) => sum + count, load.shed);
+}
+
+/** Sums up the rounds of a run. */
+export function toRow(run: Run, rounds: readonly Measured[]): ResultRow {
+  const { scenario, variant, load, callers } = run;
+  const over = (pick: (measured: Measured) => number): number => median(rounds.map(pick));
+  return {
+    scenario,
+    variant,
+    load,
+    callers,
+    perSecond: Math.round(over(({ perSecond }) => perSecond)),
+    p50Ms: round(
+      over((measured) => measured.load.p50Ms),
+      2,
+    ),
+    p99Ms: round(
+      over((measured) => measured.load.p99Ms),
+      2,
+    ),
+    correct: rounds.every(({ fault }) => fault === undefined),
+    offeredPerSecond: load === 'open' ? Math.round(over(({ offeredPerSecond }) => offeredPerSecond)) : null,
+    failed: rounds.reduce((sum, measured) => sum + failuresOf(measured), 0),
+    cpu: {
+      server: Math.round(over(({ cpu }) => cpu.server)),
+      mariadb: Math.round(over(({ cpu }) => cpu.mariadb)),
+      redis: Math.round(over(({ cpu }) => cpu.redis)),
+      load: Math.round(over(({ cpu }) => cpu.load)),
+    },
+    memoryMib: Math.max(...rounds.map(({ memoryMib }) => memoryMib)),
+  };
+}
+
+type Find = (variant: Run['variant'], scenario: Run['scenario'], callers: number) => ResultRow | undefined;
+
+function finder(rows: readonly ResultRow[]): Find {
+  return (variant, scenario, callers) =>
+    rows.find(
+      (row) => row.load === 'closed' && row.variant === variant && row.scenario === scenario && row.callers === callers,
+    );
+}
+
+/** A figure of one row over the same of another; null when either was not measured. */
+function ratio(
+  above: ResultRow | undefined,
+  below: ResultRow | undefined,
+  figure: 'perSecond' | 'p50Ms' | 'p99Ms' = 'perSecond',
+): number | null {
+  return above === undefined || below === undefined || below[figure] === 0
+    ? null
+    : round(above[figure] / below[figure], 2);
+}
+
+/** The ratios of a set of rows. */
+export function toRatios(rows: readonly ResultRow[]): Ratios {
+  const find = finder(rows);
+  const ours = find('ours', 'uniform', 64);
+  const textbook = find('textbook', 'uniform', 64);
+  return {
+    oursOverTextbookUniform64: ratio(ours, textbook),
+    oursOverTextbookHot64: ratio(find('ours', 'hot', 64), find('textbook', 'hot', 64)),
+    oursOverEchoUniform64: ratio(ours, find('echo', 'uniform', 64)),
+    p99OursOverTextbookUniform64: ratio(ours, textbook, 'p99Ms'),
+    p50OursOverTextbook1: ratio(find('ours', 'uniform', 1), find('textbook', 'uniform', 1), 'p50Ms'),
+    batchOverUnary: ratio(find('batch', 'uniform', 64), ours),
+    largeOverSmall: ratio(find('ours', 'large', 64), ours),
+    // Claims come with a later step.
+    claimsOverTextbook64: null,
+  };
+}
+
+/** Why the figures mean nothing, if they do not: a machine too busy or too slow to compare with the prototype's. */
+export function voidReason(rows: readonly ResultRow[]): string | undefined {
+  const find = finder(rows);
+  for (const scenario of ['uniform', 'hot'] as const) {
+    const row = find('textbook', scenario, 64);
+    const least = PROTOTYPE_TEXTBOOK[scenario] / 2;
+    if (row !== undefined && row.perSecond < least) {
+      return `the textbook did ${row.perSecond}/s (${scenario}, 64 callers), less than ${least}/s: the machine was busy`;
+    }
+  }
+  return undefined;
+}

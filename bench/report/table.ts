@@ -1,0 +1,53 @@
+import type { ResultRow, Results } from './results';
+
+const HEADINGS = [
+  'scenario',
+  'load',
+  'callers',
+  'variant',
+  'consumes/s',
+  'p50 ms',
+  'p99 ms',
+  'CPU % server+db+redis+load',
+  'RSS MiB',
+  'failed',
+  'rows',
+];
+/** Columns that are read as words; the others line up their digits. */
+const LEFT = new Set(['scenario', 'load', 'variant', 'rows']);
+
+function cells(row: ResultRow): readonly string[] {
+  const { server, mariadb, redis, load } = row.cpu;
+  const offered = row.offeredPerSecond === null ? '' : ` ${row.offeredPerSecond}/s`;
+  return [
+    row.scenario,
+    `${row.load}${offered}`,
+    String(row.callers),
+    row.variant,
+    String(row.perSecond),
+    String(row.p50Ms),
+    String(row.p99Ms),
+    `${server}+${mariadb}+${redis}+${load}`,
+    String(row.memoryMib),
+    String(row.failed),
+    row.correct ? 'correct' : 'WRONG',
+  ];
+}
+
+function align(lines: readonly (readonly string[])[]): string {
+  const widths = HEADINGS.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  const cell = (text: string, column: number): string => {
+    const width = widths[column] ?? 0;
+    return LEFT.has(HEADINGS[column] ?? '') ? text.padEnd(width) : text.padStart(width);
+  };
+  return lines.map((line) => line.map(cell).join('  ').trimEnd()).join('\n');
+}
+
+/** The results as people read them. */
+export function toTable({ machine, commit, rows, ratios }: Results): string {
+  const about = Object.entries(machine).map(([name, value]) => `${name} ${value}`);
+  const lines = Object.entries(ratios).map(([name, value]) => `  ${name.padEnd(30)} ${value ?? 'not measured'}`);
+  return [`${about.join(' · ')} · commit ${commit}`, '', align([HEADINGS, ...rows.map(cells)]), '', ...lines, ''].join(
+    '\n',
+  );
+}

@@ -1,0 +1,126 @@
+import type { Connection } from 'mysql2/promise';
+import { QuotaServiceService } from '../../src/gen/billing/v1/quota_service.pb';
+import type { LoadSettings } from '../load/settings';
+import { peakMemoryMib, pidOf } from './child';
+import { empty, restore } from './databases';
+import type { BenchInfra } from './infra';
+import {
+  BATCH_SIZE,
+  CONNECTIONS_MAX,
+  REPEATS_PER_MILLE,
+  USER_COUNT,
+  type Run,
+  type Scenario,
+  type Variant,
+} from './plan';
+import { runLoad, type RunOutcome } from './run';
+import type { RunningServer } from './servers';
+import { checkAll, checkPoints, checkSample } from './verify';
+
+/** Databases of the benchmark: the writers have one each, so that no run sees another's rows. */
+export const DATABASE = {
+  seed: 'bench_seed',
+  textbook: 'bench_textbook',
+  ours: 'bench_ours',
+  limiter: 'bench_limiter',
+  large: 'bench_large',
+} as const;
+
+const CONSUME_PATH = QuotaServiceService.consumeQuota.path;
+/** Written down, because this may run against a service that does not have it yet. */
+const BATCH_PATH = '/billing.v1.QuotaService/BatchConsumeQuota';
+
+/** Whether the service has BatchConsumeQuota. */
+export function hasBatch(): boolean {
+  return Object.values(QuotaServiceService).some(({ path }) => String(path) === BATCH_PATH);
+}
+
+/** What a run came to. */
+export interface Measured extends RunOutcome {
+  readonly perSecond: number;
+  readonly offeredPerSecond: number;
+  /** What is wrong with the rows or the answers. */
+  readonly fault: string | undefined;
+  readonly memoryMib: number;
+}
+
+/** How long a run lasts. */
+export interface Duration {
+  readonly warmupMs: number;
+  readonly measureMs: number;
+}
+
+/** Everything a run needs: the stores, and the servers that are up. */
+export interface Stage {
+  readonly infra: BenchInfra;
+  readonly root: Connection;
+  serverOf(scenario: Scenario, variant: Variant): RunningServer;
+}
+
+let runsSoFar = 0;
+
+/** The beginning of this run's request ids, which no other run has. */
+function nextTag(): string {
+  runsSoFar += 1;
+  return `r${String(runsSoFar).padStart(5, '0')}`;
+}
+
+function databaseOf({ scenario, variant }: Run): string {
+  if (variant === 'rate-limiter-flexible') return DATABASE.limiter;
+  if (scenario === 'large') return DATABASE.large;
+  return variant === 'textbook' ? DATABASE.textbook : DATABASE.ours;
+}
+
+/** Puts the run's tables into the state that every run starts from. The million users stay as runs leave them. */
+async function prepare(stage: Stage, run: Run): Promise<void> {
+  if (run.variant === 'echo' || run.scenario === 'large') return;
+  if (run.variant === 'rate-limiter-flexible') await empty(stage.root, DATABASE.limiter);
+  else await restore(stage.root, databaseOf(run), DATABASE.seed);
+}
+
+async function check(stage: Stage, run: Run, tag: string, outcome: RunOutcome): Promise<string | undefined> {
+  const written = { database: databaseOf(run), tag, load: outcome.load };
+  if (outcome.load.consumes === 0) return `nothing was answered: ${JSON.stringify(outcome.load.failures)}`;
+  if (run.variant === 'echo') return undefined;
+  if (run.variant === 'rate-limiter-flexible') return checkPoints(stage.root, written);
+  const { wronglyReplayed } = outcome.load;
+  if (wronglyReplayed > 0) return `${wronglyReplayed} answers said the wrong thing about being a repeat`;
+  const { infra, root } = stage;
+  return run.scenario === 'large' ? checkSample(infra, root, written) : checkAll(infra, root, written);
+}
+
+/** Makes one run on its server: prepares the rows, loads, checks the rows. */
+export async function makeRun(
+  stage: Stage,
+  run: Run,
+  arrivalsPerSecond: number,
+  { warmupMs, measureMs }: Duration,
+): Promise<Measured> {
+  const server = stage.serverOf(run.scenario, run.variant);
+  await prepare(stage, run);
+  const tag = nextTag();
+  const settings: LoadSettings = {
+    port: server.port,
+    tlsDir: stage.infra.tlsDir,
+    path: run.variant === 'batch' ? BATCH_PATH : CONSUME_PATH,
+    tag,
+    callers: run.callers,
+    connections: Math.min(CONNECTIONS_MAX, run.callers),
+    userCount: USER_COUNT[run.scenario],
+    batchSize: run.variant === 'batch' ? BATCH_SIZE : 0,
+    repeatsPerMille: REPEATS_PER_MILLE,
+    warmupMs,
+    measureMs,
+    arrivalsPerSecond,
+  };
+  const serverPid = pidOf(server.child);
+  const outcome = await runLoad(settings, { ...stage.infra.pids, server: serverPid });
+  const { consumes, offered, measuredMs } = outcome.load;
+  return {
+    ...outcome,
+    perSecond: (consumes / measuredMs) * 1_000,
+    offeredPerSecond: (offered / measuredMs) * 1_000,
+    fault: await check(stage, run, tag, outcome),
+    memoryMib: peakMemoryMib(serverPid),
+  };
+}

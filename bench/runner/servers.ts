@@ -1,0 +1,89 @@
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { ServerSettings } from '../servers/serve';
+import { startLogged, startScript } from './child';
+import { databaseUrl, type BenchInfra } from './infra';
+
+/** A server under load. */
+export interface RunningServer {
+  readonly child: ChildProcess;
+  readonly port: number;
+}
+
+const START_MS_MAX = 30_000;
+const POLL_MS = 50;
+
+/** Starts one of bench/servers; resolves when it listens. */
+export function startBenchServer(script: string, settings: ServerSettings): Promise<RunningServer> {
+  return new Promise((resolve, reject) => {
+    const child = startScript(`bench/servers/${script}.js`, settings, (line) => {
+      resolve({ child, port: (JSON.parse(line) as { port: number }).port });
+    });
+    child.once('exit', () => reject(new Error(`the server ${script} ended`)));
+  });
+}
+
+async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
+
+/** The service's settings: all defaults but for addresses and secrets. Nobody pays here, so WeChat Pay is a closed port. */
+function serviceEnvironment(infra: BenchInfra, database: string, ports: readonly number[]): Record<string, string> {
+  const [grpc = 0, edge = 0, internal = 0] = ports;
+  const wechatpay = (file: string): string => join(infra.wechatpayDir, file);
+  const merchant = JSON.parse(readFileSync(wechatpay('config.json'), 'utf8')) as Record<string, string>;
+  return {
+    BILLING_ENV: 'development',
+    GRPC_HOST: '127.0.0.1',
+    GRPC_PORT: String(grpc),
+    EDGE_HOST: '127.0.0.1',
+    EDGE_PORT: String(edge),
+    INTERNAL_PORT: String(internal),
+    TLS_CA_FILE: join(infra.tlsDir, 'ca.crt'),
+    TLS_CERT_FILE: join(infra.tlsDir, 'server.crt'),
+    TLS_KEY_FILE: join(infra.tlsDir, 'server.key'),
+    DATABASE_URL: databaseUrl(infra, 'app', database),
+    REDIS_URL: infra.redisUrl,
+    DATA_KEYS: infra.dataKeys,
+    WECHATPAY_BASE_URL: 'http://127.0.0.1:1',
+    WECHATPAY_NOTIFY_URL: 'http://127.0.0.1:1/wechatpay/notify/transaction',
+    WECHATPAY_MCHID: merchant['mchid'] ?? '',
+    WECHATPAY_APPID: merchant['appid'] ?? '',
+    WECHATPAY_APIV3_KEY: merchant['apiv3Key'] ?? '',
+    WECHATPAY_MERCHANT_SERIAL: merchant['merchantSerial'] ?? '',
+    WECHATPAY_MERCHANT_KEY_FILE: wechatpay('merchant.key'),
+    WECHATPAY_PUBLIC_KEY_ID: merchant['publicKeyId'] ?? '',
+    WECHATPAY_PUBLIC_KEY_FILE: wechatpay('public.pem'),
+  };
+}
+
+async function isReady(internalPort: number): Promise<boolean> {
+  try {
+    return (await fetch(`http://127.0.0.1:${internalPort}/readyz`)).status === 200;
+  } catch {
+    return false;
+  }
+}
+
+/** Starts the service as `npm start` does, all roles in one process; resolves when it is ready. */
+export async function startService(infra: BenchInfra, database: string): Promise<RunningServer> {
+  const ports = await freePorts(3);
+  const logFile = join(infra.directory, 'log', `service-${database}.log`);
+  const child = startLogged('src/main.js', serviceEnvironment(infra, database, ports), logFile);
+  const giveUpAtMs = performance.now() + START_MS_MAX;
+  while (!(await isReady(ports[2] ?? 0))) {
+    if (child.exitCode !== null || performance.now() > giveUpAtMs) {
+      throw new Error(`the service is not ready; see ${logFile}`);
+    }
+    await pause(POLL_MS);
+  }
+  return { child, port: ports[0] ?? 0 };
+}

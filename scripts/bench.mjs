@@ -1,0 +1,52 @@
+/**
+ * `npm run bench [-- options]`: prepares the clone, starts an empty MariaDB and Redis, runs the benchmark on them and
+ * stops both. bench/README.md lists the options and says what the figures mean.
+ */
+import { writeAtomic } from './lib/files.mjs';
+import { ROOT, STATE_DIRECTORIES, inRoot } from './lib/paths.mjs';
+import { prepareAll } from './lib/prepare.mjs';
+import { runInForeground } from './lib/processes.mjs';
+import { APP_USER, MIGRATE_USER, REPORT_USER } from './lib/stack/database-accounts.mjs';
+import { redisUrl } from './lib/stack/redis.mjs';
+import { withScratchInfrastructure } from './lib/stack/scratch-infrastructure.mjs';
+import { catchSignals, leaveStdoutAlone, runMain } from './lib/terminal.mjs';
+
+/**
+ * The same for every variant. Durability stays as it is: the binary log, sync_binlog=1 and a flush at every commit. The
+ * redo log is large enough that no variant waits for checkpoints; the runner loads its users through LOCAL INFILE.
+ */
+const MARIADB_ARGUMENTS = ['--innodb-buffer-pool-size=512M', '--innodb-log-file-size=1G', '--local-infile=ON'];
+
+/** What the runner needs to know about the servers. */
+function describeInfrastructure(stack, pids) {
+  const { secrets, state } = stack;
+  return {
+    directory: stack.directory,
+    rootSocket: state.socket,
+    rootPassword: secrets.databaseRoot,
+    port: state.ports.mariadb,
+    redisUrl: redisUrl(stack),
+    tlsDir: stack.within('tls'),
+    wechatpayDir: stack.within('wechatpay'),
+    accounts: {
+      migrate: { user: MIGRATE_USER, password: secrets.databaseMigrate },
+      app: { user: APP_USER, password: secrets.databaseApp },
+      report: { user: REPORT_USER, password: secrets.databaseReport },
+    },
+    dataKeys: secrets.dataKeys,
+    pids,
+  };
+}
+
+await runMain(async (benchArguments) => {
+  if (benchArguments.includes('--json')) leaveStdoutAlone();
+  const { signal } = catchSignals();
+  await prepareAll();
+  const work = (stack, pids) => {
+    const file = stack.within('infra.json');
+    writeAtomic(file, `${JSON.stringify(describeInfrastructure(stack, pids), null, 2)}\n`, 0o600);
+    const words = ['--enable-source-maps', inRoot('dist', 'bench', 'main.js'), file, ...benchArguments];
+    return runInForeground(process.execPath, words, { cwd: ROOT, signal });
+  };
+  return withScratchInfrastructure(STATE_DIRECTORIES.bench, work, { mariadbArguments: MARIADB_ARGUMENTS });
+});

@@ -1,0 +1,68 @@
+import { ConsumeRequest } from '../../../bench/load/consume-request';
+import { ANSWER, readBatchResponse, readConsumeResponse } from '../../../bench/load/consume-response';
+import { requestIdOf, userIdOf } from '../../../bench/load/settings';
+import { ConsumeQuotaRequest, ConsumeQuotaResponse } from '../../../src/gen/billing/v1/quota_service.pb';
+
+/** The load generator changes digits of requests and reads answers without decoding them; the generated code agrees. */
+
+const TAG = 'r00042';
+const PREFIX_BYTES = 5;
+
+function response(fields: Partial<ConsumeQuotaResponse>): Buffer {
+  return Buffer.from(ConsumeQuotaResponse.encode(ConsumeQuotaResponse.fromPartial(fields)).finish());
+}
+
+function field(number: number, content: Buffer): Buffer {
+  return Buffer.concat([Buffer.from([number * 8 + 2, content.length]), content]);
+}
+
+describe('the requests of the load generator', () => {
+  test('are what the generated code reads', () => {
+    const request = new ConsumeRequest(TAG, 7, 0);
+    request.set(0, 12_345_678, 1_234_567);
+    expect(request.bytes.readUInt32BE(1)).toBe(request.bytes.length - PREFIX_BYTES);
+    const requestId = requestIdOf(TAG, 7, 12_345_678);
+    expect(ConsumeQuotaRequest.decode(request.bytes.subarray(PREFIX_BYTES))).toEqual({
+      requestId,
+      userId: userIdOf(1_234_567),
+      amount: 1,
+      taskId: `task-${requestId}`,
+      taskType: 'image',
+      description: 'try-on',
+    });
+  });
+
+  test('in a batch are its items, each with its own numbers', () => {
+    const request = new ConsumeRequest(TAG, 7, 3);
+    [5, 6, 7].forEach((sequence, index) => request.set(index, sequence, sequence * 10));
+    let at = PREFIX_BYTES;
+    for (const sequence of [5, 6, 7]) {
+      const length = request.bytes[at + 1] ?? 0;
+      expect(request.bytes[at]).toBe(0x0a);
+      const item = ConsumeQuotaRequest.decode(request.bytes.subarray(at + 2, at + 2 + length));
+      expect(item).toMatchObject({ requestId: requestIdOf(TAG, 7, sequence), userId: userIdOf(sequence * 10) });
+      at += 2 + length;
+    }
+    expect(at).toBe(request.bytes.length);
+  });
+});
+
+describe('the answers', () => {
+  test.each([
+    [false, ANSWER.NEW],
+    [true, ANSWER.REPLAYED],
+  ])('of a consume with replayed %s are told apart', (replayed, answer) => {
+    const bytes = response({ quotaRemaining: 999_999_999, replayed, log: { hash: 'f'.repeat(64) } as never });
+    expect(readConsumeResponse(bytes, 0, bytes.length)).toBe(answer);
+  });
+
+  test('of a batch are told apart item by item', () => {
+    const done = response({ quotaRemaining: 3, replayed: false });
+    const again = response({ quotaRemaining: 3, replayed: true });
+    const results = [field(1, done), field(1, again), field(2, Buffer.from([0x08, 0x05]))];
+    const bytes = Buffer.concat(results.map((result) => field(1, result)));
+    const answers = new Uint8Array(3);
+    expect(readBatchResponse(bytes, 0, bytes.length, answers)).toBe(3);
+    expect([...answers]).toEqual([ANSWER.NEW, ANSWER.REPLAYED, ANSWER.REFUSED]);
+  });
+});

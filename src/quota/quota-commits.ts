@@ -13,10 +13,13 @@ import { quotaErrors } from './quota.errors';
 import type { UserLocks } from './user-locks';
 
 /**
- * The group commit of the quota ledger: every quota command of this process goes through one lane, whose transactions
- * lock the users of a batch, decide each command in the order of arrival, and write the batch in a handful of statements.
+ * The group commit of the quota ledger: every quota command of this process goes through it. Its transactions lock the users of a batch, decide each command in the order of arrival, and write the batch in a handful of statements.
  */
 
+/** Transactions at once: while one batch is written, the next is decided (docs/adr/0006). */
+const LANES = 2;
+/** Commands that must wait before the second lane starts. */
+const LANE_BACKLOG = 128;
 /** Most commands of one transaction. */
 const BATCH_MAX = 512;
 /** Commands that wait for their transaction; more are refused with OVERLOADED at once. */
@@ -30,8 +33,8 @@ const SLOW_MAX = 4;
 /** Between two looks when every user of a batch is busy in Redis. */
 const BUSY_PAUSE_MS = 4;
 
-/** Connections the lane and the users it waits for take. */
-export const QUOTA_CONNECTIONS = 1 + SLOW_MAX;
+/** Connections that lanes, and users who are waited for, take. */
+export const QUOTA_CONNECTIONS = LANES + SLOW_MAX;
 
 /** What the lane is made of. */
 export interface QuotaCommitsParts {
@@ -52,6 +55,8 @@ export function createQuotaCommits(parts: QuotaCommitsParts): QuotaCommits {
   return new GroupCommit({
     keyOf: ({ userId }) => userId,
     commit: (batch, mode, isGone) => batches.commit(batch, mode, isGone),
+    lanes: LANES,
+    laneBacklog: LANE_BACKLOG,
     batchMax: BATCH_MAX,
     queueMax: QUEUE_MAX,
     keyQueueMax: USER_QUEUE_MAX,

@@ -27,6 +27,8 @@ export interface UserLocks {
 const TTL_MS = 2_000;
 /** How long a busy user is waited for before the row lock decides alone. */
 const WAIT_MAX_MS = 20;
+/** Busy users that are remembered. */
+const BUSY_KNOWN_MAX = 10_000;
 /** After a failure Redis is left alone for this long, so that a Redis that hangs does not slow every batch. */
 const REST_MS = 1_000;
 
@@ -67,8 +69,8 @@ export function createUserLocks(redis: Redis, count: (result: UserLockResult, us
   redis.defineCommand('billingAcquireLocks', { lua: ACQUIRE_SCRIPT });
   redis.defineCommand('billingReleaseLocks', { lua: RELEASE_SCRIPT });
   const commands = redis as unknown as LockCommands;
-  /** Since when users were found busy; who is no longer asked for is forgotten with the next acquisition. */
-  let busySinceMs = new Map<string, number>();
+  /** Since when users were found busy. */
+  const busySinceMs = new Map<string, number>();
   let restUntilMs = 0;
 
   const ask = async (userIds: readonly string[], token: string, takenOver: number): Promise<readonly string[]> => {
@@ -90,7 +92,12 @@ export function createUserLocks(redis: Redis, count: (result: UserLockResult, us
       const token = randomUUID();
       try {
         const busy = new Set(await ask(ordered, token, overdue.length));
-        busySinceMs = new Map([...busy].map((id) => [id, busySinceMs.get(id) ?? nowMs]));
+        // Nobody may ask for a busy user again; forgetting them all costs those who do a second wait.
+        if (busySinceMs.size > BUSY_KNOWN_MAX) busySinceMs.clear();
+        for (const id of userIds) {
+          if (!busy.has(id)) busySinceMs.delete(id);
+          else if (!busySinceMs.has(id)) busySinceMs.set(id, nowMs);
+        }
         const held = ordered.filter((id) => !busy.has(id));
         count('acquired', held.length - overdue.length);
         const release = (): void => {

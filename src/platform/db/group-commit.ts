@@ -4,8 +4,9 @@ import { DomainError, platformErrors } from '../errors';
 
 /**
  * A group commit: commands that arrive while a transaction is in flight wait, and the next transaction takes all of them.
- * There are no timers: a lone command starts at once, and the busier it gets the larger the batches. What is done to rows
- * belongs to `commit`; this is the queue around it: bounds, order, deadlines, the slow lane, the split of a bad batch.
+ * There are no timers: a lone command starts at once, and the busier it gets the larger the batches. Lanes take turns, so
+ * that one batch is decided while another is written; a key is never in two of them. What is done to rows belongs to
+ * `commit`; this is the queue around it: bounds, order, deadlines, the slow lane, the split of a bad batch.
  */
 
 /** What one command of a batch came to. */
@@ -33,6 +34,10 @@ export interface GroupCommitOptions<Command, Result> {
     mode: LockMode,
     isGone: (index: number) => boolean,
   ) => Promise<readonly Settled<Result>[]>;
+  /** Transactions at once, each of other keys. */
+  readonly lanes: number;
+  /** A further lane starts only when so many commands wait: smaller batches cost more than they gain. */
+  readonly laneBacklog: number;
   /** Most commands of one transaction. */
   readonly batchMax: number;
   /** Most commands that wait; more are refused with OVERLOADED at once. */
@@ -63,7 +68,9 @@ export class GroupCommit<Command extends object, Result> {
   /** Keys whose turn for a slow connection has not come. */
   private readonly slowWaiting: string[] = [];
   private slowRunning = 0;
-  private isRunning = false;
+  private lanesRunning = 0;
+  /** Keys of the batches that lanes are committing. */
+  private readonly inFlight = new Set<string>();
   private isClosed = false;
   private readonly idle = new Set<() => void>();
 
@@ -86,40 +93,49 @@ export class GroupCommit<Command extends object, Result> {
       const isFull = this.queue.length >= this.options.queueMax || (slow?.length ?? 0) >= this.options.keyQueueMax;
       if (isFull) return reject(platformErrors.OVERLOADED());
       (slow ?? this.queue).push({ command, key, cancellation, resolve, reject, locks: 0 });
-      if (slow === undefined && !this.isRunning) void this.runLane();
+      if (slow === undefined) this.startLane();
     });
   }
 
   /** Takes no more commands; resolves when those that were taken are settled. */
   async close(): Promise<void> {
     this.isClosed = true;
-    if (!this.isRunning && this.slow.size === 0) return;
+    if (this.lanesRunning === 0 && this.slow.size === 0) return;
     await new Promise<void>((resolve) => this.idle.add(resolve));
   }
 
+  private startLane(): void {
+    const { lanes, laneBacklog } = this.options;
+    const isWanted = this.lanesRunning === 0 || this.queue.length >= laneBacklog;
+    if (this.lanesRunning < lanes && isWanted) void this.runLane();
+  }
+
   private async runLane(): Promise<void> {
-    this.isRunning = true;
+    this.lanesRunning += 1;
     // What arrived together is committed together: the rest of what the sockets hold is read first.
     await nextTurn();
-    while (this.queue.length > 0) {
-      const batch = this.cut();
-      if (batch.length > 0) await this.runBatch(batch);
+    for (let batch = this.cut(); batch.length > 0; batch = this.cut()) {
+      for (const { key } of batch) this.inFlight.add(key);
+      await this.runBatch(batch);
+      for (const { key } of batch) this.inFlight.delete(key);
+      // Another lane may have ended because all that waited was of keys in flight here.
+      if (this.queue.length > 0) this.startLane();
       await nextTurn();
     }
-    this.isRunning = false;
+    this.lanesRunning -= 1;
     this.tellIfIdle();
   }
 
-  /** The next batch: oldest first, without those whose callers have left. */
+  /** The next batch: oldest first, without those whose callers have left and those whose key is in flight. */
   private cut(): Pending<Command, Result>[] {
     const batch: Pending<Command, Result>[] = [];
-    let taken = 0;
+    const kept: Pending<Command, Result>[] = [];
     for (const pending of this.queue) {
-      if (batch.length === this.options.batchMax) break;
-      taken += 1;
-      if (!leave(pending)) batch.push(pending);
+      const isFull = batch.length === this.options.batchMax;
+      if (isFull || this.inFlight.has(pending.key)) kept.push(pending);
+      else if (!leave(pending)) batch.push(pending);
     }
-    this.queue = this.queue.slice(taken);
+    this.queue = kept;
     return batch;
   }
 
@@ -216,7 +232,7 @@ export class GroupCommit<Command extends object, Result> {
   }
 
   private tellIfIdle(): void {
-    if (this.isRunning || this.slow.size > 0) return;
+    if (this.lanesRunning > 0 || this.slow.size > 0) return;
     for (const resolve of this.idle) resolve();
     this.idle.clear();
   }

@@ -25,7 +25,7 @@ describe('commands whose key is locked elsewhere', () => {
           return key === 'locked' && mode === 'skip' ? { kind: 'locked' } : { kind: 'done', result: number };
         });
       },
-      ...{ batchMax: 8, queueMax: 100, keyQueueMax: 100, locksMax: 3, slowMax: 1 },
+      ...{ lanes: 1, laneBacklog: 1, batchMax: 8, queueMax: 100, keyQueueMax: 100, locksMax: 3, slowMax: 1 },
     });
   });
 

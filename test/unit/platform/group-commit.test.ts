@@ -51,7 +51,7 @@ function setUp(limits: Partial<GroupCommitOptions<Put, string>> = {}) {
   const group = new GroupCommit<Put, string>({
     keyOf: ({ key }) => key,
     commit: store.commit,
-    ...{ batchMax: 100, queueMax: 100, keyQueueMax: 100, locksMax: 3, slowMax: 2 },
+    ...{ lanes: 1, laneBacklog: 1, batchMax: 100, queueMax: 100, keyQueueMax: 100, locksMax: 3, slowMax: 2 },
     ...limits,
   });
   const put = (value: string, signal?: AbortSignal): Promise<string> =>

@@ -20,6 +20,8 @@ import { TASK_KEYS_MAX, type TaskState, type TaskStatusSource } from './task-sta
 
 /** Charges that are looked at in one round. */
 const BATCH_SIZE = 500;
+/** Charges that are put off at the same time, each on a connection: the pool is also that of payments and reads. */
+const PUT_OFF_MAX = 4;
 /** Until a task whose outcome is not known yet is asked about again. */
 const ASK_AGAIN_MS = 5 * MS_PER_MINUTE;
 /** The same once its case is open. */
@@ -45,15 +47,25 @@ export async function settleDueCharges(parts: SweeperParts, now: Date): Promise<
     QuotaChargeRow.query(reader).where('dueTime', '<=', now).orderBy('dueTime').limit(BATCH_SIZE),
   );
   const findings = await askAbout(parts, due);
-  await Promise.all(
-    due.map((charge, i) =>
-      actOn(parts, charge, findings[i] ?? 'UNREACHABLE', now).catch((error: unknown) => {
-        const { userId, sequence } = charge;
-        parts.log.error({ err: error, userId, sequence }, 'a due charge could not be settled; it stays due');
-      }),
-    ),
-  );
+  const looked = due.map((charge, i) => ({ charge, finding: findings[i] ?? 'UNREACHABLE' }));
+  const toPutOff = looked.filter(({ finding }) => !isOutcome(finding));
+  const putOffNext = async (): Promise<void> => {
+    for (let next = toPutOff.shift(); next !== undefined; next = toPutOff.shift()) {
+      await actOn(parts, next.charge, next.finding, now);
+    }
+  };
+  await Promise.all([
+    // The lane commits them together.
+    ...looked
+      .filter(({ finding }) => isOutcome(finding))
+      .map(({ charge, finding }) => actOn(parts, charge, finding, now)),
+    ...Array.from({ length: PUT_OFF_MAX }, putOffNext),
+  ]);
   return due.length;
+}
+
+function isOutcome(finding: Finding): finding is 'SUCCEEDED' | 'FAILED' {
+  return finding === 'SUCCEEDED' || finding === 'FAILED';
 }
 
 /** How the tasks of charges ended, in the order of the charges; a task is asked about once. */
@@ -87,8 +99,22 @@ const CASE_REASONS = {
   NOBODY_TO_ASK: 'nobody_to_ask',
 } as const;
 
+/** Settles a charge or puts it off. */
 async function actOn(parts: SweeperParts, charge: QuotaChargeRow, finding: Finding, now: Date): Promise<void> {
-  if (finding === 'SUCCEEDED' || finding === 'FAILED') return settle(parts, charge, finding);
+  try {
+    await (isOutcome(finding) ? settle(parts, charge, finding) : putOff(parts, charge, finding, now));
+  } catch (error) {
+    const { userId, sequence } = charge;
+    parts.log.error({ err: error, userId, sequence }, 'a due charge could not be settled; it stays due');
+  }
+}
+
+async function putOff(
+  parts: SweeperParts,
+  charge: QuotaChargeRow,
+  finding: Exclude<Finding, 'SUCCEEDED' | 'FAILED'>,
+  now: Date,
+): Promise<void> {
   const { caseDeadline } = charge;
   if (caseDeadline !== null && caseDeadline <= now) return keepCase(parts, charge, CASE_REASONS[finding], now);
   const next = addMs(now, ASK_AGAIN_MS);

@@ -92,6 +92,7 @@ describe('reflection', () => {
       new Set([
         'billing/v1/quota_service.proto',
         'billing/v1/membership_service.proto',
+        'google/protobuf/duration.proto',
         'google/protobuf/timestamp.proto',
       ]),
     );

@@ -7,7 +7,9 @@ import { lockUser, openBook, writeBook } from '../../../src/quota/posting';
 import { verifyLedgerOf } from '../../../src/cli/verify-ledger';
 import { monotonicMs } from '../../../src/platform/clock';
 import { mustSucceed } from '../../support/clients';
+import { openTestDatabase, type TestDatabase } from '../../support/database';
 import { consume, refund, registerMember, serviceEnvironment, startHarness, type Harness } from '../../support/harness';
+import { readInfra } from '../../support/infra';
 import { capture, getQuota, hold, release } from '../../support/quota-calls';
 import { expectBalanced, readLogWords, readUserRows } from '../../support/user-rows';
 
@@ -16,16 +18,20 @@ const POLICY = { compensationGraceDays: 7 };
 /** The member's registration grant, and what the order paid for. */
 const [FREE, PAID] = [1, 2];
 
+let db: TestDatabase;
 let h: Harness;
 let database: Database;
 beforeAll(async () => {
-  h = await startHarness();
-  const config = loadConfig({ ...serviceEnvironment(h.infra, h.db.url, 'http://127.0.0.1:1'), EDGE_PORT: '0' });
+  // A database of its own: the clock is moved past the deadlines of what other tests leave open.
+  db = await openTestDatabase(readInfra(), '_freeze');
+  h = await startHarness({ DATABASE_URL: db.url });
+  const config = loadConfig({ ...serviceEnvironment(h.infra, db.url, 'http://127.0.0.1:1'), EDGE_PORT: '0' });
   database = openDatabase(config, { transactionEnded: () => undefined, transactionRetried: () => undefined });
 });
 afterAll(async () => {
   await database.knex.destroy();
   await h.stop();
+  await db.close();
 });
 
 /** Changes a user's book in a transaction, as the refund of an order will. */
@@ -49,8 +55,8 @@ const end = (userId: string, sequence: number | undefined, how: 'thaw' | 'revoke
   inBook(userId, (book) => endFreeze(book, 'refund-1', sequence ?? 0, how), { freezes: [sequence ?? 0] });
 
 async function expectProved(userId: string): Promise<number> {
-  expect((await verifyLedgerOf(h.db.url, userId, monotonicMs)).fault).toBeUndefined();
-  return expectBalanced(h.db, userId);
+  expect((await verifyLedgerOf(db.url, userId, monotonicMs)).fault).toBeUndefined();
+  return expectBalanced(db, userId);
 }
 
 /** Design §6: a refund of an order freezes units first, and what the money did decides what becomes of them. */
@@ -60,31 +66,31 @@ describe('units that are frozen', () => {
     await mustSucceed(consume(h, { requestId: 'c', userId, amount: 110 }));
     expect(await freeze(userId, 450)).toEqual({ units: 400, sequence: 4 });
     expect(await getQuota(h, userId)).toMatchObject({ quotaRemaining: 0, quotaHeld: 400 });
-    const before = await readUserRows(h.db, userId);
+    const before = await readUserRows(db, userId);
     expect(await consume(h, { requestId: 'c2', userId })).toMatchObject({ reason: 'QUOTA_INSUFFICIENT' });
     for (const settle of [capture, release]) {
       expect(await settle(h, { requestId: 'k', userId, holdId: 'freeze:refund-1' })).toMatchObject({
         reason: 'HOLD_NOT_FOUND',
       });
     }
-    expect(await readUserRows(h.db, userId)).toEqual(before);
+    expect(await readUserRows(db, userId)).toEqual(before);
     expect(await expectProved(userId)).toBe(0);
   });
 
   test('of a lot that has none are none, and write nothing', async () => {
     const { userId } = await registerMember(h);
     await mustSucceed(hold(h, { requestId: 'h', userId, amount: 510 }));
-    const before = await readUserRows(h.db, userId);
+    const before = await readUserRows(db, userId);
     expect(await freeze(userId, 10)).toEqual({ units: 0, sequence: undefined });
-    expect(await readUserRows(h.db, userId)).toEqual(before);
+    expect(await readUserRows(db, userId)).toEqual(before);
   });
 
   test('are refused a second freeze under the same name by the database', async () => {
     const { userId } = await registerMember(h);
     await freeze(userId, 10);
-    const before = await readUserRows(h.db, userId);
+    const before = await readUserRows(db, userId);
     await expect(freeze(userId, 10)).rejects.toMatchObject({ errno: 1062 });
-    expect(await readUserRows(h.db, userId)).toEqual(before);
+    expect(await readUserRows(db, userId)).toEqual(before);
   });
 
   test('come back when they are thawed', async () => {
@@ -92,7 +98,7 @@ describe('units that are frozen', () => {
     const { sequence } = await freeze(userId, 450);
     await end(userId, sequence, 'thaw');
     expect(await getQuota(h, userId)).toMatchObject({ quotaRemaining: 510, quotaHeld: 0 });
-    expect((await readLogWords(h.db, userId)).slice(2)).toEqual(['system HOLD -450', 'system RELEASE 450']);
+    expect((await readLogWords(db, userId)).slice(2)).toEqual(['system HOLD -450', 'system RELEASE 450']);
     await expect(end(userId, sequence, 'thaw')).rejects.toThrow('is not frozen');
     expect(await expectProved(userId)).toBe(510);
   });
@@ -102,7 +108,7 @@ describe('units that are frozen', () => {
     await mustSucceed(consume(h, { requestId: 'c', userId, amount: 30 }));
     const { sequence } = await freeze(userId, 450);
     await end(userId, sequence, 'revoke');
-    expect((await readLogWords(h.db, userId)).slice(3)).toEqual([
+    expect((await readLogWords(db, userId)).slice(3)).toEqual([
       'system HOLD -450',
       'system RELEASE 450',
       'system REVOKE -450',
@@ -112,10 +118,9 @@ describe('units that are frozen', () => {
   });
 
   test('do not expire while they are frozen, and thawed after their lot expired come back with a grace', async () => {
-    const own = h.clock;
     const { userId } = await registerMember(h);
     const { sequence } = await freeze(userId, 450);
-    own.advanceMs(40 * DAY_MS);
+    h.clock.advanceMs(40 * DAY_MS);
     expect(await getQuota(h, userId)).toMatchObject({ quotaRemaining: 0, quotaHeld: 450 });
     await end(userId, sequence, 'thaw');
     expect((await getQuota(h, userId)).grants).toMatchObject([{ source: 'compensation', remaining: 450 }]);
@@ -136,7 +141,7 @@ describe('a lot that is revoked', () => {
       ...{ ...first, replayed: true },
     });
     await mustSucceed(capture(h, { requestId: 'k', userId, holdId: 'h', amount: 2 }));
-    expect((await readLogWords(h.db, userId)).slice(4)).toEqual([
+    expect((await readLogWords(db, userId)).slice(4)).toEqual([
       ...['system REVOKE -485', 'caller REFUND 20', 'system REVOKE -10', 'caller CAPTURE 3', 'system REVOKE -3'],
     ]);
     const { grants } = await getQuota(h, userId);

@@ -121,7 +121,8 @@ describe('a page of a large log', () => {
         const { lookUps, page, sequences } = await explain(filter, pageToken);
         expect(sequences).toEqual(expectedSequences(part, before));
         expect(page?.['key'] ?? 'nothing to read').toMatch(/^(PRIMARY|quota_logs_by_type|nothing to read)$/);
-        if (part.type === 'REFUND') expect(page?.['key'] ?? null).not.toBe('PRIMARY');
+        // A type that the log hardly has: its own index, or a short time whose every row costs less.
+        if (part.type === 'REFUND' && page?.['key'] === 'PRIMARY') expect(Number(page['rows'])).toBeLessThan(200);
         expect(String(page?.['Extra'])).not.toMatch(/filesort|temporary/);
         const bounds = [part.startTime, part.endTime].filter((bound) => bound !== undefined).length;
         expect(lookUps.length).toBeLessThanOrEqual(bounds * HALVINGS);

@@ -27,6 +27,8 @@ export interface UserLocks {
 const TTL_MS = 2_000;
 /** How long a busy user is waited for before the row lock decides alone. */
 const WAIT_MAX_MS = 20;
+/** A busy user who was not asked for that long is waited for anew. */
+const FORGET_AFTER_MS = 1_000;
 /** Busy users that are remembered. */
 const BUSY_KNOWN_MAX = 10_000;
 /** After a failure Redis is left alone for this long, so that a Redis that hangs does not slow every batch. */
@@ -35,13 +37,19 @@ const REST_MS = 1_000;
 /**
  * Input: KEYS the users' locks · ARGV[1] our token · ARGV[2] TTL in ms · ARGV[3] how many keys, from the first on, are taken
  * over even if held.
- * Output: the positions (from 1) of keys that others hold, and that are not ours now.
+ * Output: the positions (from 1) of keys that others hold, and that are not ours now; negated, of keys taken over.
  */
 const ACQUIRE_SCRIPT = `
 local busy = {}
 for i, key in ipairs(KEYS) do
-  if i <= tonumber(ARGV[3]) then redis.call('set', key, ARGV[1], 'PX', ARGV[2])
-  elseif not redis.call('set', key, ARGV[1], 'PX', ARGV[2], 'NX') then busy[#busy + 1] = i end
+  if not redis.call('set', key, ARGV[1], 'PX', ARGV[2], 'NX') then
+    if i <= tonumber(ARGV[3]) then
+      redis.call('set', key, ARGV[1], 'PX', ARGV[2])
+      busy[#busy + 1] = -i
+    else
+      busy[#busy + 1] = i
+    end
+  end
 end
 return busy`;
 
@@ -69,47 +77,62 @@ export function createUserLocks(redis: Redis, count: (result: UserLockResult, us
   redis.defineCommand('billingAcquireLocks', { lua: ACQUIRE_SCRIPT });
   redis.defineCommand('billingReleaseLocks', { lua: RELEASE_SCRIPT });
   const commands = redis as unknown as LockCommands;
-  /** Since when users were found busy. */
-  const busySinceMs = new Map<string, number>();
+  const waits = new Waits();
   let restUntilMs = 0;
-
-  const ask = async (userIds: readonly string[], token: string, takenOver: number): Promise<readonly string[]> => {
-    const args = [...userIds.map(lockOf), token, TTL_MS, takenOver];
-    const positions = await commands.billingAcquireLocks(userIds.length, ...args);
-    return positions.map((position) => userIds[position - 1] ?? '');
+  const unavailable = (users: number): HeldLocks => {
+    count('unavailable', users);
+    return NONE;
   };
   return {
     acquire: async (userIds) => {
       const nowMs = monotonicMs();
-      const isOverdue = (id: string): boolean => nowMs - (busySinceMs.get(id) ?? nowMs) >= WAIT_MAX_MS;
-      const overdue = userIds.filter(isOverdue);
-      const ordered = [...overdue, ...userIds.filter((id) => !isOverdue(id))];
-      count('busy', overdue.length);
-      if (nowMs < restUntilMs) {
-        count('unavailable', userIds.length);
-        return NONE;
-      }
+      if (nowMs < restUntilMs) return unavailable(userIds.length);
+      const overdue = userIds.filter((id) => waits.isOver(id, nowMs));
+      const ordered = [...overdue, ...userIds.filter((id) => !waits.isOver(id, nowMs))];
       const token = randomUUID();
+      let positions: readonly number[];
       try {
-        const busy = new Set(await ask(ordered, token, overdue.length));
-        // Nobody may ask for a busy user again; forgetting them all costs those who do a second wait.
-        if (busySinceMs.size > BUSY_KNOWN_MAX) busySinceMs.clear();
-        for (const id of userIds) {
-          if (!busy.has(id)) busySinceMs.delete(id);
-          else if (!busySinceMs.has(id)) busySinceMs.set(id, nowMs);
-        }
-        const held = ordered.filter((id) => !busy.has(id));
-        count('acquired', held.length - overdue.length);
-        const release = (): void => {
-          if (held.length === 0) return;
-          void commands.billingReleaseLocks(held.length, ...held.map(lockOf), token).catch(() => undefined);
-        };
-        return { busy, release };
+        const args = [...ordered.map(lockOf), token, TTL_MS, overdue.length];
+        positions = await commands.billingAcquireLocks(ordered.length, ...args);
       } catch {
         restUntilMs = monotonicMs() + REST_MS;
-        count('unavailable', userIds.length);
-        return NONE;
+        return unavailable(userIds.length);
       }
+      const busy = new Set(positions.filter((position) => position > 0).map((position) => ordered[position - 1] ?? ''));
+      waits.note(userIds, busy, nowMs);
+      const held = ordered.filter((id) => !busy.has(id));
+      const takenOver = positions.filter((position) => position < 0).length;
+      count('busy', takenOver);
+      count('acquired', held.length - takenOver);
+      const release = (): void => {
+        if (held.length === 0) return;
+        void commands.billingReleaseLocks(held.length, ...held.map(lockOf), token).catch(() => undefined);
+      };
+      return { busy, release };
     },
   };
+}
+
+/** How long users have been found busy, who may be asked for by batches that take turns. */
+class Waits {
+  private readonly known = new Map<string, { readonly sinceMs: number; seenMs: number }>();
+
+  /** Whether a user has been waited for long enough; one who was not asked for lately is waited for anew. */
+  isOver(userId: string, nowMs: number): boolean {
+    const wait = this.known.get(userId);
+    return wait !== undefined && nowMs - wait.sinceMs >= WAIT_MAX_MS && nowMs - wait.seenMs < FORGET_AFTER_MS;
+  }
+
+  /** Notes which of the users asked for are busy. */
+  note(userIds: readonly string[], busy: ReadonlySet<string>, nowMs: number): void {
+    // Nobody may ask for a busy user again; forgetting them all costs those who do a second wait.
+    if (this.known.size > BUSY_KNOWN_MAX) this.known.clear();
+    for (const id of userIds) {
+      const wait = this.known.get(id);
+      if (!busy.has(id)) this.known.delete(id);
+      else if (wait === undefined || nowMs - wait.seenMs >= FORGET_AFTER_MS) {
+        this.known.set(id, { sinceMs: nowMs, seenMs: nowMs });
+      } else wait.seenMs = nowMs;
+    }
+  }
 }

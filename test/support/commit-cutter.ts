@@ -22,32 +22,54 @@ export interface CommitCutter {
 
 const HEADER_BYTES = 4;
 const COM_QUERY = 3;
-/** A COMMIT is short: of longer packets only the length is looked at. */
-const COMMIT = /^COMMIT;?$/i;
-const COMMIT_BYTES_MAX = 16;
+/** Alone, as knex sends it, or at the end of a batch's statements. */
+const COMMIT = /\bCOMMIT;?$/i;
+/** Of a packet that begins with a query only so much is looked at: its end. */
+const TAIL_BYTES = 16;
+const OK = 0x00;
+const ERR = 0xff;
+const SERVER_MORE_RESULTS_EXISTS = 0x0008;
 
-/** Finds commands in what a client sends, however it is cut into chunks. Says whether a COMMIT ends in a chunk. */
-function commitDetector(): (chunk: Buffer) => boolean {
+/** Finds packets in one half of the protocol, however it is cut into chunks. */
+function packetReader(onPacket: (payload: Buffer, number: number) => void): (chunk: Buffer) => void {
   let unread = Buffer.alloc(0);
-  /** Bytes of a long packet that are still to come. */
-  let skipped = 0;
   return (chunk) => {
-    const passed = Math.min(skipped, chunk.length);
-    skipped -= passed;
-    unread = Buffer.concat([unread, chunk.subarray(passed)]);
-    let isCommit = false;
+    unread = Buffer.concat([unread, chunk]);
     while (unread.length >= HEADER_BYTES) {
-      const length = unread.readUIntLE(0, 3);
-      const end = HEADER_BYTES + length;
-      if (length > COMMIT_BYTES_MAX) skipped = Math.max(0, end - unread.length);
-      else if (unread.length < end) break;
-      else {
-        const isQuery = unread[3] === 0 && unread[HEADER_BYTES] === COM_QUERY;
-        isCommit ||= isQuery && COMMIT.test(unread.toString('latin1', HEADER_BYTES + 1, end));
-      }
+      const end = HEADER_BYTES + unread.readUIntLE(0, 3);
+      if (unread.length < end) return;
+      onPacket(unread.subarray(HEADER_BYTES, end), unread[3] ?? 0);
       unread = unread.subarray(end);
     }
+  };
+}
+
+/** Says of each chunk of a client whether a COMMIT ends in it. */
+function commitDetector(): (chunk: Buffer) => boolean {
+  let isCommit = false;
+  const read = packetReader((payload, number) => {
+    const tail = payload.toString('latin1', Math.max(1, payload.length - TAIL_BYTES));
+    isCommit ||= number === 0 && payload[0] === COM_QUERY && COMMIT.test(tail);
+  });
+  return (chunk) => {
+    isCommit = false;
+    read(chunk);
     return isCommit;
+  };
+}
+
+/** Says of each chunk of the database whether the last answer to a COMMIT ends in it: none more follows. */
+function lastAnswerDetector(): (chunk: Buffer) => boolean {
+  let isLast = false;
+  const read = packetReader((payload) => {
+    // COMMIT affects no row and makes no id: its OK says so in one byte each, then come the status flags.
+    const hasMore = payload.length >= 5 && (payload.readUInt16LE(3) & SERVER_MORE_RESULTS_EXISTS) !== 0;
+    isLast = payload[0] === ERR || (payload[0] === OK && payload[1] === 0 && payload[2] === 0 && !hasMore);
+  });
+  return (chunk) => {
+    isLast = false;
+    read(chunk);
+    return isLast;
   };
 }
 
@@ -101,6 +123,7 @@ export async function startCommitCutter(targetPort: number): Promise<CommitCutte
 
 function relay(client: Socket, database: Socket, placeOfNext: () => CutPlace | undefined, end: () => void): void {
   const isCommit = commitDetector();
+  const isLastAnswer = lastAnswerDetector();
   let isCutByAnswer = false;
   client.on('data', (chunk: Buffer) => {
     const place = isCommit(chunk) ? placeOfNext() : undefined;
@@ -109,8 +132,9 @@ function relay(client: Socket, database: Socket, placeOfNext: () => CutPlace | u
     database.write(chunk);
   });
   database.on('data', (chunk: Buffer) => {
-    // The database has answered, so the transaction is committed; who waits for it never learns that.
-    if (isCutByAnswer) return end();
-    client.write(chunk);
+    const isLast = isLastAnswer(chunk);
+    if (!isCutByAnswer) return void client.write(chunk);
+    // The database has answered, so the transaction is committed; who waits for it never learns that, nor anything before.
+    if (isLast) end();
   });
 }

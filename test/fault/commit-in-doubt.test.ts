@@ -92,26 +92,34 @@ describe('the connection is cut at COMMIT', () => {
     expect([again.replayed, again.log]).toEqual([true, first.log]);
   });
 
-  test.each<[string, CutPlace, boolean]>([
-    ['after every COMMIT', 'after', true],
-    ['before every COMMIT', 'before', false],
-  ])(
-    '%s, until the attempts are used up: UNAVAILABLE, never a refusal; the repeat learns the truth',
-    async (_, place, isCommitted) => {
-      const userId = await registerUser(h);
-      const requestId = newId('c');
-      const cutsBefore = cutter.cuts;
-      cutter.cut([place], 1, ATTEMPTS);
-      const request = ConsumeQuotaRequest.fromPartial({ userId, requestId, amount: 1 });
-      const { quota } = h.as('ai-task-service');
-      expect(await call(quota.consumeQuota.bind(quota), request)).toMatchObject({
-        code: 'UNAVAILABLE',
-        reason: 'DATABASE_UNAVAILABLE',
-      });
-      expect(cutter.cuts - cutsBefore).toBe(ATTEMPTS);
-      expect(await isDone(userId, requestId)).toBe(isCommitted);
-      const repeat = await mustSucceed(call(quota.consumeQuota.bind(quota), request));
-      expect([repeat.replayed, repeat.quotaRemaining]).toEqual([isCommitted, 999_999]);
-    },
-  );
+  const consumeOnce = async () => {
+    const userId = await registerUser(h);
+    const requestId = newId('c');
+    const request = ConsumeQuotaRequest.fromPartial({ userId, requestId, amount: 1 });
+    const { quota } = h.as('ai-task-service');
+    return { userId, requestId, consume: () => call(quota.consumeQuota.bind(quota), request) };
+  };
+
+  test('after every COMMIT: the next attempt finds what was done and has nothing to commit; that is no repeat', async () => {
+    const { userId, requestId, consume } = await consumeOnce();
+    const cutsBefore = cutter.cuts;
+    cutter.cut(['after'], 1, ATTEMPTS);
+    const answer = await mustSucceed(consume());
+    cutter.letPass();
+    expect([answer.replayed, answer.quotaRemaining, cutter.cuts - cutsBefore]).toEqual([false, 999_999, 1]);
+    expect(await isDone(userId, requestId)).toBe(true);
+    const repeat = await mustSucceed(consume());
+    expect([repeat.replayed, repeat.quotaRemaining]).toEqual([true, 999_999]);
+  });
+
+  test('before every COMMIT, until the attempts are used up: UNAVAILABLE, never a refusal; the repeat is the first', async () => {
+    const { userId, requestId, consume } = await consumeOnce();
+    const cutsBefore = cutter.cuts;
+    cutter.cut(['before'], 1, ATTEMPTS);
+    expect(await consume()).toMatchObject({ code: 'UNAVAILABLE', reason: 'DATABASE_UNAVAILABLE' });
+    expect(cutter.cuts - cutsBefore).toBe(ATTEMPTS);
+    expect(await isDone(userId, requestId)).toBe(false);
+    const repeat = await mustSucceed(consume());
+    expect([repeat.replayed, repeat.quotaRemaining]).toEqual([false, 999_999]);
+  });
 });

@@ -19,9 +19,9 @@ import type { UserLocks } from './user-locks';
 /** Transactions at once: while one batch is written, the next is decided (docs/adr/0006). */
 const LANES = 2;
 /** Commands that must wait before the second lane starts. */
-const LANE_BACKLOG = 128;
+const LANE_BACKLOG = 16;
 /** Most commands of one transaction. */
-const BATCH_MAX = 512;
+const BATCH_MAX = 256;
 /** Commands that wait for their transaction; more are refused with OVERLOADED at once. */
 const QUEUE_MAX = 20_000;
 /** Commands that wait for one user's locked row. */

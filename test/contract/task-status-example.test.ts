@@ -1,12 +1,11 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createTaskStatusSource } from '../../src/quota';
 import type { TaskState } from '../../src/quota/task-status';
 import { readInfra } from '../support/infra';
+import { freePorts } from '../support/free-ports';
 import { tlsMaterialOf } from '../support/task-service';
 
 /** What the example finds; other tasks are not known to it. */
@@ -14,14 +13,6 @@ const TASKS = `
 exports.findTask = async (userId, taskId) =>
   ({ 't-done': { state: 'done' }, 't-running': { state: 'running' }, 't-given-up': { state: 'given_up' } })[taskId];
 `;
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await once(server.close(), 'close');
-  return port;
-}
 
 /** Whoever copies the example gets a task service that billing-guard understands. */
 describe('the example in docs/task-status.md', () => {
@@ -35,7 +26,7 @@ describe('the example in docs/task-status.md', () => {
     const [, code = ''] = /```js\n([^]*?)```/.exec(readFileSync('docs/task-status.md', 'utf8')) ?? [];
     writeFileSync(join(directory, 'example.cjs'), code);
     writeFileSync(join(directory, 'tasks.js'), TASKS);
-    const port = await freePort();
+    const [port = 0] = await freePorts(1);
     address = `localhost:${port}`;
     const tls = (name: string): string => join(tlsDir, name);
     const files = { TLS_CA_FILE: tls('ca.crt'), TLS_CERT_FILE: tls('server.crt'), TLS_KEY_FILE: tls('server.key') };

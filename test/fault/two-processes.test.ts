@@ -9,7 +9,8 @@ import { readInfra } from '../support/infra';
 import { startPrivateRedis, type PrivateRedis } from '../support/private-redis';
 import { proxied } from '../support/proxied';
 import { createQuotaCallers } from '../support/quota-callers';
-import { freePorts, setStage, type Place, type ServiceProcess, type Stage } from '../support/service-process';
+import { freePorts } from '../support/free-ports';
+import { setStage, type Place, type ServiceProcess, type Stage } from '../support/service-process';
 
 /**
  * Must show 4, lessons 2, 9, 13, 15, 21, 48: two processes on one database, and everything around them fails all the

@@ -9,6 +9,7 @@ import { createLogger } from '../../src/platform/log';
 import { startService, type Service } from '../../src/service';
 import { call, connectClient, mustSucceed, type BillingClient, type Identity } from './clients';
 import { openTestDatabase, type TestDatabase } from './database';
+import { freePorts } from './free-ports';
 import { readInfra, type Infra } from './infra';
 import { TestClock } from './test-clock';
 
@@ -66,24 +67,14 @@ export function serviceEnvironment(infra: Infra, databaseUrl: string, wechatpayU
   };
 }
 
-/** A port that is free now; the service is told it before it starts, because WeChat Pay must know where to call. */
-async function freePort(): Promise<number> {
-  const { createServer } = await import('node:net');
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
-}
-
 /** Starts everything for one test file; with a suffix on a database of its own, for tests that would disturb others. */
 export async function startHarness(overrides: Overrides = {}, databaseSuffix = ''): Promise<Harness> {
   const infra = readInfra();
   const db = await openTestDatabase(infra, databaseSuffix);
   const clock = new TestClock();
   const simulator = await startSimulator({ port: 0, materialDir: infra.wechatpayDir, clock });
-  const edgePort = await freePort();
+  // WeChat Pay must know where to call, so the service is told its port before it starts.
+  const [edgePort = 0] = await freePorts(1);
   const env = {
     ...serviceEnvironment(infra, db.url, simulator.url),
     EDGE_PORT: String(edgePort),

@@ -1,13 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { startSimulator } from '../../simulator/wechatpay/server';
 import { CreateOrderRequest, PaymentChannel } from '../../src/gen/billing/v1/order_service.pb';
 import { call, connectClient, mustSucceed, type BillingClient, type Identity } from './clients';
 import { openTestDatabase, type TestDatabase } from './database';
+import { freePorts } from './free-ports';
 import { newId, serviceEnvironment } from './harness';
 import { readInfra, type Infra } from './infra';
 import { TestClock } from './test-clock';
@@ -46,27 +45,6 @@ export interface Stage extends Place {
   /** Registers a user who buys the monthly plan and pays it: 510 units. */
   registerMember(): Promise<{ readonly userId: string; readonly orderId: string }>;
   close(): Promise<void>;
-}
-
-/** Below the range from which Linux takes the ports of outgoing connections: nobody takes one while its process is dead. */
-const PORT_MIN = 20_000;
-const PORT_MAX = 32_000;
-
-/** Ports that are free now. */
-export async function freePorts(count: number): Promise<readonly number[]> {
-  const ports = new Set<number>();
-  while (ports.size < count) {
-    const port = randomInt(PORT_MIN, PORT_MAX);
-    const server = createServer().listen(port, '127.0.0.1');
-    const isFree = await once(server, 'listening').then(
-      () => true,
-      () => false,
-    );
-    if (!isFree) continue;
-    await new Promise((resolve) => server.close(resolve));
-    ports.add(port);
-  }
-  return [...ports];
 }
 
 async function startProcess(env: Readonly<Record<string, string>>): Promise<ServiceProcess> {

@@ -68,9 +68,9 @@ async function runGroup(
   return group.map((run) => toRow(run, measured.get(run) ?? []));
 }
 
-/** Results of a whole, valid run are what the repository shows; anything less stays beside the logs. */
-function writeResults(infra: BenchInfra, options: BenchOptions, results: Results, isVoid: boolean): string {
-  const isWhole = !options.isQuick && options.only.length === 0 && !isVoid;
+/** Results of a whole run are what the repository shows, a void one marked as such; a part stays beside the logs. */
+function writeResults(infra: BenchInfra, options: BenchOptions, results: Results): string {
+  const isWhole = !options.isQuick && options.only.length === 0;
   const directory = isWhole ? join(ROOT, 'bench', 'results') : join(infra.directory, 'results');
   mkdirSync(directory, { recursive: true });
   const file = join(directory, 'latest.json');
@@ -90,13 +90,12 @@ async function bench(infra: BenchInfra, options: BenchOptions): Promise<number> 
     const stage = await setStage(infra, root, groups.flat(), options, say);
     const rows: ResultRow[] = [];
     for (const group of groups) rows.push(...(await runGroup(stage, group, rows, options, say)));
-    const results = { machine, commit: describeCommit(ROOT), rows, ratios: toRatios(rows) };
-    const reason = voidReason(rows);
-    const file = writeResults(infra, options, results, reason !== undefined);
+    const results = { machine, commit: describeCommit(ROOT), void: voidReason(rows), rows, ratios: toRatios(rows) };
+    const file = writeResults(infra, options, results);
     if (options.isJson) process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
     say(`\n${toTable(results)}\nwritten to ${file}`);
-    if (reason !== undefined) say(`VOID: ${reason}`);
-    return reason === undefined && rows.every(({ correct }) => correct) ? 0 : 1;
+    if (results.void !== null) say(`VOID: ${results.void}`);
+    return results.void === null && rows.every(({ correct }) => correct) ? 0 : 1;
   } finally {
     await root.end();
   }

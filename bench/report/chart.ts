@@ -3,7 +3,7 @@ import type { ResultRow, Results } from './results';
 /** An SVG of the closed-loop figures at 64 callers and of how they change with the number of callers. */
 
 const WIDTH = 760;
-const MARGIN = { left: 60, right: 20, top: 56, bottom: 46 };
+const MARGIN = { left: 60, right: 20, top: 74, bottom: 46 };
 const PANEL_HEIGHT = 220;
 const PANEL_GAP = 74;
 const COLOURS: Readonly<Record<string, string>> = {
@@ -84,7 +84,7 @@ function legend(variants: readonly string[]): string {
 }
 
 /** Draws the results. */
-export function toChart({ rows }: Results): string {
+export function toChart({ rows, void: voidReason }: Results): string {
   const closed = rows.filter(({ load }) => load === 'closed');
   const variants = Object.keys(COLOURS).filter((name) => closed.some(({ variant }) => variant === name));
   const panels = (
@@ -103,6 +103,7 @@ export function toChart({ rows }: Results): string {
       ` font-family="sans-serif" font-size="12">`,
     `<rect width="${WIDTH}" height="${height}" fill="#ffffff"/>`,
     legend(variants),
+    ...(voidReason === null ? [] : [text(MARGIN.left, 40, `VOID: ${voidReason}`, 'fill="#b31d28" font-size="11"')]),
     ...panels.map((panel) => [axes(panel), ...variants.map((variant) => line(panel, variant))].join('\n')),
     '</svg>',
     '',

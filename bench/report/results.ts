@@ -38,6 +38,8 @@ export interface Ratios {
 export interface Results {
   readonly machine: Readonly<Record<string, string | number>>;
   readonly commit: string;
+  /** Why the figures are no evidence, if they are none. */
+  readonly void: string | null;
   readonly rows: readonly ResultRow[];
   readonly ratios: Ratios;
 }
@@ -130,15 +132,15 @@ export function toRatios(rows: readonly ResultRow[]): Ratios {
   };
 }
 
-/** Why the figures mean nothing, if they do not: a machine too busy or too slow to compare with the prototype's. */
-export function voidReason(rows: readonly ResultRow[]): string | undefined {
+/** Why the figures are no evidence, if they are none: a machine too busy or too slow to compare with the prototype's. */
+export function voidReason(rows: readonly ResultRow[]): string | null {
   const find = finder(rows);
   for (const scenario of ['uniform', 'hot'] as const) {
     const row = find('textbook', scenario, 64);
     const least = PROTOTYPE_TEXTBOOK[scenario] / 2;
     if (row !== undefined && row.perSecond < least) {
-      return `the textbook did ${row.perSecond}/s (${scenario}, 64 callers), less than ${least}/s: the machine was busy`;
+      return `the textbook did ${row.perSecond}/s (${scenario}, 64 callers), less than ${least}/s: the machine was busy or slow`;
     }
   }
-  return undefined;
+  return null;
 }

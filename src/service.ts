@@ -2,14 +2,20 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { ACCESS_MATRIX } from './access-matrix';
 import { createMembershipService, grantDuePeriods, readMembership, toMembershipMessage } from './membership';
 import { applyDuePayments, applyPayment, createOrderService, type ApplyPaymentParts } from './order';
-import { createKeyRing, createNotificationHandler, createWechatpayClient, readMerchantKey } from './payment';
+import {
+  createKeyRing,
+  createNotificationHandler,
+  createWechatpayClient,
+  DUE_NOTIFICATIONS_MAX,
+  readMerchantKey,
+} from './payment';
 import { fileOffsetClock, systemClock, type Clock } from './platform/clock';
 import type { Config } from './platform/config';
 import { createFieldCipher } from './platform/crypto/field-cipher';
 import { openDatabase, readDatabaseTime, type Database, type TransactionObserver } from './platform/db/database';
 import { createEdgeServer } from './platform/http/edge-server';
 import { createInternalServer, type ReadinessCheck } from './platform/http/internal-server';
-import { startPoller } from './platform/jobs/poller';
+import { startPoller, type PolledJob } from './platform/jobs/poller';
 import type { Logger } from './platform/log';
 import { createMetrics, type Metrics } from './platform/metrics';
 import { openRedis } from './platform/redis';
@@ -21,6 +27,8 @@ import {
   createTaskStatusSource,
   createUserLocks,
   dropOldRefusals,
+  DUE_CHARGES_MAX,
+  OLD_REFUSALS_MAX,
   QUOTA_CONNECTIONS,
   RefusalRecorder,
   settleDueCharges,
@@ -212,11 +220,19 @@ function startWorker(foundation: Foundation, closables: Closable[]): void {
     onSettled: (outcome: 'SUCCEEDED' | 'FAILED') => metrics.quotaSettlements.inc({ outcome }),
     onCase: (reason: string) => metrics.quotaCases.inc({ reason }),
   };
-  const jobs = [
-    { name: 'apply-due-payments', run: () => applyDuePayments(parts, log, clock.now()) },
+  const jobs: readonly PolledJob[] = [
+    {
+      name: 'apply-due-payments',
+      batchSize: DUE_NOTIFICATIONS_MAX,
+      run: () => applyDuePayments(parts, log, clock.now()),
+    },
     { name: 'grant-due-periods', run: () => grantDuePeriods(db, log, clock.now()) },
-    { name: 'settle-due-charges', run: () => settleDueCharges(sweeper, clock.now()) },
-    { name: 'drop-old-refusals', run: () => dropOldRefusals(db, clock.now()) },
+    {
+      name: 'settle-due-charges',
+      batchSize: DUE_CHARGES_MAX,
+      run: (signal) => settleDueCharges(sweeper, clock.now(), signal),
+    },
+    { name: 'drop-old-refusals', batchSize: OLD_REFUSALS_MAX, run: () => dropOldRefusals(db, clock.now()) },
   ];
   const poller = startPoller(jobs, config.WORKER_POLL_INTERVAL_MS, log);
   closables.push({ name: 'worker', close: () => poller.stop() });

@@ -2,6 +2,7 @@
 export { findPayment, recordPayment } from './record-payment';
 export { createWechatpayClient, type WechatpayClient } from './wechatpay/client';
 export {
+  DUE_NOTIFICATIONS_MAX,
   lockNotification,
   postponeNotification,
   readDueNotifications,

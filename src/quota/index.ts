@@ -11,5 +11,5 @@ export { createTaskStatusSource } from './task-status.rpc';
 export { UserRow } from './user.model';
 export { verifyLedger, type LedgerReport } from './verify-ledger';
 export { createQuotaCommits, QUOTA_CONNECTIONS, type QuotaCommits } from './quota-commits';
-export { RefusalRecorder, dropOldRefusals } from './refusals';
-export { settleDueCharges } from './settle-due-charges.job';
+export { OLD_REFUSALS_MAX, RefusalRecorder, dropOldRefusals } from './refusals';
+export { DUE_CHARGES_MAX, settleDueCharges } from './settle-due-charges.job';

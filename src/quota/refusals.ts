@@ -71,7 +71,7 @@ export class RefusalRecorder {
 }
 
 /** Old refusals that are deleted in one round. */
-const ROWS_PER_DELETE = 1_000;
+export const OLD_REFUSALS_MAX = 1_000;
 
 /** Deletes refusals that are past their time. Returns how many, so that a full round is followed by the next. */
 export async function dropOldRefusals(db: Database, now: Date): Promise<number> {
@@ -79,7 +79,7 @@ export async function dropOldRefusals(db: Database, now: Date): Promise<number> 
     tx('request_refusals')
       .where('createTime', '<=', addMs(now, -REFUSAL_DAYS * MS_PER_DAY))
       .orderBy('createTime')
-      .limit(ROWS_PER_DELETE)
+      .limit(OLD_REFUSALS_MAX)
       .delete(),
   );
 }

@@ -39,7 +39,7 @@ export interface InboxItem {
 /** Long enough for the route's own attempt to end before the applier looks. */
 const FIRST_RETRY_MS = 10_000;
 const RETRY_MAX_MS = 600_000;
-const BATCH_SIZE = 50;
+export const DUE_NOTIFICATIONS_MAX = 50;
 const BODIES = 'wechatpay_notification_bodies';
 
 function toItem(row: NotificationRow): InboxItem {
@@ -154,7 +154,7 @@ export async function lockNotification(tx: Tx, id: string): Promise<InboxItem> {
 /** Rows whose turn has come: stored, and not applied before the answer. */
 export async function readDueNotifications(db: Database, now: Date): Promise<readonly InboxItem[]> {
   const rows = await readOnly(db, (reader) =>
-    NotificationRow.query(reader).where('nextAttemptTime', '<=', now).orderBy('nextAttemptTime').limit(BATCH_SIZE),
+    NotificationRow.query(reader).where('nextAttemptTime', '<=', now).orderBy('nextAttemptTime').limit(DUE_NOTIFICATIONS_MAX),
   );
   return rows.map(toItem);
 }

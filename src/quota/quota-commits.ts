@@ -3,7 +3,7 @@ import type { Clock } from '../platform/clock';
 import type { Database } from '../platform/db/database';
 import { GroupCommit, type LockMode, type Settled } from '../platform/db/group-commit';
 import { withBatchTx, type BatchEffect, type BatchTx } from '../platform/db/batch-tx';
-import { DomainError } from '../platform/errors';
+import { DomainError, platformErrors } from '../platform/errors';
 import { lockAccounts } from './account-reader';
 import { writesOf } from './account-writer';
 import { Book } from './book';
@@ -55,6 +55,7 @@ export function createQuotaCommits(parts: QuotaCommitsParts): QuotaCommits {
   return new GroupCommit({
     keyOf: ({ userId }) => userId,
     commit: (batch, mode, isGone) => batches.commit(batch, mode, isGone),
+    refusalOf: (command, error) => batches.refusalOf(command, error),
     lanes: LANES,
     laneBacklog: LANE_BACKLOG,
     batchMax: BATCH_MAX,
@@ -76,6 +77,8 @@ function markOf({ logs, effectTime }: QuotaOutcome): string {
 class QuotaBatches {
   /** What attempts of commands that are still being committed had written, had their COMMIT come through. */
   private readonly attempted = new WeakMap<QuotaCommand, Set<string>>();
+  /** Commands of which an attempt may have been committed, because the answer to its COMMIT was lost. */
+  private readonly inDoubt = new WeakSet<QuotaCommand>();
 
   constructor(private readonly parts: QuotaCommitsParts) {}
 
@@ -93,6 +96,12 @@ class QuotaBatches {
     } finally {
       locks.release();
     }
+  }
+
+  /** CONTENTION and OVERLOADED promise that nothing happened: nobody can promise that of a command in doubt. */
+  refusalOf(command: QuotaCommand, error: unknown): unknown {
+    const isPromise = error instanceof DomainError && ['CONTENTION', 'OVERLOADED'].includes(error.reason);
+    return isPromise && this.inDoubt.has(command) ? platformErrors.DATABASE_UNAVAILABLE({ cause: error }) : error;
   }
 
   /** Commits what Redis lets through; the rest comes back. */
@@ -138,7 +147,10 @@ class QuotaBatches {
       const error = quotaErrors.USER_NOT_FOUND({ metadata: { user_id: command.userId } });
       return { kind: 'refused', error };
     });
-    return { result: outcomes, writes: writesOf([...books.values()], now) };
+    const onDoubt = (): void => {
+      for (const [i, command] of batch.entries()) if (outcomes[i]?.kind === 'done') this.inDoubt.add(command);
+    };
+    return { result: outcomes, writes: writesOf([...books.values()], now), onDoubt };
   }
 
   /** A refusal leaves the book as it was. Anything else that is thrown condemns the batch, which is then halved. */

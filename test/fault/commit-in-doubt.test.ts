@@ -2,7 +2,7 @@ import { ConsumeQuotaRequest } from '../../src/gen/billing/v1/quota_service.pb';
 import { call, mustSucceed } from '../support/clients';
 import { startCommitCutter, type CommitCutter, type CutPlace } from '../support/commit-cutter';
 import { expectExactly, expectToldOnce } from '../support/exact-ledger';
-import { consume, newId, registerUser, startHarness, type Harness } from '../support/harness';
+import { consume, newId, registerUser, startHarness, until, type Harness } from '../support/harness';
 import { readInfra } from '../support/infra';
 import { proxied } from '../support/proxied';
 import { createQuotaCallers } from '../support/quota-callers';
@@ -121,5 +121,37 @@ describe('the connection is cut at COMMIT', () => {
     expect(await isDone(userId, requestId)).toBe(false);
     const repeat = await mustSucceed(consume());
     expect([repeat.replayed, repeat.quotaRemaining]).toEqual([false, 999_999]);
+  });
+
+  /** CONTENTION would promise that nothing happened. */
+  test('and its row is then locked by somebody else for longer than is waited: UNAVAILABLE, and it was done', async () => {
+    const { userId, requestId, consume } = await consumeOnce();
+    const [before, after] = [await h.db.connect('root'), await h.db.connect('root')];
+    const lockRow = 'SELECT id FROM users WHERE id = ? FOR UPDATE';
+    const countWaiting = async (): Promise<number> => {
+      // Not innodb_trx: it shows an old state to whoever asks it often.
+      const sql =
+        'SELECT COUNT(*) AS n FROM information_schema.processlist ' +
+        "WHERE db = ? AND time_ms > 50 AND info LIKE 'SELECT%FROM users%FOR UPDATE'";
+      return Number((await h.db.query(sql, [h.db.name]))[0]?.['n']);
+    };
+    try {
+      for (const connection of [before, after]) await connection.query('START TRANSACTION');
+      await before.query(lockRow, [userId]);
+      cutter.cut(['after'], 1, 1);
+      const answer = consume();
+      await until('the command waits for the row', async () => (await countWaiting()) === 1);
+      const locked = after.query(lockRow, [userId]);
+      await until('somebody else waits behind it', async () => (await countWaiting()) === 2);
+      await before.query('ROLLBACK');
+      await locked;
+      expect(await isDone(userId, requestId)).toBe(true);
+      expect(await answer).toMatchObject({ code: 'UNAVAILABLE', reason: 'DATABASE_UNAVAILABLE' });
+      await after.query('ROLLBACK');
+    } finally {
+      for (const connection of [before, after]) await connection.end();
+    }
+    const repeat = await mustSucceed(consume());
+    expect([repeat.replayed, repeat.quotaRemaining]).toEqual([true, 999_999]);
   });
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert';
 import type { Database } from './database';
+import { isDatabaseUnavailable } from './sql-errors';
 import { checkAffected, runReads, runTogether, type Read, type ReadTogether, type Write } from './statements';
 import { endConnection, onOwnConnection, repeatedly, type TxConnection, type TxOptions } from './tx';
 
@@ -18,6 +19,8 @@ export interface BatchEffect<Result> {
   readonly result: Result;
   /** Committed together; none: the transaction is rolled back. */
   readonly writes: readonly Write[];
+  /** Called when COMMIT was sent and its answer was lost: nobody knows whether the writes happened. */
+  readonly onDoubt?: () => void;
 }
 
 /** In a statement of its own, this fails: a scalar subquery of two rows. It stops the statements after it. */
@@ -41,11 +44,14 @@ export function withBatchTx<Result>(
       assert(connection.config.multipleStatements === true, 'a batch needs a connection of several statements');
       const open = { hasBegun: false };
       try {
-        const { result, writes } = await run({ read: readerOn(connection, open) });
+        const { result, writes, onDoubt } = await run({ read: readerOn(connection, open) });
         if (writes.length === 0) await rollBack(connection, open);
         else {
           onCommitting('next attempt finds out');
-          await commit(connection, open, writes);
+          await commit(connection, open, writes).catch((error: unknown) => {
+            if (isDatabaseUnavailable(error)) onDoubt?.();
+            throw error;
+          });
         }
         return result;
       } catch (error) {

@@ -49,6 +49,8 @@ export interface GroupCommitOptions<Command, Result> {
   /** Most keys that are waited for at the same time, each on a connection of its own. */
   readonly slowMax: number;
   readonly onBatch?: (size: number, mode: LockMode) => void;
+  /** What a command is told whose batch failed as a whole; what was thrown, if left out. */
+  readonly refusalOf?: (command: Command, error: unknown) => unknown;
 }
 
 interface Pending<Command, Result> {
@@ -76,9 +78,11 @@ export class GroupCommit<Command extends object, Result> {
 
   constructor(private readonly options: GroupCommitOptions<Command, Result>) {}
 
-  /** Commands that wait for their transaction. */
+  /** Commands that wait for their transaction, those of locked keys too. */
   get waiting(): number {
-    return this.queue.length;
+    let waiting = this.queue.length;
+    for (const commands of this.slow.values()) waiting += commands.length;
+    return waiting;
   }
 
   /**
@@ -90,11 +94,18 @@ export class GroupCommit<Command extends object, Result> {
       if (this.isClosed) return reject(platformErrors.SHUTTING_DOWN());
       const key = this.options.keyOf(command);
       const slow = this.slow.get(key);
-      const isFull = this.queue.length >= this.options.queueMax || (slow?.length ?? 0) >= this.options.keyQueueMax;
-      if (isFull) return reject(platformErrors.OVERLOADED());
+      if (this.isFull(slow)) return reject(platformErrors.OVERLOADED());
       (slow ?? this.queue).push({ command, key, cancellation, resolve, reject, locks: 0 });
       if (slow === undefined) this.startLane();
     });
+  }
+
+  private isFull(slow: Pending<Command, Result>[] | undefined): boolean {
+    if (this.waiting >= this.options.queueMax) return true;
+    if (slow === undefined || slow.length < this.options.keyQueueMax) return false;
+    // Those whose callers have left take nobody's place.
+    slow.splice(0, slow.length, ...slow.filter((pending) => !leave(pending)));
+    return slow.length >= this.options.keyQueueMax;
   }
 
   /** Takes no more commands; resolves when those that were taken are settled. */
@@ -181,7 +192,7 @@ export class GroupCommit<Command extends object, Result> {
   /** A refusal of the whole batch is everybody's. Anything else may be one command's fault, which halving finds. */
   private async split(batch: readonly Pending<Command, Result>[], mode: LockMode, error: unknown) {
     if (batch.length === 1 || error instanceof DomainError) {
-      for (const { reject } of batch) reject(error);
+      for (const { command, reject } of batch) reject(this.options.refusalOf?.(command, error) ?? error);
       return [];
     }
     const half = Math.ceil(batch.length / 2);
@@ -224,8 +235,11 @@ export class GroupCommit<Command extends object, Result> {
       if (batch.length === 0) continue;
       const again = await this.commit(batch, 'wait');
       waiting.unshift(...again.map(({ pending }) => pending));
+      // Keys take turns: one that stays locked must not keep its connection for what goes on arriving.
+      if (this.slowWaiting.length > 0) break;
     }
-    this.slow.delete(key);
+    if (waiting.length > 0) this.slowWaiting.push(key);
+    else this.slow.delete(key);
     this.slowRunning -= 1;
     this.startSlow();
     this.tellIfIdle();

@@ -5,6 +5,9 @@ interface Command {
   readonly number: number;
 }
 
+const QUEUE_MAX = 100;
+const KEY_QUEUE_MAX = 50;
+
 /** Lesson 53: what waits for one locked key is waited for once, together and in order, and stops nobody else. */
 describe('commands whose key is locked elsewhere', () => {
   const commits: { readonly mode: LockMode; readonly numbers: readonly number[] }[] = [];
@@ -25,7 +28,15 @@ describe('commands whose key is locked elsewhere', () => {
           return key === 'locked' && mode === 'skip' ? { kind: 'locked' } : { kind: 'done', result: number };
         });
       },
-      ...{ lanes: 1, laneBacklog: 1, batchMax: 8, queueMax: 100, keyQueueMax: 100, locksMax: 3, slowMax: 1 },
+      ...{
+        lanes: 1,
+        laneBacklog: 1,
+        batchMax: 8,
+        queueMax: QUEUE_MAX,
+        keyQueueMax: KEY_QUEUE_MAX,
+        locksMax: 3,
+        slowMax: 1,
+      },
     });
   });
 
@@ -80,4 +91,54 @@ describe('commands whose key is locked elsewhere', () => {
     expect(await Promise.all(stays)).toEqual([1]);
     expect(commits.flatMap(({ mode, numbers }) => (mode === 'wait' ? numbers : []))).toEqual([1]);
   });
+
+  test('leave room for others when their callers leave: a key is not full of the dead', async () => {
+    const caller = new AbortController();
+    const stays = submit('locked', 1);
+    await untilWaited();
+    const leave = Array.from({ length: KEY_QUEUE_MAX }, (_, i) =>
+      expect(lane.submit({ key: 'locked', number: 100 + i }, caller.signal)).rejects.toThrow('gone'),
+    );
+    await expect(lane.submit({ key: 'locked', number: 2 })).rejects.toMatchObject({ reason: 'OVERLOADED' });
+    caller.abort(new Error('gone'));
+    const joins = submit('locked', 3);
+    unlock();
+    await Promise.all(leave);
+    expect(await Promise.all([...stays, ...joins])).toEqual([1, 3]);
+  });
+
+  test('count among all that wait: the queue is full with them too', async () => {
+    const stays = submit('locked', 1);
+    await untilWaited();
+    const wait = Array.from({ length: KEY_QUEUE_MAX }, (_, i) => lane.submit({ key: 'locked', number: 100 + i }));
+    const more = Array.from({ length: QUEUE_MAX - KEY_QUEUE_MAX }, (_, i) => lane.submit({ key: 'free', number: i }));
+    await expect(lane.submit({ key: 'free', number: 7 })).rejects.toMatchObject({ reason: 'OVERLOADED' });
+    unlock();
+    await Promise.all([...stays, ...wait, ...more]);
+  });
+});
+
+/** With more locked keys than connections to wait on, each has its turn, however much arrives for the first. */
+test('locked keys take turns on the connection they are waited for', async () => {
+  const waited: string[] = [];
+  let isOver = false;
+  const lane: GroupCommit<Command, number> = new GroupCommit<Command, number>({
+    keyOf: ({ key }) => key,
+    commit: async (batch, mode) => {
+      if (mode === 'skip') return batch.map((): Settled<number> => ({ kind: 'locked' }));
+      waited.push(batch[0]?.key ?? '');
+      // The first key never runs dry.
+      if (batch[0]?.key === 'first' && !isOver) more.push(lane.submit({ key: 'first', number: 0 }));
+      await new Promise((resolve) => setImmediate(resolve));
+      return batch.map(({ number }): Settled<number> => ({ kind: 'done', result: number }));
+    },
+    ...{ lanes: 1, laneBacklog: 1, batchMax: 8, queueMax: 100, keyQueueMax: 100, locksMax: 3, slowMax: 1 },
+  });
+  const more: Promise<number>[] = [];
+  const keys = ['first', 'second', 'third'];
+  await Promise.all(keys.map((key) => lane.submit({ key, number: 0 })));
+  expect(waited.slice(0, 3).sort()).toEqual([...keys].sort());
+  isOver = true;
+  await Promise.all(more);
+  await lane.close();
 });

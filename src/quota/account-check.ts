@@ -1,4 +1,5 @@
-import type { Lot, LotChange, Posting } from './account';
+import type { LotChange, NewLot, Posting } from './account';
+import { grantHash } from './book';
 import { CHAIN_STATE_START, checkNextRow, type ChainState } from './log-chain';
 
 /** The first thing that is wrong with a user's ledger. */
@@ -17,18 +18,23 @@ export interface AccountHead {
 }
 
 /** A lot as it is stored. */
-export type StoredLot = Pick<Lot, 'grantId' | 'amount' | 'remaining' | 'held'>;
+export type StoredLot = Pick<
+  NewLot,
+  'grantId' | 'amount' | 'remaining' | 'held' | 'source' | 'sourceRef' | 'expireTime'
+>;
 
 /** What the log says of a lot. */
 interface LotTally {
   readonly granted: number;
   readonly left: number;
   readonly held: number;
+  /** Its source and expiry, as the GRANT row keeps them. */
+  readonly hash: Buffer;
 }
 
 /**
  * Recomputes one user's chain, balance and lots from the log alone. Feed it the rows in order, then ask whether what is
- * stored beside the log agrees. Remembers three numbers per lot and the open holds, whatever the length of the log. Pure.
+ * stored beside the log agrees. Remembers three numbers and a hash per lot, and the open holds, whatever the length of the log. Pure.
  */
 export class AccountCheck {
   private state: ChainState = CHAIN_STATE_START;
@@ -50,10 +56,10 @@ export class AccountCheck {
   }
 
   /** A GRANT makes exactly the lot that has its sequence. */
-  private addLot({ sequence, lots, units }: Posting): string | undefined {
+  private addLot({ sequence, lots, units, requestHash: hash }: Posting): string | undefined {
     const [only, ...more] = lots;
     if (only === undefined || only[0] !== sequence || more.length > 0) return 'does not make the lot of its own number';
-    this.lots.set(sequence, { granted: units, left: units, held: 0 });
+    this.lots.set(sequence, { granted: units, left: units, held: 0, hash });
     return undefined;
   }
 
@@ -120,7 +126,8 @@ export class AccountCheck {
     for (const [grantId] of this.lots) {
       if (!known.has(grantId)) return this.fault(null, `lot ${grantId} of the log is not there`);
     }
-    for (const { grantId, amount, remaining, held } of stored) {
+    for (const one of stored) {
+      const { grantId, amount, remaining, held } = one;
       const lot = this.lots.get(grantId);
       if (lot === undefined) return this.fault(null, `lot ${grantId} is not in the log`);
       if (amount !== lot.granted || remaining !== lot.left || held !== lot.held) {
@@ -129,6 +136,9 @@ export class AccountCheck {
           null,
           `lot ${grantId} says ${said}, the log ${lot.left} of ${lot.granted} and ${lot.held} held`,
         );
+      }
+      if (!grantHash({ ...one, units: amount }).equals(lot.hash)) {
+        return this.fault(null, `lot ${grantId} has another source or expiry than its GRANT row says`);
       }
     }
     return undefined;

@@ -135,7 +135,7 @@ function readEarlier(commands: readonly QuotaCommand[]): readonly Read[] {
   ];
 }
 
-/** A charge or a task's charges (sequence null), as a second look finds them. */
+/** A charge, or a task's open charges and its first (sequence null), as a second look finds them. */
 type ChargeKey = readonly [userId: string, taskId: string, sequence: number | null];
 type RowKey = readonly [userId: string, sequence: number];
 
@@ -219,13 +219,21 @@ function readRows(keys: readonly (readonly (string | number)[])[]): Read {
   return { sql: `SELECT ${LOG_COLUMNS} FROM ${k} STRAIGHT_JOIN quota_logs l FORCE INDEX (PRIMARY) ON ${on}` };
 }
 
+/**
+ * Of a task, what is open is settled; that it has charges at all shows in its first. A task that was settled thousands of
+ * times is not read as a whole.
+ */
+const IS_OPEN_OR_FIRST =
+  "(c.state = 'open' OR c.sequence = (SELECT MIN(f.sequence) FROM quota_charges f FORCE INDEX (PRIMARY) " +
+  'WHERE f.user_id = k.user_id COLLATE ascii_bin AND f.task_id = k.task_id COLLATE ascii_bin))';
+
 /** Charges, the rows that made them, and the lots these rows took from, which may have no units left. */
 function readChargesOf(keys: readonly ChargeKey[]): readonly Read[] {
   const distinct = new Map(keys.map((key) => [key.join('\n'), key]));
   const k = valuesTable({ user_id: 'id', task_id: 'id', sequence: 'integer' }, [...distinct.values()]);
   const charges =
     `${k} STRAIGHT_JOIN quota_charges c FORCE INDEX (PRIMARY) ON c.user_id = k.user_id COLLATE ascii_bin AND ` +
-    `c.task_id = k.task_id COLLATE ascii_bin AND (k.sequence IS NULL OR c.sequence = k.sequence)`;
+    `c.task_id = k.task_id COLLATE ascii_bin AND (c.sequence = k.sequence OR (k.sequence IS NULL AND ${IS_OPEN_OR_FIRST}))`;
   const rows = `${charges} STRAIGHT_JOIN quota_logs l FORCE INDEX (PRIMARY) ON l.user_id = c.user_id AND l.sequence = c.sequence`;
   const lotIds = "JSON_TABLE(l.lots, '$[*]' COLUMNS (grant_id BIGINT PATH '$[0]')) j";
   const lotColumns = LOT_COLUMNS.map((column) => `g.${column}`).join(', ');

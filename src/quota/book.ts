@@ -25,6 +25,13 @@ export interface GrantEntry {
   readonly description: string;
 }
 
+/** What a GRANT row says of the lot it makes, as the request_hash of the row. */
+export function grantHash(lot: Pick<GrantEntry, 'source' | 'sourceRef' | 'units' | 'expireTime'>): Buffer {
+  const { source, sourceRef, units, expireTime } = lot;
+  const content = { source, source_ref: sourceRef, units, expire_time: expireTime?.toISOString() ?? '' };
+  return contentHash('GRANT', content);
+}
+
 /**
  * One user's account while commands are decided on it: no I/O. Postings are made in order, each with its balance and
  * hash; `book-writer.ts` then writes what the book holds. The book's time is never before the user's last row. What one
@@ -143,7 +150,7 @@ export class Book {
     return charge;
   }
 
-  /** The charges of a task, oldest first. */
+  /** The charges of a task that are known, oldest first: all that were open when the account was read, and the first. */
   chargesOfTask(taskId: string): readonly Charge[] {
     const charges = [...this.chargesBySequence.values()].filter((charge) => charge.taskId === taskId);
     return charges.sort((first, second) => first.sequence - second.sequence);
@@ -168,11 +175,10 @@ export class Book {
     const lot = { grantId, source, amount: units, remaining: units, held: 0, expireTime, revokeTime: null };
     this.lotsById.set(grantId, lot);
     this.newLots.set(grantId, { ...lot, sourceRef, orderId, createTime: this.now });
-    const content = { source, source_ref: sourceRef, units, expire_time: expireTime?.toISOString() ?? '' };
     const entry: Entry = {
       origin: 'system',
       requestId: `grant:${source}:${sourceRef}`,
-      requestHash: contentHash('GRANT', content),
+      requestHash: grantHash(grant),
       type: 'GRANT',
       lots: [[grantId, units]],
       actor: grant.actor,

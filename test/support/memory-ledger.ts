@@ -1,5 +1,5 @@
 import type { Account, Charge, GrantSource, Lot, Posting, ReportedOutcome } from '../../src/quota/account';
-import { AccountCheck, type LedgerFault } from '../../src/quota/account-check';
+import { AccountCheck, type LedgerFault, type StoredLot } from '../../src/quota/account-check';
 import { Book } from '../../src/quota/book';
 import type { QuotaCommand, QuotaOutcome, QuotaPolicy } from '../../src/quota/commands';
 import { endFreeze, freezeUnits, revokeLots } from '../../src/quota/freeze';
@@ -27,7 +27,7 @@ export function effectOf({ logs, quotaRemaining, replayed, chargesSettled, hold 
  */
 export class MemoryLedger {
   private account: Omit<Account, 'lots' | 'rows' | 'charges' | 'outcomes'>;
-  private readonly lotsById = new Map<number, Lot>();
+  private readonly lotsById = new Map<number, Lot & StoredLot>();
   private readonly chargesBySequence = new Map<number, Charge>();
   private readonly outcomes: ReportedOutcome[] = [];
   private readonly freezes = new Map<string, number>();
@@ -124,10 +124,9 @@ export class MemoryLedger {
       expectSame(this.check.next(row), undefined);
       this.rows.push(row);
     }
-    for (const { sourceRef: _ref, orderId: _order, createTime: _time, ...lot } of book.bornLots) {
-      this.lotsById.set(lot.grantId, lot);
-    }
-    for (const lot of book.changedLots) this.lotsById.set(lot.grantId, lot);
+    for (const { orderId: _order, createTime: _time, ...lot } of book.bornLots) this.lotsById.set(lot.grantId, lot);
+    // What a lot was granted for is no part of a change.
+    for (const lot of book.changedLots) this.lotsById.set(lot.grantId, { ...this.storedLot(lot.grantId), ...lot });
     for (const charge of book.madeCharges) this.chargesBySequence.set(charge.sequence, charge);
     for (const charge of book.changedCharges) this.chargesBySequence.set(charge.sequence, charge);
     this.outcomes.push(...book.newOutcomes);
@@ -139,6 +138,12 @@ export class MemoryLedger {
   /** What AccountCheck finds wrong with what is stored beside the log. */
   fault(): LedgerFault | undefined {
     return this.check.compare(this.account, [...this.lotsById.values()]);
+  }
+
+  private storedLot(grantId: number): Lot & StoredLot {
+    const lot = this.lotsById.get(grantId);
+    if (lot === undefined) throw new Error(`lot ${grantId} was never written`);
+    return lot;
   }
 
   private grantIdsAt(places: readonly number[]): readonly number[] {

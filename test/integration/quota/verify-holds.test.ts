@@ -143,9 +143,31 @@ describe('billing ledger verify, about holds and charges', () => {
     ['more is said to have been taken', 7, 'units = units + 1'],
     ['a hold is said to be a consume', 3, "kind = 'consume'"],
     ['it is said to be of another task', 7, "task_id = 'task-9'"],
+    ['nobody will ever look at an open one again', 2, 'due_time = NULL'],
   ])('names the charge when %s', async (_what, sequence, change) => {
     const fault = await faultAfter([`UPDATE quota_charges SET ${change} WHERE user_id = ? AND sequence = ${sequence}`]);
     expect(fault).toMatchObject({ userId: victim, sequence });
+  });
+
+  test.each([
+    ['expire later', 'expire_time = expire_time + INTERVAL 1 DAY'],
+    ['never expire', 'expire_time = NULL'],
+    ['come from another source', "source = 'membership'"],
+    ['have been granted for something else', "source_ref = 'other'"],
+  ])('notices a lot that is said to %s', async (_what, change) => {
+    const fault = await faultAfter([`UPDATE quota_grants SET ${change} WHERE user_id = ?`]);
+    const problem = 'lot 1 has another source or expiry than its GRANT row says';
+    expect(fault).toEqual({ userId: victim, sequence: null, problem });
+  });
+
+  test.each([0, -1])('names a row before the first, of number %d', async (sequence) => {
+    const columns = Object.keys((await h.db.query('SELECT * FROM quota_logs LIMIT 1'))[0] ?? {});
+    const list = columns.map((column) => `\`${column}\``).join(', ');
+    const copied = columns.map((column) =>
+      column === 'sequence' ? String(sequence) : column === 'request_id' ? "'zero'" : `\`${column}\``,
+    );
+    const copy = `INSERT INTO quota_logs (${list}) SELECT ${copied.join(', ')} FROM quota_logs WHERE user_id = ? AND sequence = 1`;
+    expect(await faultAfter([copy])).toMatchObject({ userId: victim, sequence });
   });
 
   test.each([2, 7])('names row %d when its charge is missing', async (sequence) => {

@@ -113,7 +113,7 @@ describe('billing ledger verify', () => {
     await root.query('DROP TRIGGER IF EXISTS quota_charges_frozen');
     await root.query('DROP TRIGGER IF EXISTS quota_charges_settled_once');
     const charge = (set: string): string =>
-      `UPDATE quota_charges SET ${set}, due_time = NULL WHERE user_id = ? AND sequence = ${sequence}`;
+      `UPDATE quota_charges SET ${set}, due_time = IF(state = 'open', settle_deadline, NULL) WHERE user_id = ? AND sequence = ${sequence}`;
     const fault = { userId: victim(), sequence, problem: 'is charged otherwise than its row says' };
     expect(await faultAfter(charge(change), charge(undo))).toEqual(fault);
   });

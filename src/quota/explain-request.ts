@@ -39,6 +39,8 @@ export interface Refusal {
 
 const REFUSALS_MAX = 50;
 const SETTLING_ROWS_MAX = 200;
+/** Rows of the log that are looked through at a time. */
+const SEARCH_PAGE_SIZE = 500;
 
 /** A row of `request_refusals`. */
 interface RefusalRow extends Omit<Refusal, 'metadata'> {
@@ -111,26 +113,48 @@ async function explainRow(reader: Knex, row: Posting): Promise<Effect> {
   const head = row.consumeSequence ?? sequence;
   const charge = await QuotaChargeRow.query(reader).findById([userId, taskId, head]);
   const isSettled = charge === undefined || charge.state !== 'open';
-  const settlingLogs = hasSettlingRows(charge) ? await readSettling(reader, userId, head, sequence) : [];
+  const settlingLogs = charge === undefined ? [] : await readSettling(reader, charge, sequence);
   const what = { kind: KINDS[type] ?? type, actor, createTime, taskId, outcome: undefined };
   return { ...what, logs: [row, ...caused], settlingLogs, isSettled };
 }
 
-/** Most consumes are never returned: then the log need not be searched. */
-function hasSettlingRows(charge: QuotaChargeRow | undefined): boolean {
-  if (charge === undefined || charge.state === 'open') return false;
-  return charge.kind === 'hold' || charge.returned > 0;
+/**
+ * Rows that settle a charge, but for the one that is explained, oldest first. The charge says which there are, so that
+ * the log is searched, through the index by type, for those and no further.
+ */
+async function readSettling(reader: Knex, charge: QuotaChargeRow, but: number): Promise<Posting[]> {
+  if (charge.state === 'open') return [];
+  const { kind, state, returned } = charge;
+  const ended =
+    kind === 'consume' ? [] : await readOfCharge(reader, charge, state === 'released' ? 'RELEASE' : 'CAPTURE', 1);
+  const refunded = returned - ended.reduce((sum, { amount }) => sum + amount, 0);
+  const refunds = await readOfCharge(reader, charge, 'REFUND', refunded);
+  return [...ended, ...refunds].slice(0, SETTLING_ROWS_MAX).filter(({ sequence }) => sequence !== but);
 }
 
-/** Rows that settle a charge, but for the one that is explained. Read through the index by type. */
-async function readSettling(reader: Knex, userId: string, head: number, but: number): Promise<Posting[]> {
-  const rows = await QuotaLogRow.query(reader)
-    .where({ userId, consumeSequence: head })
-    .whereIn('type', ['REFUND', 'CAPTURE', 'RELEASE'])
-    .where('sequence', '>', head)
-    .orderBy('sequence')
-    .limit(SETTLING_ROWS_MAX);
-  return rows.map(toPosting).filter(({ sequence }) => sequence !== but);
+/** Rows of one type that settle a charge: one that ends a hold, or refunds until so many units came back. */
+async function readOfCharge(
+  reader: Knex,
+  { userId, sequence: head }: QuotaChargeRow,
+  type: 'REFUND' | 'CAPTURE' | 'RELEASE',
+  wanted: number,
+): Promise<readonly Posting[]> {
+  const found: Posting[] = [];
+  let missing = wanted;
+  for (let after = head; missing > 0;) {
+    const page = await QuotaLogRow.query(reader)
+      .where({ userId, type })
+      .where('sequence', '>', after)
+      .orderBy('sequence')
+      .limit(SEARCH_PAGE_SIZE);
+    for (const row of page.filter(({ consumeSequence }) => consumeSequence === head)) {
+      found.push(toPosting(row));
+      missing -= type === 'REFUND' ? row.amount : 1;
+    }
+    if (page.length < SEARCH_PAGE_SIZE) break;
+    after = page.at(-1)?.sequence ?? after;
+  }
+  return found;
 }
 
 async function explainReport(reader: Knex, userId: string, requestId: string): Promise<Effect | undefined> {

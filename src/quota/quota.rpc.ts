@@ -11,7 +11,7 @@ import type { Database } from '../platform/db/database';
 import type { Metrics } from '../platform/metrics';
 import type { CallContext } from '../platform/rpc/context';
 import { defineService, type Handlers, type RpcService } from '../platform/rpc/service';
-import type { CallerQuotaCommand, ConsumeCommand, QuotaOutcome } from './commands';
+import type { CallerQuotaCommand, QuotaOutcome } from './commands';
 import { explainRequest } from './explain-request';
 import {
   toCaseMessage,
@@ -62,6 +62,24 @@ function createRunner({ clock, metrics, commits, refusals }: QuotaServiceParts) 
   };
 }
 
+/** Reads the requests of commands. One that breaks the rules is noted too, so that it can be explained. */
+function createReader({ clock, refusals }: QuotaServiceParts) {
+  return <Fields, Kind extends CallerQuotaCommand['kind']>(
+    kind: Kind,
+    rules: { parse(request: unknown): Fields },
+    request: unknown,
+    context: CallContext,
+  ): Fields & { readonly kind: Kind; readonly actor: string } => {
+    const what = { kind, actor: context.caller.identity };
+    try {
+      return { ...rules.parse(request), ...what };
+    } catch (error) {
+      refusals.recordMalformed(request, what, error, clock.now());
+      throw error;
+    }
+  };
+}
+
 /** What every command answers beside its rows. */
 function answerOf({ quotaRemaining, replayed }: QuotaOutcome): { quotaRemaining: number; replayed: boolean } {
   return { quotaRemaining, replayed };
@@ -69,10 +87,9 @@ function answerOf({ quotaRemaining, replayed }: QuotaOutcome): { quotaRemaining:
 
 function commandHandlers(parts: QuotaServiceParts): Omit<QuotaHandlers, QuotaRead> {
   const run = createRunner(parts);
+  const read = createReader(parts);
   const consume = async (request: unknown, context: CallContext): Promise<ConsumeQuotaResponse> => {
-    const fields = requests.consumeRequest.parse(request);
-    const command: ConsumeCommand = { kind: 'ConsumeQuota', ...fields, actor: context.caller.identity };
-    const outcome = await run(command, context);
+    const outcome = await run(read('ConsumeQuota', requests.consumeRequest, request, context), context);
     return { ...toRowMessage(outcome), ...answerOf(outcome) };
   };
   const consumeItem = async (item: unknown, index: number, context: CallContext): Promise<BatchConsumeQuotaResult> => {
@@ -93,26 +110,16 @@ function commandHandlers(parts: QuotaServiceParts): Omit<QuotaHandlers, QuotaRea
       return { results: await Promise.all(items.map((item, index) => consumeItem(item, index, context))) };
     },
     refundQuota: async (context, request) => {
-      const { identity: actor } = context.caller;
-      const outcome = await run({ kind: 'RefundQuota', ...requests.refundRequest.parse(request), actor }, context);
+      const outcome = await run(read('RefundQuota', requests.refundRequest, request, context), context);
       return { ...toRowMessage(outcome), ...answerOf(outcome) };
     },
-    holdQuota: (context, request) => {
-      const fields = requests.holdRequest.parse(request);
-      return runAboutHold({ kind: 'HoldQuota', ...fields, actor: context.caller.identity }, context);
-    },
-    captureQuota: (context, request) => {
-      const fields = requests.captureRequest.parse(request);
-      return runAboutHold({ kind: 'CaptureQuota', ...fields, actor: context.caller.identity }, context);
-    },
-    releaseQuota: (context, request) => {
-      const fields = requests.releaseRequest.parse(request);
-      return runAboutHold({ kind: 'ReleaseQuota', ...fields, actor: context.caller.identity }, context);
-    },
+    holdQuota: (context, request) => runAboutHold(read('HoldQuota', requests.holdRequest, request, context), context),
+    captureQuota: (context, request) =>
+      runAboutHold(read('CaptureQuota', requests.captureRequest, request, context), context),
+    releaseQuota: (context, request) =>
+      runAboutHold(read('ReleaseQuota', requests.releaseRequest, request, context), context),
     reportTaskOutcome: async (context, request) => {
-      const { identity: actor } = context.caller;
-      const fields = requests.outcomeRequest.parse(request);
-      const outcome = await run({ kind: 'ReportTaskOutcome', ...fields, actor }, context);
+      const outcome = await run(read('ReportTaskOutcome', requests.outcomeRequest, request, context), context);
       const { logs, chargesSettled = 0 } = outcome;
       return { logs: logs.map(toLogMessage), ...answerOf(outcome), chargesSettled };
     },

@@ -1,7 +1,10 @@
+import { z } from 'zod';
 import type { Database } from '../platform/db/database';
 import { withTx } from '../platform/db/tx';
 import { DomainError } from '../platform/errors';
 import type { Logger } from '../platform/log';
+import { opaqueId } from '../platform/request-rules';
+import { refusalOf, VIOLATIONS_MAX } from '../platform/rpc/status';
 import { addMs, MS_PER_DAY } from '../platform/time';
 import { contentOf, type CallerQuotaCommand } from './commands';
 
@@ -17,6 +20,11 @@ export const REFUSAL_DAYS = 30;
 const WAITING_MAX = 5_000;
 const ROWS_PER_INSERT = 200;
 
+/** What was refused, as far as refusals are found by it. */
+type Refused = Pick<CallerQuotaCommand, 'userId' | 'requestId' | 'kind' | 'actor'>;
+
+const IDS = z.object({ userId: opaqueId, requestId: opaqueId });
+
 /** Takes refusals and writes them when it can. */
 export class RefusalRecorder {
   private waiting: Readonly<Record<string, unknown>>[] = [];
@@ -30,17 +38,27 @@ export class RefusalRecorder {
 
   /** Notes why a command was refused. What is no refusal is not noted: it is logged as a fault. */
   record(command: CallerQuotaCommand, error: unknown, now: Date): void {
+    this.note(command, contentOf(command), error, now);
+  }
+
+  /** Notes what is wrong with a request that is no command, if it says at least whose it was, and which. */
+  recordMalformed(request: unknown, what: Pick<Refused, 'kind' | 'actor'>, error: unknown, now: Date): void {
+    const ids = IDS.safeParse(request);
+    if (ids.success) this.note({ ...ids.data, ...what }, {}, refusalOf(error), now);
+  }
+
+  private note(refused: Refused, content: object, error: unknown, now: Date): void {
     if (!(error instanceof DomainError) || error.code === 'INTERNAL') return;
     if (this.waiting.length >= WAITING_MAX) return this.onDropped(1);
+    const { userId, requestId, kind, actor } = refused;
+    const violations = error.fieldViolations.slice(0, VIOLATIONS_MAX);
+    const fields = violations.map(({ field, description }) => [field, description] as const);
     this.waiting.push({
-      userId: command.userId,
-      requestId: command.requestId,
-      kind: command.kind,
-      content: JSON.stringify(contentOf(command)),
+      ...{ userId, requestId, kind, actor },
+      content: JSON.stringify(content),
       code: error.code,
       reason: error.reason,
-      metadata: JSON.stringify(error.metadata),
-      actor: command.actor,
+      metadata: JSON.stringify({ ...error.metadata, ...Object.fromEntries(fields) }),
       createTime: now,
     });
     this.writing ??= this.write();

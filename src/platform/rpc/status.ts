@@ -8,7 +8,7 @@ import { DomainError, platformErrors, type ErrorCode, type FieldViolation } from
 const ERROR_DOMAIN = 'billing-guard';
 
 /** Trailers must stay under the 8 KiB of headers that gRPC peers accept by default; base64 adds a third. */
-const VIOLATIONS_MAX = 16;
+export const VIOLATIONS_MAX = 16;
 const METADATA_ENTRIES_MAX = 8;
 const TEXT_LENGTH_MAX = 96;
 

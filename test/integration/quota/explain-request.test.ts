@@ -47,6 +47,25 @@ describe('the effect of a request', () => {
     });
   });
 
+  /** One search of the log takes 500 rows: what settled a charge is found behind others, and looked for no further. */
+  test('of a consume tells of refunds that hundreds of other refunds came before', async () => {
+    const own = await startHarness({ REGISTRATION_GRANT_UNITS: '2000' });
+    try {
+      const userId = await registerUser(own);
+      await mustSucceed(consume(own, { requestId: 'c', userId, amount: 3 }));
+      const others = Array.from({ length: 501 }, (_, i) => ({ requestId: `c${i}`, userId }));
+      await mustSucceed(batchConsume(own, others));
+      for (const { requestId } of others) {
+        await mustSucceed(refund(own, { requestId: `r-${requestId}`, userId, consumeRequestId: requestId }));
+      }
+      const first = await mustSucceed(refund(own, { requestId: 'r1', userId, consumeRequestId: 'c', amount: 1 }));
+      const second = await mustSucceed(refund(own, { requestId: 'r2', userId, consumeRequestId: 'c', amount: 2 }));
+      expect((await explained(own, userId, 'c')).effect?.settlingLogs).toEqual([first.log, second.log]);
+    } finally {
+      await own.stop();
+    }
+  });
+
   test('of a consume without a task is settled from the start', async () => {
     const userId = await registerUser(h);
     await mustSucceed(consume(h, { requestId: 'c', userId }));
@@ -177,6 +196,30 @@ describe('the refusals of a request', () => {
     expect(await refusalsOf(userId, 'x', 1)).toMatchObject([{ kind, reason, actor: ACTOR }]);
     expect((await explained(h, userId, 'x')).effect).toBeUndefined();
     expect(await readUserRows(h.db, userId)).toEqual(before);
+  });
+
+  test.each([
+    ['ConsumeQuota', 'amount', (userId: string) => consume(h, { requestId: 'x', userId, amount: 0 })],
+    ['RefundQuota', 'consume_request_id', (userId: string) => refund(h, { requestId: 'x', userId })],
+    ['HoldQuota', 'amount', (userId: string) => hold(h, { requestId: 'x', userId, amount: -1 })],
+    ['CaptureQuota', 'hold_id', (userId: string) => capture(h, { requestId: 'x', userId })],
+    ['ReleaseQuota', 'hold_id', (userId: string) => release(h, { requestId: 'x', userId })],
+    ['ReportTaskOutcome', 'outcome', (userId: string) => reportOutcome(h, { requestId: 'x', userId, taskId: 't' })],
+    ['ConsumeQuota', 'amount', (userId: string) => batchConsume(h, [{ requestId: 'x', userId, amount: 0 }])],
+  ])('are told of a %s that breaks a rule: which field, and what is wrong with it', async (kind, field, refused) => {
+    const userId = await registerUser(h);
+    await refused(userId);
+    const [refusal] = await refusalsOf(userId, 'x', 1);
+    expect(refusal).toMatchObject({ kind, actor: ACTOR, code: 'INVALID_ARGUMENT', reason: 'INVALID_REQUEST' });
+    expect(refusal).toMatchObject({ metadata: { [field]: expect.stringMatching(/./) }, contentJson: '{}' });
+  });
+
+  test('name the field that the ledger finds wrong: a capture of more than the hold set aside', async () => {
+    const userId = await registerUser(h);
+    await mustSucceed(hold(h, { requestId: 'h', userId, amount: 2 }));
+    await capture(h, { requestId: 'x', userId, holdId: 'h', amount: 3 });
+    const [refusal] = await refusalsOf(userId, 'x', 1);
+    expect(refusal?.metadata).toEqual({ amount: 'is more than the 2 units that the hold set aside' });
   });
 
   test('of a user who does not exist are told all the same', async () => {

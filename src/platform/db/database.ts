@@ -3,6 +3,7 @@ import { knex, type Knex } from 'knex';
 import { knexSnakeCaseMappers } from 'objection';
 import { monotonicMs } from '../clock';
 import type { Config } from '../config';
+import { valuesTable } from './sql-text';
 
 /**
  * The connection pool and the rules every connection obeys. SQL here and everywhere runs on MariaDB 10.11+ and MySQL 8.
@@ -128,12 +129,25 @@ function sessionStatements(settings: DatabaseSettings, isMariaDb: boolean): read
   ];
 }
 
-/** A session whose strings have no backslash escapes would read our literals otherwise than we write them. */
+/** What ids may hold that JSON writes with a backslash. */
+const ESCAPED_ID = '"\\';
+const READ_BACK = `SELECT id FROM ${valuesTable({ id: 'id' }, [[ESCAPED_ID]])}`;
+
+/**
+ * A session whose strings have no backslash escapes would read our literals otherwise than we write them; a server that
+ * does not undo the escapes of JSON would read other ids.
+ */
 function checkSession(connection: RawConnection, done: (error: Error | null, connection: RawConnection) => void): void {
   connection.query('SELECT @@SESSION.sql_mode AS mode', (error, rows) => {
     const { mode = '' } = (rows as { mode: string }[] | undefined)?.[0] ?? {};
     const isUnfit = mode.includes('NO_BACKSLASH_ESCAPES');
-    done(isUnfit ? new Error(`sql_mode is ${mode}: NO_BACKSLASH_ESCAPES must be off`) : error, connection);
+    if (isUnfit) return done(new Error(`sql_mode is ${mode}: NO_BACKSLASH_ESCAPES must be off`), connection);
+    if (error !== null) return done(error, connection);
+    connection.query(READ_BACK, (readError, ids) => {
+      const { id } = (ids as { id: string }[] | undefined)?.[0] ?? {};
+      const isOther = readError === null && id !== ESCAPED_ID;
+      done(isOther ? new Error('JSON_TABLE of this server changes ids: use another release') : readError, connection);
+    });
   });
 }
 

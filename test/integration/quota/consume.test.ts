@@ -1,7 +1,9 @@
 import { verifyChain } from '../../../src/quota/log-chain';
 import { toPosting, type QuotaLogRow } from '../../../src/quota/quota-log.model';
+import { TaskOutcome } from '../../../src/gen/billing/v1/quota_service.pb';
 import { call, mustSucceed } from '../../support/clients';
 import { consume, newId, registerMember, registerUser, startHarness, type Harness } from '../../support/harness';
+import { reportOutcome } from '../../support/quota-calls';
 import { countAllRows, expectBalanced, readLogRows, readUserRows } from '../../support/user-rows';
 
 let h: Harness;
@@ -74,6 +76,22 @@ describe('a consume that succeeds', () => {
     const [user] = await h.db.query('SELECT log_hash FROM users WHERE id = ?', [userId]);
     const end = verifyChain(rows.map((row) => toPosting(row as unknown as QuotaLogRow)));
     expect(end).toEqual({ sequence: 4, hash: user?.['log_hash'], balance: 4 });
+  });
+
+  /** Ids go through SQL text and JSON inside it: whatever an id may hold must come out as it went in. */
+  test('under ids of quotes, backslashes and wildcards is found again, and by no other id', async () => {
+    const odd = String.raw`"a\"b\n'c''%_?:x:;--\u0041/*`;
+    const { userId } = await registerMember(h);
+    const fields = { userId, requestId: odd, taskId: odd, taskType: odd };
+    const first = await mustSucceed(consume(h, { ...fields, amount: 2 }));
+    expect(await mustSucceed(consume(h, { ...fields, amount: 2 }))).toEqual({ ...first, replayed: true });
+    await mustSucceed(reportOutcome(h, { userId, requestId: odd + '2', taskId: odd, outcome: TaskOutcome.FAILED }));
+    const rows = await readLogRows(h.db, userId);
+    expect(rows.slice(-2).map((row) => [row['request_id'], row['task_id'], row['task_type'], row['type']])).toEqual([
+      [odd, odd, odd, 'CONSUME'],
+      ['settle:3', odd, odd, 'REFUND'],
+    ]);
+    expect(await expectBalanced(h.db, userId)).toBe(510);
   });
 
   test('takes the very last unit, and the one after it is refused', async () => {

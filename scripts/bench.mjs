@@ -13,9 +13,15 @@ import { catchSignals, leaveStdoutAlone, runMain } from './lib/terminal.mjs';
 
 /**
  * The same for every variant. Durability stays as it is: the binary log, sync_binlog=1 and a flush at every commit. The
- * redo log is large enough that no variant waits for checkpoints; the runner loads its users through LOCAL INFILE.
+ * redo log is large enough that no variant waits for checkpoints; the runner loads its users through LOCAL INFILE. A log
+ * that is drawn from evenly touches one row a page, so small pages keep four times as many users in the same pool.
  */
-const MARIADB_ARGUMENTS = ['--innodb-buffer-pool-size=512M', '--innodb-log-file-size=1G', '--local-infile=ON'];
+const MARIADB_ARGUMENTS = [
+  '--innodb-buffer-pool-size=512M',
+  '--innodb-log-file-size=1G',
+  '--innodb-page-size=4k',
+  '--local-infile=ON',
+];
 
 /** What the runner needs to know about the servers. */
 function describeInfrastructure(stack, pids) {

@@ -66,6 +66,8 @@ async function initialise(stack, account) {
     '--auth-root-socket-user=root',
     '--skip-test-db',
     ...account.mariadbArguments,
+    // A directory has the page size that it was made with.
+    ...(stack.mariadbArguments ?? []).filter((argument) => argument.startsWith('--innodb-page-size=')),
   ]);
   await step('Creating the database directory', () => run(command, commandArguments, { cwd: '/' }));
   renameSync(draft, home(stack, 'data'));

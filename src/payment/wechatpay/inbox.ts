@@ -154,7 +154,10 @@ export async function lockNotification(tx: Tx, id: string): Promise<InboxItem> {
 /** Rows whose turn has come: stored, and not applied before the answer. */
 export async function readDueNotifications(db: Database, now: Date): Promise<readonly InboxItem[]> {
   const rows = await readOnly(db, (reader) =>
-    NotificationRow.query(reader).where('nextAttemptTime', '<=', now).orderBy('nextAttemptTime').limit(DUE_NOTIFICATIONS_MAX),
+    NotificationRow.query(reader)
+      .where('nextAttemptTime', '<=', now)
+      .orderBy('nextAttemptTime')
+      .limit(DUE_NOTIFICATIONS_MAX),
   );
   return rows.map(toItem);
 }

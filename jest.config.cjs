@@ -18,6 +18,8 @@ module.exports = {
   transform: { '^.+\\.[tj]s$': swc },
   transformIgnorePatterns: [`/node_modules/(?!(${esOnlyPackages.join('|')})/)`],
   maxWorkers: 2,
+  // A worker keeps something of every file it ran; collecting gigabytes stops it for a second, which latencies then show.
+  workerIdleMemoryLimit: '1GB',
   testTimeout: 30_000,
   forceExit: false,
   collectCoverageFrom: ['src/**/*.ts', 'simulator/**/*.ts', '!src/gen/**'],

@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { ConsumeQuotaRequest } from '../../src/gen/billing/v1/quota_service.pb';
 import { monotonicMs } from '../../src/platform/clock';
 import { call, mustSucceed } from '../support/clients';
@@ -33,6 +34,12 @@ describe('64 callers, and one user whose row is held locked for 2 s', () => {
     return call(quota.consumeQuota.bind(quota), ConsumeQuotaRequest.fromPartial({ userId, requestId, amount: 1 }));
   };
 
+  /** How long this process, which measures, stood still at most in each round. */
+  const ownStallsMs: number[] = [];
+  /** A round in which it did so for longer measures this process, not the service, and is measured again. */
+  const OWN_STALL_MAX_MS = 200;
+  const REPEATS_MAX = 3;
+
   /** One round of calls; with `isLocked` the slow user's row is locked all the while. Returns the others' latencies. */
   const runRound = async (slow: string, others: readonly string[], isLocked: boolean): Promise<readonly number[]> => {
     const holder = await stage.db.connect('root');
@@ -48,6 +55,8 @@ describe('64 callers, and one user whose row is held locked for 2 s', () => {
         if (!reply.ok) throw new Error(`refused: ${reply.code} ${reply.reason}`);
       }
     };
+    const ownDelay = monitorEventLoopDelay({ resolution: 10 });
+    ownDelay.enable();
     const calling = Promise.all(Array.from({ length: CALLERS }, (_, index) => caller(index)));
     const ordered = isLocked ? inOrder(slow) : undefined;
     await new Promise((resolve) => setTimeout(resolve, ROUND_MS));
@@ -55,7 +64,16 @@ describe('64 callers, and one user whose row is held locked for 2 s', () => {
     await holder.end();
     await calling;
     await ordered;
+    ownStallsMs.push(Math.round(ownDelay.max / 1_000_000));
     return latencies.between(0);
+  };
+
+  /** A round in which the process that measures did not stand still itself. */
+  const measure = async (slow: string, others: readonly string[], isLocked: boolean): Promise<readonly number[]> => {
+    for (let repeats = 0; ; repeats += 1) {
+      const latencies = await runRound(slow, others, isLocked);
+      if ((ownStallsMs.at(-1) ?? 0) <= OWN_STALL_MAX_MS || repeats === REPEATS_MAX) return latencies;
+    }
   };
 
   /** Calls sent one after another while the row is locked are done afterwards, in that order. */
@@ -73,12 +91,14 @@ describe('64 callers, and one user whose row is held locked for 2 s', () => {
     const normal: (readonly number[])[] = [];
     const locked: (readonly number[])[] = [];
     for (let i = 0; i < ROUNDS; i += 1) {
-      normal.push(await runRound(slow, others, false));
-      locked.push(await runRound(slow, others, true));
+      normal.push(await measure(slow, others, false));
+      locked.push(await measure(slow, others, true));
     }
     // Round by round for whoever looks for the cause; what counts is every call of all rounds.
     const inWords = (rounds: typeof normal): string => rounds.map((ms) => Math.round(percentile(ms, 99))).join(' ');
-    process.stderr.write(`p99 of others: ${inWords(normal)} ms, with a lock elsewhere ${inWords(locked)} ms\n`);
+    process.stderr.write(
+      `p99 of others: ${inWords(normal)} ms, with a lock elsewhere ${inWords(locked)} ms; own stalls ${ownStallsMs.join(' ')} ms\n`,
+    );
     const [p99, p99Locked] = [percentile(normal.flat(), 99), percentile(locked.flat(), 99)];
     expect(p99Locked).toBeLessThan(Math.max(2 * p99, p99 + FLOOR_MS));
   }, 90_000);

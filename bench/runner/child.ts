@@ -25,7 +25,7 @@ export function startLogged(script: string, env: Readonly<Record<string, string>
   mkdirSync(dirname(logFile), { recursive: true });
   const log = openSync(logFile, 'w');
   try {
-    const words = ['--enable-source-maps', join(DIST, script)];
+    const words = [join(DIST, script)];
     return remember(spawn(process.execPath, words, { env, stdio: ['ignore', log, log] }));
   } finally {
     closeSync(log);

@@ -22,6 +22,7 @@ const LOT_COLUMNS = ['user_id', 'grant_id', 'source', 'amount', 'remaining', 'he
 const LOG_COLUMNS =
   'l.user_id, l.sequence, l.origin, l.request_id, l.request_hash, l.type, l.amount, l.units, l.quota_remaining, l.lots, ' +
   'l.consume_sequence, l.task_id, l.task_type, l.description, l.actor, l.create_time, l.hash_version, l.hash';
+const LOG_COLUMNS_COUNT = LOG_COLUMNS.split(',').length;
 const CHARGE_COLUMNS =
   'c.user_id, c.sequence, c.task_id, c.kind, c.units, c.returned, c.state, c.settle_deadline, c.case_deadline, ' +
   'c.grace_days, c.due_time, c.late_returns';
@@ -49,15 +50,18 @@ export async function lockAccounts(
   mode: 'skip' | 'wait',
 ): Promise<AccountsRead> {
   const userIds = [...new Set(commands.map(({ userId }) => userId))];
-  const [users = [], lots = [], rows = [], outcomes = []] = await read([
+  const [users = [], lots = [], earlier = []] = await read([
     lockUsers(userIds, mode),
     readLots(userIds),
     ...readEarlier(commands),
   ]);
   const drafts = new Map(users.map((row) => [row[0] as string, toDraft(row)]));
   for (const row of lots) drafts.get(row[0] as string)?.lots.push(toLot(row));
-  for (const row of rows) drafts.get(row[0] as string)?.rows.push(toPosting(row));
-  for (const row of outcomes) drafts.get(row[0] as string)?.outcomes.push(toOutcome(row));
+  for (const both of earlier) {
+    const [row, outcome] = [both.slice(0, LOG_COLUMNS_COUNT), both.slice(LOG_COLUMNS_COUNT)];
+    if (row[0] !== null) drafts.get(row[0] as string)?.rows.push(toPosting(row));
+    if (outcome[0] !== null) drafts.get(outcome[0] as string)?.outcomes.push(toOutcome(outcome));
+  }
   const absent = userIds.filter((id) => !drafts.has(id));
   const lockedElsewhere = await readFurther(read, drafts, commands, absent);
   return { accounts: drafts, lockedElsewhere };
@@ -115,7 +119,7 @@ function requestIdsOf(command: QuotaCommand): readonly string[] {
   }
 }
 
-/** The rows and reports that the commands' ids wrote before, each once. */
+/** The row and the report that each of the commands' ids wrote before, side by side; where there is none, NULL. */
 function readEarlier(commands: readonly QuotaCommand[]): readonly Read[] {
   const keys = new Map<string, readonly [string, string]>();
   for (const command of commands) {
@@ -125,14 +129,12 @@ function readEarlier(commands: readonly QuotaCommand[]): readonly Read[] {
   const k = valuesTable({ user_id: 'id', request_id: 'id' }, [...keys.values()]);
   const isSame = (table: string): string =>
     `${table}.user_id = k.user_id COLLATE ascii_bin AND ${table}.request_id = k.request_id COLLATE ascii_bin`;
-  const logs = 'quota_logs l FORCE INDEX (uk_quota_logs_request)';
-  const outcomes = 'quota_task_outcomes o FORCE INDEX (PRIMARY)';
-  return [
-    {
-      sql: `SELECT ${LOG_COLUMNS} FROM ${k} STRAIGHT_JOIN ${logs} ON ${isSame('l')} AND l.origin = 'caller'`,
-    },
-    { sql: `SELECT ${OUTCOME_COLUMNS} FROM ${k} STRAIGHT_JOIN ${outcomes} ON ${isSame('o')}` },
-  ];
+  const sql =
+    `SELECT ${LOG_COLUMNS}, ${OUTCOME_COLUMNS} FROM ${k} ` +
+    `LEFT JOIN quota_logs l FORCE INDEX (uk_quota_logs_request) ON ${isSame('l')} AND l.origin = 'caller' ` +
+    `LEFT JOIN quota_task_outcomes o FORCE INDEX (PRIMARY) ON ${isSame('o')} ` +
+    'WHERE l.user_id IS NOT NULL OR o.user_id IS NOT NULL';
+  return [{ sql }];
 }
 
 /** A charge, or a task's open charges and its first (sequence null), as a second look finds them. */

@@ -60,7 +60,9 @@ export function writesOf(books: readonly Book[], now: Date): readonly Write[] {
 
 /** One insert of the rows, or none. */
 function insert(table: string, columns: readonly string[], rows: readonly (readonly SqlValue[])[]): readonly Write[] {
-  return rows.length === 0 ? [] : [{ sql: insertRows(table, columns, rows), rows: rows.length, what: table }];
+  return rows.length === 0
+    ? []
+    : [{ sql: insertRows(table, columns, rows), rows: rows.length, isInsert: true, what: table }];
 }
 
 function insertLogs(books: readonly Book[]): readonly Write[] {
@@ -71,20 +73,10 @@ function insertLogs(books: readonly Book[]): readonly Write[] {
 function logValues(row: Posting): readonly SqlValue[] {
   const { userId, sequence, origin, requestId, requestHash, type, amount, units, quotaRemaining } = row;
   const { consumeSequence, taskId, taskType, description, actor, createTime, hashVersion, hash } = row;
+  // prettier-ignore
   return [
-    ...[
-      userId,
-      sequence,
-      origin,
-      requestId,
-      requestHash,
-      type,
-      amount,
-      units,
-      quotaRemaining,
-      JSON.stringify(row.lots),
-    ],
-    ...[consumeSequence, taskId, taskType, description, actor, createTime, hashVersion, hash],
+    userId, sequence, origin, requestId, requestHash, type, amount, units, quotaRemaining, JSON.stringify(row.lots),
+    consumeSequence, taskId, taskType, description, actor, createTime, hashVersion, hash,
   ];
 }
 

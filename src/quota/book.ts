@@ -3,7 +3,7 @@ import { contentHash } from '../platform/request-content';
 import { later } from '../platform/time';
 import type { Account, Charge, GrantSource, Lot, LotChange, NewLot, Posting, ReportedOutcome } from './account';
 import { isExpired } from './burn-order';
-import { chainHash, HASH_VERSION, type UnchainedPosting } from './log-chain';
+import { chainHash, HASH_VERSION } from './log-chain';
 
 /** What a posting says beside its place, balance and hash, which the book knows. */
 export type Entry = Pick<Posting, 'origin' | 'requestId' | 'requestHash' | 'type' | 'lots' | 'actor'> &
@@ -232,7 +232,15 @@ export class Book {
 
   private changeLot(grantId: number, remaining: number, held: number): void {
     const lot = this.lot(grantId);
-    this.lotsById.set(grantId, { ...lot, remaining: lot.remaining + remaining, held: lot.held + held });
+    this.lotsById.set(grantId, {
+      grantId,
+      source: lot.source,
+      amount: lot.amount,
+      remaining: lot.remaining + remaining,
+      held: lot.held + held,
+      expireTime: lot.expireTime,
+      revokeTime: lot.revokeTime,
+    });
     this.changedLotIds.add(grantId);
   }
 
@@ -248,7 +256,7 @@ export class Book {
   private append(entry: Entry, amount: number): Posting {
     this.balance += amount;
     assert(this.balance >= 0, 'a balance never goes below zero');
-    const row: UnchainedPosting = {
+    const row = {
       userId: this.userId,
       sequence: this.head.sequence + 1,
       origin: entry.origin,
@@ -265,8 +273,11 @@ export class Book {
       description: entry.description ?? '',
       actor: entry.actor,
       createTime: this.now,
+      hashVersion: HASH_VERSION,
+      hash: this.head.hash,
     };
-    const posting: Posting = { ...row, hashVersion: HASH_VERSION, hash: chainHash(this.head.hash, row) };
+    row.hash = chainHash(this.head.hash, row);
+    const posting: Posting = row;
     this.head = { sequence: posting.sequence, hash: posting.hash };
     this.postings.push(posting);
     this.remember(posting);

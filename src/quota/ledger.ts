@@ -80,8 +80,18 @@ function take(
   }
   book.expireDue(SYSTEM_ACTOR);
   const held = type === 'HOLD' ? lots.map(([grantId, change]) => [grantId, -change] as const) : [];
-  const what = { origin: 'caller', requestId, requestHash, type, lots, held } as const;
-  return book.post({ ...what, taskId, taskType, description, actor });
+  return book.post({
+    origin: 'caller',
+    requestId,
+    requestHash,
+    type,
+    lots,
+    held,
+    taskId,
+    taskType,
+    description,
+    actor,
+  });
 }
 
 function consume(book: Book, command: ConsumeCommand, requestHash: Buffer, policy: QuotaPolicy): QuotaOutcome {

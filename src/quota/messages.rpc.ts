@@ -51,9 +51,8 @@ export function toGrantMessage(lot: NewLot): QuotaGrant {
 }
 
 /** The one row of a command that has one. */
-export function toRowMessage({ logs }: QuotaOutcome): { log: QuotaLog | undefined } {
-  const [row] = logs;
-  return { log: row === undefined ? undefined : toLogMessage(row) };
+export function toRowMessage([row]: QuotaOutcome['logs']): QuotaLog | undefined {
+  return row === undefined ? undefined : toLogMessage(row);
 }
 
 const HOLD_STATUSES = { open: HoldStatus.OPEN, settled: HoldStatus.CAPTURED, released: HoldStatus.RELEASED } as const;

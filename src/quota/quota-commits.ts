@@ -75,10 +75,8 @@ function markOf({ logs, effectTime }: QuotaOutcome): string {
 }
 
 class QuotaBatches {
-  /** What attempts of commands that are still being committed had written, had their COMMIT come through. */
-  private readonly attempted = new WeakMap<QuotaCommand, Set<string>>();
-  /** Commands of which an attempt may have been committed, because the answer to its COMMIT was lost. */
-  private readonly inDoubt = new WeakSet<QuotaCommand>();
+  /** What attempts that may have been committed, because the answer to their COMMIT was lost, had written of commands. */
+  private readonly inDoubt = new WeakMap<QuotaCommand, Set<string>>();
 
   constructor(private readonly parts: QuotaCommitsParts) {}
 
@@ -148,7 +146,7 @@ class QuotaBatches {
       return { kind: 'refused', error };
     });
     const onDoubt = (): void => {
-      for (const [i, command] of batch.entries()) if (outcomes[i]?.kind === 'done') this.inDoubt.add(command);
+      for (const [i, command] of batch.entries()) this.doubt(command, outcomes[i]);
     };
     return { result: outcomes, writes: writesOf([...books.values()], now), onDoubt };
   }
@@ -168,12 +166,14 @@ class QuotaBatches {
    * attempt had posted, so that somebody else's effect under the same id stays one.
    */
   private recognise(command: QuotaCommand, outcome: QuotaOutcome): QuotaOutcome {
-    const mark = markOf(outcome);
-    if (outcome.replayed) {
-      return this.attempted.get(command)?.has(mark) === true ? { ...outcome, replayed: false } : outcome;
-    }
-    const marks = this.attempted.get(command) ?? new Set();
-    this.attempted.set(command, marks.add(mark));
-    return outcome;
+    const isOwn = outcome.replayed && this.inDoubt.get(command)?.has(markOf(outcome)) === true;
+    return isOwn ? { ...outcome, replayed: false } : outcome;
+  }
+
+  /** Remembers what an attempt had posted that may have been committed. */
+  private doubt(command: QuotaCommand, outcome: Outcome | undefined): void {
+    if (outcome?.kind !== 'done' || outcome.result.replayed) return;
+    const marks = this.inDoubt.get(command) ?? new Set();
+    this.inDoubt.set(command, marks.add(markOf(outcome.result)));
   }
 }

@@ -11,7 +11,7 @@ import type { Database } from '../platform/db/database';
 import type { Metrics } from '../platform/metrics';
 import type { CallContext } from '../platform/rpc/context';
 import { defineService, type Handlers, type RpcService } from '../platform/rpc/service';
-import type { CallerQuotaCommand, QuotaOutcome } from './commands';
+import type { CallerQuotaCommand, ConsumeCommand, QuotaOutcome } from './commands';
 import { explainRequest } from './explain-request';
 import {
   toCaseMessage,
@@ -64,17 +64,16 @@ function createRunner({ clock, metrics, commits, refusals }: QuotaServiceParts) 
 
 /** Reads the requests of commands. One that breaks the rules is noted too, so that it can be explained. */
 function createReader({ clock, refusals }: QuotaServiceParts) {
-  return <Fields, Kind extends CallerQuotaCommand['kind']>(
-    kind: Kind,
+  return <Fields>(
+    kind: CallerQuotaCommand['kind'],
     rules: { parse(request: unknown): Fields },
     request: unknown,
     context: CallContext,
-  ): Fields & { readonly kind: Kind; readonly actor: string } => {
-    const what = { kind, actor: context.caller.identity };
+  ): Fields => {
     try {
-      return { ...rules.parse(request), ...what };
+      return rules.parse(request);
     } catch (error) {
-      refusals.recordMalformed(request, what, error, clock.now());
+      refusals.recordMalformed(request, { kind, actor: context.caller.identity }, error, clock.now());
       throw error;
     }
   };
@@ -89,8 +88,22 @@ function commandHandlers(parts: QuotaServiceParts): Omit<QuotaHandlers, QuotaRea
   const run = createRunner(parts);
   const read = createReader(parts);
   const consume = async (request: unknown, context: CallContext): Promise<ConsumeQuotaResponse> => {
-    const outcome = await run(read('ConsumeQuota', requests.consumeRequest, request, context), context);
-    return { ...toRowMessage(outcome), ...answerOf(outcome) };
+    const fields = read('ConsumeQuota', requests.consumeRequest, request, context);
+    const { requestId, userId, amount, taskId, taskType, description } = fields;
+    const actor = context.caller.identity;
+    // Field by field, here and wherever every call comes by: a spread object costs V8 a look-up of each of its fields later.
+    const command: ConsumeCommand = {
+      kind: 'ConsumeQuota',
+      requestId,
+      userId,
+      amount,
+      taskId,
+      taskType,
+      description,
+      actor,
+    };
+    const { logs, quotaRemaining, replayed } = await run(command, context);
+    return { log: toRowMessage(logs), quotaRemaining, replayed };
   };
   const consumeItem = async (item: unknown, index: number, context: CallContext): Promise<BatchConsumeQuotaResult> => {
     try {
@@ -101,7 +114,7 @@ function commandHandlers(parts: QuotaServiceParts): Omit<QuotaHandlers, QuotaRea
   };
   const runAboutHold = async (command: CallerQuotaCommand, context: CallContext): Promise<HoldQuotaResponse> => {
     const outcome = await run(command, context);
-    return { hold: toHoldMessage(outcome), ...toRowMessage(outcome), ...answerOf(outcome) };
+    return { hold: toHoldMessage(outcome), log: toRowMessage(outcome.logs), ...answerOf(outcome) };
   };
   return {
     consumeQuota: (context, request) => consume(request, context),
@@ -110,16 +123,25 @@ function commandHandlers(parts: QuotaServiceParts): Omit<QuotaHandlers, QuotaRea
       return { results: await Promise.all(items.map((item, index) => consumeItem(item, index, context))) };
     },
     refundQuota: async (context, request) => {
-      const outcome = await run(read('RefundQuota', requests.refundRequest, request, context), context);
-      return { ...toRowMessage(outcome), ...answerOf(outcome) };
+      const fields = read('RefundQuota', requests.refundRequest, request, context);
+      const outcome = await run({ kind: 'RefundQuota', ...fields, actor: context.caller.identity }, context);
+      return { log: toRowMessage(outcome.logs), ...answerOf(outcome) };
     },
-    holdQuota: (context, request) => runAboutHold(read('HoldQuota', requests.holdRequest, request, context), context),
-    captureQuota: (context, request) =>
-      runAboutHold(read('CaptureQuota', requests.captureRequest, request, context), context),
-    releaseQuota: (context, request) =>
-      runAboutHold(read('ReleaseQuota', requests.releaseRequest, request, context), context),
+    holdQuota: (context, request) => {
+      const fields = read('HoldQuota', requests.holdRequest, request, context);
+      return runAboutHold({ kind: 'HoldQuota', ...fields, actor: context.caller.identity }, context);
+    },
+    captureQuota: (context, request) => {
+      const fields = read('CaptureQuota', requests.captureRequest, request, context);
+      return runAboutHold({ kind: 'CaptureQuota', ...fields, actor: context.caller.identity }, context);
+    },
+    releaseQuota: (context, request) => {
+      const fields = read('ReleaseQuota', requests.releaseRequest, request, context);
+      return runAboutHold({ kind: 'ReleaseQuota', ...fields, actor: context.caller.identity }, context);
+    },
     reportTaskOutcome: async (context, request) => {
-      const outcome = await run(read('ReportTaskOutcome', requests.outcomeRequest, request, context), context);
+      const fields = read('ReportTaskOutcome', requests.outcomeRequest, request, context);
+      const outcome = await run({ kind: 'ReportTaskOutcome', ...fields, actor: context.caller.identity }, context);
       const { logs, chargesSettled = 0 } = outcome;
       return { logs: logs.map(toLogMessage), ...answerOf(outcome), chargesSettled };
     },

@@ -1,6 +1,6 @@
 import assert from 'node:assert';
 import type { Database } from './database';
-import { isDatabaseUnavailable } from './sql-errors';
+import { isRefusedByServer } from './sql-errors';
 import { checkAffected, runReads, runTogether, type Read, type ReadTogether, type Write } from './statements';
 import { endConnection, onOwnConnection, repeatedly, type TxConnection, type TxOptions } from './tx';
 
@@ -23,11 +23,9 @@ export interface BatchEffect<Result> {
   readonly onDoubt?: () => void;
 }
 
-/** In a statement of its own, this fails: a scalar subquery of two rows. It stops the statements after it. */
-const FAIL_UNLESS = (condition: string): string =>
-  `SELECT (SELECT 1 UNION ALL SELECT 2 FROM DUAL WHERE NOT (${condition}))`;
-/** What the server says to it. */
-const ER_SUBQUERY_NO_1_ROW = 1242;
+const COMMIT: Read = { sql: 'COMMIT' };
+/** What the server says to a BIGINT that overflows. */
+const ER_DATA_OUT_OF_RANGE = 1690;
 
 /**
  * Runs a batch in one transaction on a pool that takes several statements at once, with the limits and retries of withTx.
@@ -49,7 +47,7 @@ export function withBatchTx<Result>(
         else {
           onCommitting('next attempt finds out');
           await commit(connection, open, writes).catch((error: unknown) => {
-            if (isDatabaseUnavailable(error)) onDoubt?.();
+            if (!isRefusedByServer(error)) onDoubt?.();
             throw error;
           });
         }
@@ -89,24 +87,43 @@ async function rollBack(connection: TxConnection, open: Progress): Promise<void>
 async function commit(connection: TxConnection, open: Progress, writes: readonly Write[]): Promise<void> {
   const begin = open.hasBegun ? [] : [BEGIN];
   open.hasBegun = true;
-  const counted = writes.flatMap((write, i) => [write, { sql: `SET @changed_${i} = ROW_COUNT()` }]);
-  const conditions = writes.flatMap(({ rows }, i) => (rows === undefined ? [] : [`@changed_${i} = ${rows}`]));
-  const check = { sql: FAIL_UNLESS(conditions.join(' AND ') || 'TRUE') };
+  const checked = writes.filter(({ rows, isInsert }) => rows !== undefined && isInsert !== true);
   try {
-    await runTogether(connection, [...begin, ...counted, check, { sql: 'COMMIT' }]);
+    await runTogether(connection, [
+      ...begin,
+      ...writes.flatMap((write) => counted(write, checked)),
+      ...checkOf(checked),
+      COMMIT,
+    ]);
     open.hasBegun = false;
   } catch (error) {
-    if ((error as { errno?: number }).errno === ER_SUBQUERY_NO_1_ROW) await nameCulprit(connection, writes);
+    if ((error as { errno?: number }).errno === ER_DATA_OUT_OF_RANGE) await nameCulprit(connection, checked);
     throw error;
   }
 }
 
+/** A write, and the noting of how many rows it changed where that is to be checked. */
+function counted(write: Write, checked: readonly Write[]): readonly Read[] {
+  const i = checked.indexOf(write);
+  return i === -1 ? [write] : [write, { sql: `SET @changed_${i} = ROW_COUNT()` }];
+}
+
+/**
+ * Fails unless every write changed the rows it meant to, and thereby stops the statements after it: a BIGINT overflows.
+ * Not a constant one, which a server might compute beforehand.
+ */
+function checkOf(checked: readonly Write[]): readonly Read[] {
+  if (checked.length === 0) return [];
+  const isRight = checked.map(({ rows }, i) => `@changed_${i} = ${rows}`).join(' AND ');
+  return [{ sql: `SET @checked = IF(${isRight}, 0, @changed_0 * 0 + 9223372036854775807 + 1)` }];
+}
+
 /** Says which write changed another number of rows than it meant to. */
-async function nameCulprit(connection: TxConnection, writes: readonly Write[]): Promise<void> {
-  const names = writes.map((_, i) => `@changed_${i}`).join(', ');
+async function nameCulprit(connection: TxConnection, checked: readonly Write[]): Promise<void> {
+  const names = checked.map((_, i) => `@changed_${i}`).join(', ');
   const [[row = []] = []] = await runReads(connection, [{ sql: `SELECT ${names}` }]);
   checkAffected(
-    writes,
+    checked,
     row.map((affectedRows) => ({ affectedRows: Number(affectedRows) })),
   );
 }

@@ -4,6 +4,8 @@ interface SqlError {
   readonly errno?: number;
   readonly code?: string;
   readonly fatal?: boolean;
+  /** Only what the server answered has one. */
+  readonly sqlState?: string;
   /** Objection wraps what the driver threw; the number is inside. */
   readonly nativeError?: SqlError;
 }
@@ -54,6 +56,11 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   const { errno, code, fatal } = asSqlError(error);
   if (fatal === true) return true;
   return (code !== undefined && CONNECTION_CODES.has(code)) || (errno !== undefined && UNAVAILABLE.has(errno));
+}
+
+/** Whether the server itself said no to a statement, so that it did not happen; a lost connection or a stop says nothing. */
+export function isRefusedByServer(error: unknown): boolean {
+  return asSqlError(error).sqlState !== undefined && !isDatabaseUnavailable(error);
 }
 
 /** Whether a row lock was waited for in vain. */

@@ -18,6 +18,8 @@ export interface Read {
 /** A write, and how many rows it must change; undefined where any number is right. */
 export interface Write extends Read {
   readonly rows?: number;
+  /** An INSERT of values writes all of its rows or fails: nobody needs to count them. */
+  readonly isInsert?: true;
   /** For the fault when it changes another number. */
   readonly what: string;
 }

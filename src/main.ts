@@ -1,10 +1,18 @@
+import { setFlagsFromString } from 'node:v8';
 import closeWithGrace from 'close-with-grace';
 import { loadConfig, ConfigError, type Config } from './platform/config';
 import { createLogger } from './platform/log';
 import { startService } from './service';
 
+/**
+ * Left alone, V8 lets garbage grow to a multiple of what is alive where a machine has much memory: under batches of a
+ * thousand items the process took twice the memory for a few per cent of speed. Now it collects when the heap has doubled.
+ */
+const HEAP_GROWTH = '--heap-growing-percent=100';
+
 /** Production entry point: configuration from the environment only, JSON logs, graceful on SIGTERM and SIGINT. */
 async function main(): Promise<void> {
+  setFlagsFromString(HEAP_GROWTH);
   const config = readConfigOrExit();
   const log = createLogger({ level: config.LOG_LEVEL, role: config.BILLING_ROLE });
   const service = await startService(config, log);

@@ -13,7 +13,7 @@ import { startBenchServer, startService, type RunningServer } from './servers';
 const POOL_SIZES = [8, 16, 32, 64];
 const LIMITER_POOL_SIZE = 32;
 /** A server is measured when V8 has compiled what it runs, which takes calls rather than time; a slow machine gives up. */
-const WARM_CALLS = 8_000;
+const WARM_CALLS = 30_000;
 const WARM_STEP_MS = 2_000;
 const WARM_STEPS_MAX = 8;
 const CALIBRATE = { warmupMs: 500, measureMs: 1_500 };

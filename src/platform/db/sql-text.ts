@@ -43,13 +43,16 @@ function datetime(instant: Date): string {
 
 /** One INSERT of many rows. Columns are named in the order of each row's values. */
 export function insertRows(table: string, columns: readonly string[], rows: readonly (readonly SqlValue[])[]): string {
-  let values = '';
+  let sql = `INSERT INTO ${table} (${columns.join(',')}) VALUES `;
+  let separator = '(';
   for (const row of rows) {
-    let text = '';
-    for (const value of row) text += `,${literal(value)}`;
-    values += `,(${text.slice(1)})`;
+    for (const value of row) {
+      sql += separator + literal(value);
+      separator = ',';
+    }
+    separator = '),(';
   }
-  return `INSERT INTO ${table} (${columns.join(',')}) VALUES ${values.slice(1)}`;
+  return `${sql})`;
 }
 
 /** Types of the columns of a table of values. */

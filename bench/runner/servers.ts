@@ -1,11 +1,10 @@
 import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ServerSettings } from '../servers/serve';
 import { startLogged, startScript } from './child';
+import { freePorts } from './free-ports';
 import { databaseUrl, type BenchInfra } from './infra';
 
 /** A server under load. */
@@ -25,14 +24,6 @@ export function startBenchServer(script: string, settings: ServerSettings): Prom
     });
     child.once('exit', () => reject(new Error(`the server ${script} ended`)));
   });
-}
-
-async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
 
 /** The service's settings: all defaults but for addresses and secrets. Nobody pays here, so WeChat Pay is a closed port. */

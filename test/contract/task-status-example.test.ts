@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { createTaskStatusSource } from '../../src/quota';
 import type { TaskState } from '../../src/quota/task-status';
 import { readInfra } from '../support/infra';
-import { freePorts } from '../support/free-ports';
+import { freePorts } from '../../bench/runner/free-ports';
 import { tlsMaterialOf } from '../support/task-service';
 
 /** What the example finds; other tasks are not known to it. */

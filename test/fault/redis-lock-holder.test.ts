@@ -5,7 +5,7 @@ import { call, mustSucceed } from '../support/clients';
 import { newId, until } from '../support/harness';
 import { Latencies, percentile } from '../support/latencies';
 import { startPrivateRedis, type PrivateRedis } from '../support/private-redis';
-import { freePorts } from '../support/free-ports';
+import { freePorts } from '../../bench/runner/free-ports';
 import { setStage, type Place, type Stage } from '../support/service-process';
 
 /** Must show 4, R3.6: whoever dies with locks in Redis costs the next one a blink, not the locks' time to live. */

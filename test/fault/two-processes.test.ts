@@ -9,7 +9,7 @@ import { readInfra } from '../support/infra';
 import { startPrivateRedis, type PrivateRedis } from '../support/private-redis';
 import { proxied } from '../support/proxied';
 import { createQuotaCallers } from '../support/quota-callers';
-import { freePorts } from '../support/free-ports';
+import { freePorts } from '../../bench/runner/free-ports';
 import { setStage, type Place, type ServiceProcess, type Stage } from '../support/service-process';
 
 /**

@@ -9,7 +9,7 @@ import { createLogger } from '../../src/platform/log';
 import { startService, type Service } from '../../src/service';
 import { call, connectClient, mustSucceed, type BillingClient, type Identity } from './clients';
 import { openTestDatabase, type TestDatabase } from './database';
-import { freePorts } from './free-ports';
+import { freePorts } from '../../bench/runner/free-ports';
 import { readInfra, type Infra } from './infra';
 import { TestClock } from './test-clock';
 

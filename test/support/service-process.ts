@@ -6,7 +6,7 @@ import { startSimulator } from '../../simulator/wechatpay/server';
 import { CreateOrderRequest, PaymentChannel } from '../../src/gen/billing/v1/order_service.pb';
 import { call, connectClient, mustSucceed, type BillingClient, type Identity } from './clients';
 import { openTestDatabase, type TestDatabase } from './database';
-import { freePorts } from './free-ports';
+import { freePorts } from '../../bench/runner/free-ports';
 import { newId, serviceEnvironment } from './harness';
 import { readInfra, type Infra } from './infra';
 import { TestClock } from './test-clock';

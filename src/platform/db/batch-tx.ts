@@ -42,14 +42,12 @@ export function withBatchTx<Result>(
       assert(connection.config.multipleStatements === true, 'a batch needs a connection of several statements');
       const open = { hasBegun: false };
       try {
-        const { result, writes, onDoubt } = await run({ read: readerOn(connection, open) });
+        const effect = await run({ read: readerOn(connection, open) });
+        const { result, writes } = effect;
         if (writes.length === 0) await rollBack(connection, open);
         else {
           onCommitting('next attempt finds out');
-          await commit(connection, open, writes).catch((error: unknown) => {
-            if (!isRefusedByServer(error)) onDoubt?.();
-            throw error;
-          });
+          await commit(connection, open, effect);
         }
         return result;
       } catch (error) {
@@ -84,7 +82,8 @@ async function rollBack(connection: TxConnection, open: Progress): Promise<void>
  * Sends the writes, a check of what they changed, and COMMIT, in one round trip. The check runs in the database, before
  * COMMIT: a write that changed another number of rows than meant fails it, and then nothing is committed.
  */
-async function commit(connection: TxConnection, open: Progress, writes: readonly Write[]): Promise<void> {
+async function commit(connection: TxConnection, open: Progress, effect: BatchEffect<unknown>): Promise<void> {
+  const { writes, onDoubt } = effect;
   const begin = open.hasBegun ? [] : [BEGIN];
   open.hasBegun = true;
   const checked = writes.filter(({ rows, isInsert }) => rows !== undefined && isInsert !== true);
@@ -97,6 +96,7 @@ async function commit(connection: TxConnection, open: Progress, writes: readonly
     ]);
     open.hasBegun = false;
   } catch (error) {
+    if (!isRefusedByServer(error)) onDoubt?.();
     if ((error as { errno?: number }).errno === ER_DATA_OUT_OF_RANGE) await nameCulprit(connection, checked);
     throw error;
   }

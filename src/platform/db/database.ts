@@ -131,7 +131,8 @@ function sessionStatements(settings: DatabaseSettings, isMariaDb: boolean): read
 
 /** What ids may hold that JSON writes with a backslash. */
 const ESCAPED_ID = '"\\';
-const READ_BACK = `SELECT id FROM ${valuesTable({ id: 'id' }, [[ESCAPED_ID]])}`;
+/** Two rows, because a table of one is not made of JSON. */
+const READ_BACK = `SELECT id FROM ${valuesTable({ id: 'id' }, [[ESCAPED_ID], [ESCAPED_ID]])}`;
 
 /**
  * A session whose strings have no backslash escapes would read our literals otherwise than we write them; a server that

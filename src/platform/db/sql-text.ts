@@ -67,6 +67,8 @@ const JSON_TYPES: Readonly<Record<ValueType, string>> = {
   instant: 'DATETIME(3)',
 };
 
+const TEXTS: ReadonlySet<ValueType> = new Set(['id', 'word', 'hash']);
+
 /**
  * A table `k` of values inside a statement, to join with: parsed once, where a long OR or UNION is planned row by row. Its
  * columns are named as in `columns`. Hashes are hex in it (UNHEX), ids compare with `COLLATE ascii_bin`.
@@ -75,9 +77,23 @@ export function valuesTable(
   columns: Readonly<Record<string, ValueType>>,
   rows: readonly (readonly SqlValue[])[],
 ): string {
+  const [only, ...others] = rows;
+  // A lone caller's command: a table of one row is a constant, and planned as one.
+  if (only !== undefined && others.length === 0) return oneRowTable(columns, only);
   const json = JSON.stringify(rows.map((row) => row.map(jsonValue)));
   const paths = Object.entries(columns).map(([name, type], i) => `${name} ${JSON_TYPES[type]} PATH '$[${i}]'`);
   return `JSON_TABLE(${quoted(json)}, '$[*]' COLUMNS (${paths.join(', ')})) k`;
+}
+
+function oneRowTable(columns: Readonly<Record<string, ValueType>>, row: readonly SqlValue[]): string {
+  const values = Object.entries(columns).map(([name, type], i) => `${typedLiteral(type, row[i] ?? null)} AS ${name}`);
+  return `(SELECT ${values.join(', ')}) k`;
+}
+
+/** A value as its column of a table of values has it: text in ASCII, hashes as hex. */
+function typedLiteral(type: ValueType, value: SqlValue): string {
+  const plain = Buffer.isBuffer(value) ? value.toString('hex') : value;
+  return plain !== null && TEXTS.has(type) ? `_ascii${literal(plain)}` : literal(plain);
 }
 
 /** JSON holds control characters only behind a backslash, so there is little to look for. */

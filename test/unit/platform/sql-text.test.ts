@@ -48,8 +48,18 @@ describe('statements of many rows', () => {
   });
 
   test('as a table of values quote the JSON as a whole', () => {
-    const sql = valuesTable({ id: 'id', n: 'integer' }, [['x\'"\\', 1]]);
-    expect(sql).toContain(String.raw`JSON_TABLE('[[\"x\'\\\"\\\\\",1]]'`);
+    const row = ['x\'"\\', 1] as const;
+    const sql = valuesTable({ id: 'id', n: 'integer' }, [row, row]);
+    const json = String.raw`[\"x\'\\\"\\\\\",1]`;
+    expect(sql).toContain(`JSON_TABLE('[${json},${json}]'`);
     expect(sql).toContain("n BIGINT PATH '$[1]'");
+  });
+
+  test('as a table of one row are constants of the types of their columns', () => {
+    const row = ['x\'"\\', 1, Buffer.from([10]), new Date('2026-01-02T03:04:05.006Z'), null];
+    const columns = { id: 'id', n: 'integer', hash: 'hash', time: 'instant', none: 'word' } as const;
+    expect(valuesTable(columns, [row])).toBe(
+      String.raw`(SELECT _ascii'x\'\"\\' AS id, 1 AS n, _ascii'0a' AS hash, '2026-01-02 03:04:05.006' AS time, NULL AS none) k`,
+    );
   });
 });

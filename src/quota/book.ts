@@ -34,7 +34,7 @@ export function grantHash(lot: Pick<GrantEntry, 'source' | 'sourceRef' | 'units'
 
 /**
  * One user's account while commands are decided on it: no I/O. Postings are made in order, each with its balance and
- * hash; `book-writer.ts` then writes what the book holds. The book's time is never before the user's last row. What one
+ * hash; `account-writer.ts` then writes what the book holds. The book's time is never before the user's last row. What one
  * command posts the next one sees, so commands of one transaction may follow on each other.
  */
 export class Book {

@@ -66,7 +66,10 @@ async function compareStored(reader: Knex, checks: readonly AccountCheck[]): Pro
   return findWrongCharge(reader, ids);
 }
 
-/** Charges that are not what the log says, or that nobody will settle, which only freezes may be; the database compares, so that a user with many costs no memory here. */
+/**
+ * Charges that are not what the log says, or that nobody will settle, which only freezes may be. The database compares, so
+ * that a user with many costs no memory here.
+ */
 const WRONG_CHARGES = `
   SELECT c.user_id AS userId, c.sequence, 'is charged otherwise than its row says' AS problem
   FROM quota_charges c
@@ -124,8 +127,8 @@ function missing(onlyUserId: string | undefined, users: number): LedgerFault | u
 }
 
 /**
- * Recomputes every chain, balance, lot and charge from the logs alone and compares them with what is stored. Memory is bounded
- * by a page of rows and the lots of its users.
+ * Recomputes every chain, balance, lot and charge from the logs alone and compares them with what is stored. Memory is
+ * bounded by a page of rows and the lots of its users.
  * `reader` must see one consistent snapshot. Stops at the first fault, which it names.
  */
 export async function verifyLedger(

@@ -75,18 +75,16 @@ export async function settleDueCharges(parts: SweeperParts, now: Date, signal: A
   const looked = due.map((charge, i) => ({ charge, finding: findings[i] ?? 'UNREACHABLE' }));
   // The lane commits what is settled together.
   const settling = looked.flatMap(({ charge, finding }) =>
-    isOutcome(finding) ? [settle(parts, charge, finding).then(...toldAs(parts, charge))] : [],
+    isOutcome(finding) ? [tryOn(parts, charge, settle(parts, charge, finding))] : [],
   );
-  const failed = await Promise.all(settling);
+  const notSettled = (await Promise.all(settling)).flat();
   const unknown = looked.flatMap(({ charge, finding }) => (isOutcome(finding) ? [] : [{ charge, finding }]));
-  failed.push(...(await keepCases(parts, unknown, now, signal)));
+  const failed = new Set([...notSettled, ...(await keepCases(parts, unknown, now, signal))]);
   if (signal.aborted) return due.length;
-  const tryAgain = failed.flatMap((charge) => charge ?? []);
-  const failing = new Set(tryAgain);
   await putOff(parts.db, [
-    ...tryAgain.map((charge) => ({ charge, dueTime: addMs(now, TRY_AGAIN_MS) })),
+    ...[...failed].map((charge) => ({ charge, dueTime: addMs(now, TRY_AGAIN_MS) })),
     ...unknown
-      .filter(({ charge }) => !failing.has(charge))
+      .filter(({ charge }) => !failed.has(charge))
       .map(({ charge, finding }) => ({ charge, dueTime: askAgainTime(charge, finding, now) })),
   ]);
   return due.length;
@@ -96,18 +94,21 @@ function isOutcome(finding: Finding): finding is TaskOutcome {
   return finding === 'SUCCEEDED' || finding === 'FAILED';
 }
 
-/** What became of work on a charge: nothing to say, or the charge, if it failed. */
-function toldAs(parts: SweeperParts, charge: QuotaChargeRow) {
-  const done = (): undefined => undefined;
-  const failed = (error: unknown): QuotaChargeRow => {
+/** Does work on a charge. Returns the charge if it failed, else nothing. */
+async function tryOn(
+  parts: SweeperParts,
+  charge: QuotaChargeRow,
+  work: Promise<void>,
+): Promise<readonly QuotaChargeRow[]> {
+  try {
+    await work;
+    return [];
+  } catch (error) {
     const { userId, sequence } = charge;
-    parts.log.error(
-      { err: error, userId, sequence },
-      'a due charge could not be settled; it is tried again in a minute',
-    );
-    return charge;
-  };
-  return [done, failed] as const;
+    const message = 'a due charge could not be settled; it is tried again in a minute';
+    parts.log.error({ err: error, userId, sequence }, message);
+    return [charge];
+  }
 }
 
 /** How the tasks of charges ended, in the order of the charges; a task is asked about once. */
@@ -200,14 +201,14 @@ async function keepCases(
   unknown: readonly Unknown[],
   now: Date,
   signal: AbortSignal,
-): Promise<readonly (QuotaChargeRow | undefined)[]> {
+): Promise<readonly QuotaChargeRow[]> {
   const late = unknown.filter(({ charge: { caseDeadline } }) => caseDeadline !== null && caseDeadline <= now);
   const hasCase = await readWhichHaveCases(parts.db, late);
   const without = late.filter(({ charge }) => !hasCase.has(charge));
-  const failed: (QuotaChargeRow | undefined)[] = [];
+  const failed: QuotaChargeRow[] = [];
   const openNext = async (): Promise<void> => {
     for (let next = without.shift(); next !== undefined && !signal.aborted; next = without.shift()) {
-      failed.push(await keepCase(parts, next, now).then(...toldAs(parts, next.charge)));
+      failed.push(...(await tryOn(parts, next.charge, keepCase(parts, next, now))));
     }
   };
   await Promise.all(Array.from({ length: CASES_AT_ONCE_MAX }, openNext));

@@ -1,8 +1,14 @@
 /** Import rules (docs/architecture.md): platform knows no domain; a domain sees itself, platform and what is below it. */
-const DOMAINS = ['quota', 'membership', 'payment', 'order'];
+const DOMAINS = ['quota', 'membership', 'promotion', 'payment', 'order'];
 
 /** What each domain may import, beside itself and platform: only the index of the domains below it. */
-const BELOW = { quota: [], payment: [], membership: ['quota'], order: ['quota', 'membership', 'payment'] };
+const BELOW = {
+  quota: [],
+  payment: [],
+  membership: ['quota'],
+  promotion: ['quota', 'membership'],
+  order: ['quota', 'membership', 'promotion', 'payment'],
+};
 
 const domainRules = DOMAINS.flatMap((domain) => {
   const others = DOMAINS.filter((other) => other !== domain);

@@ -86,8 +86,9 @@ async function bench(infra: BenchInfra, options: BenchOptions): Promise<number> 
     const groups = planOf(options, hasBatch());
     if (!hasBatch()) say('the service has no BatchConsumeQuota: the variant batch is left out');
     const machine = await describeMachine(root);
-    await prepareDatabases(infra, root, options, say);
-    const stage = await setStage(infra, root, groups.flat(), options, say);
+    const runs = groups.flat();
+    await prepareDatabases(infra, root, runs, options, say);
+    const stage = await setStage(infra, root, runs, options, say);
     const rows: ResultRow[] = [];
     for (const group of groups) rows.push(...(await runGroup(stage, group, rows, options, say)));
     const results = { machine, commit: describeCommit(ROOT), void: voidReason(rows), rows, ratios: toRatios(rows) };

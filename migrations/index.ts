@@ -21,6 +21,11 @@ import * as createQuotaTaskOutcomes from './0019_create_quota_task_outcomes';
 import * as createSettlementCases from './0020_create_settlement_cases';
 import * as createRequestRefusals from './0021_create_request_refusals';
 import * as letEventsTellOfManyUsers from './0022_let_events_tell_of_many_users';
+import * as createPromotions from './0023_create_promotions';
+import * as createUserCoupons from './0024_create_user_coupons';
+import * as letOrdersCarryCoupons from './0025_let_orders_carry_coupons';
+import * as createUserIdentities from './0026_create_user_identities';
+import * as letAuditsNameNoUser from './0027_let_audits_name_no_user';
 
 interface Migration {
   readonly name: string;
@@ -51,6 +56,11 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0020_create_settlement_cases', up: createSettlementCases.up },
   { name: '0021_create_request_refusals', up: createRequestRefusals.up },
   { name: '0022_let_events_tell_of_many_users', up: letEventsTellOfManyUsers.up },
+  { name: '0023_create_promotions', up: createPromotions.up },
+  { name: '0024_create_user_coupons', up: createUserCoupons.up },
+  { name: '0025_let_orders_carry_coupons', up: letOrdersCarryCoupons.up },
+  { name: '0026_create_user_identities', up: createUserIdentities.up },
+  { name: '0027_let_audits_name_no_user', up: letAuditsNameNoUser.up },
 ];
 
 /** Feeds a list to knex. Migrations only go forward: a mistake is mended by the next one. */

@@ -6,7 +6,7 @@ CREATE TABLE `audit_logs` (
   `actor` varchar(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   `subject_type` varchar(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   `subject_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-  `user_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `user_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
   `cause` varchar(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   `before_state` text DEFAULT NULL,
   `after_state` text NOT NULL,
@@ -18,6 +18,13 @@ CREATE TABLE `audit_logs` (
   KEY `audit_logs_by_time` (`create_time`,`id`),
   CONSTRAINT `audit_logs_before_json` CHECK (`before_state` is null or json_valid(`before_state`)),
   CONSTRAINT `audit_logs_after_json` CHECK (json_valid(`after_state`))
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE `granted_identities` (
+  `identity_index` binary(32) NOT NULL,
+  `user_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `create_time` datetime(3) NOT NULL,
+  PRIMARY KEY (`identity_index`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 CREATE TABLE `membership_periods` (
@@ -157,6 +164,40 @@ CREATE TABLE `plans` (
   CONSTRAINT `plans_status_known` CHECK (`status` in ('active','retired'))
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
+CREATE TABLE `promotions` (
+  `id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `name` varchar(64) NOT NULL,
+  `status` varchar(8) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `discount_type` varchar(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `discount_value` bigint(20) NOT NULL,
+  `max_discount` bigint(20) NOT NULL,
+  `min_order_amount` bigint(20) NOT NULL,
+  `plan_ids` text CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `new_users_only` tinyint(4) NOT NULL,
+  `may_be_free` tinyint(4) NOT NULL,
+  `returned_on_refund` tinyint(4) NOT NULL,
+  `total_quota` bigint(20) NOT NULL,
+  `claimed_count` bigint(20) NOT NULL,
+  `budget` bigint(20) NOT NULL,
+  `budget_used` bigint(20) NOT NULL,
+  `claim_start_time` datetime(3) DEFAULT NULL,
+  `claim_end_time` datetime(3) DEFAULT NULL,
+  `coupon_expire_time` datetime(3) DEFAULT NULL,
+  `coupon_valid_days` int(11) NOT NULL,
+  `created_by` varchar(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `edited_by` varchar(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `create_time` datetime(3) NOT NULL,
+  PRIMARY KEY (`id`),
+  KEY `promotions_by_status` (`status`,`id`),
+  CONSTRAINT `promotions_status_known` CHECK (`status` in ('draft','active','paused','ended')),
+  CONSTRAINT `promotions_discount` CHECK (`discount_value` > 0 and `max_discount` >= 0 and `min_order_amount` >= 0 and (`discount_type` = 'fixed_amount' or `discount_type` = 'percentage' and `discount_value` <= 100)),
+  CONSTRAINT `promotions_plans_json` CHECK (json_valid(`plan_ids`)),
+  CONSTRAINT `promotions_stock` CHECK (`total_quota` > 0 and `claimed_count` >= 0 and `claimed_count` <= `total_quota`),
+  CONSTRAINT `promotions_budget` CHECK (`budget` >= 0 and `budget_used` >= 0 and `budget_used` <= `budget`),
+  CONSTRAINT `promotions_window` CHECK (`claim_start_time` is null or `claim_end_time` is null or `claim_start_time` < `claim_end_time`),
+  CONSTRAINT `promotions_validity` CHECK (`coupon_expire_time` is null = (`coupon_valid_days` > 0))
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
 CREATE TABLE `quota_charges` (
   `user_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   `task_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
@@ -251,6 +292,14 @@ CREATE TABLE `quota_task_outcomes` (
   CONSTRAINT `quota_task_outcomes_amounts` CHECK (`charges_settled` >= 0 and `quota_remaining` >= 0)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
+CREATE TABLE `registration_grant_days` (
+  `caller` varchar(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `business_day` date NOT NULL,
+  `granted` bigint(20) NOT NULL,
+  PRIMARY KEY (`caller`,`business_day`),
+  CONSTRAINT `registration_grant_days_count` CHECK (`granted` > 0)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
 CREATE TABLE `request_keys` (
   `owner` varchar(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   `service` varchar(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
@@ -295,6 +344,34 @@ CREATE TABLE `settlement_cases` (
   CONSTRAINT `settlement_cases_kind_known` CHECK (`kind` in ('consume','hold')),
   CONSTRAINT `settlement_cases_reason_known` CHECK (`reason` in ('unknown','running','unreachable','nobody_to_ask')),
   CONSTRAINT `settlement_cases_times` CHECK (`resolve_time` is null or `resolve_time` >= `open_time`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE `user_coupons` (
+  `id` varchar(26) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `user_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `promotion_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `status` varchar(8) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `order_id` varchar(32) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
+  `discount_amount` bigint(20) DEFAULT NULL,
+  `claim_time` datetime(3) NOT NULL,
+  `expire_time` datetime(3) NOT NULL,
+  PRIMARY KEY (`id`),
+  UNIQUE KEY `uk_user_promotion` (`user_id`,`promotion_id`),
+  KEY `user_coupons_by_user` (`user_id`,`id`),
+  KEY `user_coupons_by_promotion` (`promotion_id`,`status`),
+  KEY `user_coupons_by_expiry` (`status`,`expire_time`),
+  CONSTRAINT `user_coupons_status_known` CHECK (`status` in ('unused','locked','used','expired')),
+  CONSTRAINT `user_coupons_order` CHECK (`status` in ('locked','used') = (`order_id` is not null) and `order_id` is null = (`discount_amount` is null)),
+  CONSTRAINT `user_coupons_discount` CHECK (`discount_amount` is null or `discount_amount` >= 0),
+  CONSTRAINT `user_coupons_validity` CHECK (`claim_time` < `expire_time`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE `user_identities` (
+  `identity_index` binary(32) NOT NULL,
+  `user_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `create_time` datetime(3) NOT NULL,
+  PRIMARY KEY (`identity_index`,`user_id`),
+  KEY `user_identities_by_user` (`user_id`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 CREATE TABLE `users` (
@@ -344,6 +421,10 @@ CREATE TRIGGER IF NOT EXISTS audit_logs_no_delete BEFORE DELETE ON audit_logs FO
 
 CREATE TRIGGER IF NOT EXISTS audit_logs_no_update BEFORE UPDATE ON audit_logs FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'audit_logs: rows are never changed';
 
+CREATE TRIGGER IF NOT EXISTS granted_identities_no_delete BEFORE DELETE ON granted_identities FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'granted_identities: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS granted_identities_no_update BEFORE UPDATE ON granted_identities FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'granted_identities: rows are never changed';
+
 CREATE TRIGGER IF NOT EXISTS membership_periods_frozen BEFORE UPDATE ON membership_periods FOR EACH ROW BEGIN IF NOT (OLD.user_id <=> NEW.user_id) OR NOT (OLD.period_no <=> NEW.period_no) OR NOT (OLD.order_id <=> NEW.order_id) OR NOT (OLD.plan_id <=> NEW.plan_id) OR NOT (OLD.plan_name <=> NEW.plan_name) OR NOT (OLD.features <=> NEW.features) OR NOT (OLD.quota_units <=> NEW.quota_units) OR NOT (OLD.period_unit <=> NEW.period_unit) OR NOT (OLD.anchor_time <=> NEW.anchor_time) OR NOT (OLD.anchor_offset <=> NEW.anchor_offset) OR NOT (OLD.start_time <=> NEW.start_time) OR NOT (OLD.create_time <=> NEW.create_time) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'membership_periods: identity and money columns are frozen'; END IF; IF NEW.end_time > OLD.end_time THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'membership_periods: a period is never made longer'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS membership_periods_no_delete BEFORE DELETE ON membership_periods FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'membership_periods: rows are never deleted';
@@ -353,6 +434,9 @@ CREATE TRIGGER IF NOT EXISTS membership_periods_paid_order BEFORE INSERT ON memb
 
 CREATE TRIGGER IF NOT EXISTS orders_born_unpaid BEFORE INSERT ON orders FOR EACH ROW BEGIN IF NEW.paid_time IS NOT NULL OR NEW.transaction_id IS NOT NULL OR NEW.refunded_amount <> 0 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: an order is born unpaid'; END IF; END;
 
+CREATE TRIGGER IF NOT EXISTS orders_discount_is_a_coupons BEFORE INSERT ON orders FOR EACH ROW BEGIN IF (NEW.discount_amount > 0 AND NEW.coupon_id IS NULL) OR (NEW.coupon_id IS NOT NULL AND NOT EXISTS (
+      SELECT 1 FROM user_coupons c WHERE c.id = NEW.coupon_id AND c.user_id = NEW.user_id AND c.status = 'unused')) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: a discount needs an unused coupon of the buyer'; END IF; END;
+
 CREATE TRIGGER IF NOT EXISTS orders_frozen BEFORE UPDATE ON orders FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.user_id <=> NEW.user_id) OR NOT (OLD.channel <=> NEW.channel) OR NOT (OLD.plan_id <=> NEW.plan_id) OR NOT (OLD.plan_price_id <=> NEW.plan_price_id) OR NOT (OLD.plan_name <=> NEW.plan_name) OR NOT (OLD.period_unit <=> NEW.period_unit) OR NOT (OLD.period_count <=> NEW.period_count) OR NOT (OLD.quota_units <=> NEW.quota_units) OR NOT (OLD.features <=> NEW.features) OR NOT (OLD.list_amount <=> NEW.list_amount) OR NOT (OLD.original_amount <=> NEW.original_amount) OR NOT (OLD.discount_amount <=> NEW.discount_amount) OR NOT (OLD.final_amount <=> NEW.final_amount) OR NOT (OLD.currency <=> NEW.currency) OR NOT (OLD.tax_rate_basis_points <=> NEW.tax_rate_basis_points) OR NOT (OLD.net_amount <=> NEW.net_amount) OR NOT (OLD.tax_amount <=> NEW.tax_amount) OR NOT (OLD.coupon_id <=> NEW.coupon_id) OR NOT (OLD.notify_url <=> NEW.notify_url) OR NOT (OLD.create_time <=> NEW.create_time) OR NOT (OLD.expire_time <=> NEW.expire_time) OR (OLD.transaction_id IS NOT NULL AND NOT (OLD.transaction_id <=> NEW.transaction_id)) OR (OLD.paid_time IS NOT NULL AND NOT (OLD.paid_time <=> NEW.paid_time)) OR (OLD.apply_time IS NOT NULL AND NOT (OLD.apply_time <=> NEW.apply_time)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: identity and money columns are frozen'; END IF; IF NEW.refunded_amount < OLD.refunded_amount THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: a refund is never taken back'; END IF; IF NEW.paid_time IS NOT NULL AND OLD.paid_time IS NULL AND NOT EXISTS (
           SELECT 1 FROM payments p
           WHERE p.order_id = NEW.id AND p.user_id = NEW.user_id AND p.status = 'applied' AND p.amount = NEW.final_amount
@@ -361,6 +445,9 @@ CREATE TRIGGER IF NOT EXISTS orders_frozen BEFORE UPDATE ON orders FOR EACH ROW 
           OR (OLD.status = 'closing' AND NEW.status = 'pending')) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: an order never goes back'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS orders_no_delete BEFORE DELETE ON orders FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS orders_paid_holds_its_coupon BEFORE UPDATE ON orders FOR EACH ROW BEGIN IF NEW.paid_time IS NOT NULL AND OLD.paid_time IS NULL AND NEW.coupon_id IS NOT NULL AND NOT EXISTS (
+      SELECT 1 FROM user_coupons c WHERE c.id = NEW.coupon_id AND c.order_id = NEW.id AND c.status = 'locked') THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: paid needs the coupon that the order was priced with'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS outbox_no_delete BEFORE DELETE ON outbox FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'outbox: rows are never deleted';
 
@@ -377,6 +464,23 @@ CREATE TRIGGER IF NOT EXISTS plan_prices_no_delete BEFORE DELETE ON plan_prices 
 CREATE TRIGGER IF NOT EXISTS plans_frozen BEFORE UPDATE ON plans FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.kind <=> NEW.kind) OR NOT (OLD.create_time <=> NEW.create_time) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'plans: identity and money columns are frozen'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS plans_no_delete BEFORE DELETE ON plans FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'plans: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS promotions_born_draft BEFORE INSERT ON promotions FOR EACH ROW BEGIN IF NEW.status <> 'draft' OR NEW.claimed_count <> 0 OR NEW.budget_used <> 0 OR NEW.edited_by <> NEW.created_by THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'promotions: a promotion is born a draft of its creator'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS promotions_identity_frozen BEFORE UPDATE ON promotions FOR EACH ROW BEGIN IF OLD.id <> NEW.id OR OLD.created_by <> NEW.created_by OR OLD.create_time <> NEW.create_time
+      OR NEW.claimed_count < OLD.claimed_count THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'promotions: identity is frozen, and a claim is never taken back'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS promotions_never_goes_back BEFORE UPDATE ON promotions FOR EACH ROW BEGIN IF OLD.status <> NEW.status AND (OLD.status = 'ended' OR NEW.status = 'draft'
+      OR (OLD.status = 'draft' AND NEW.status <> 'active')) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'promotions: a promotion never goes back'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS promotions_no_delete BEFORE DELETE ON promotions FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'promotions: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS promotions_terms_frozen BEFORE UPDATE ON promotions FOR EACH ROW BEGIN IF OLD.status <> 'draft' AND (OLD.discount_type <> NEW.discount_type OR OLD.discount_value <> NEW.discount_value
+      OR OLD.max_discount <> NEW.max_discount OR OLD.min_order_amount <> NEW.min_order_amount
+      OR OLD.plan_ids <> NEW.plan_ids OR OLD.new_users_only <> NEW.new_users_only
+      OR OLD.may_be_free <> NEW.may_be_free OR OLD.returned_on_refund <> NEW.returned_on_refund
+      OR OLD.coupon_valid_days <> NEW.coupon_valid_days OR NOT (OLD.coupon_expire_time <=> NEW.coupon_expire_time)
+      OR NOT (OLD.claim_start_time <=> NEW.claim_start_time) OR (OLD.budget = 0) <> (NEW.budget = 0)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'promotions: terms are frozen once a promotion has left draft'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS quota_charges_frozen BEFORE UPDATE ON quota_charges FOR EACH ROW BEGIN IF OLD.user_id <> NEW.user_id OR OLD.task_id <> NEW.task_id OR OLD.sequence <> NEW.sequence
       OR OLD.kind <> NEW.kind OR OLD.units <> NEW.units OR OLD.grace_days <> NEW.grace_days
@@ -414,6 +518,10 @@ CREATE TRIGGER IF NOT EXISTS quota_task_outcomes_no_delete BEFORE DELETE ON quot
 
 CREATE TRIGGER IF NOT EXISTS quota_task_outcomes_no_update BEFORE UPDATE ON quota_task_outcomes FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_task_outcomes: rows are never changed';
 
+CREATE TRIGGER IF NOT EXISTS registration_grant_days_counts_up BEFORE UPDATE ON registration_grant_days FOR EACH ROW BEGIN IF OLD.caller <> NEW.caller OR OLD.business_day <> NEW.business_day OR NEW.granted <> OLD.granted + 1 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'registration_grant_days: grants are counted one by one'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS registration_grant_days_no_delete BEFORE DELETE ON registration_grant_days FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'registration_grant_days: rows are never deleted';
+
 CREATE TRIGGER IF NOT EXISTS request_keys_no_delete BEFORE DELETE ON request_keys FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'request_keys: rows are never deleted';
 
 CREATE TRIGGER IF NOT EXISTS request_keys_no_update BEFORE UPDATE ON request_keys FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'request_keys: rows are never changed';
@@ -421,6 +529,35 @@ CREATE TRIGGER IF NOT EXISTS request_keys_no_update BEFORE UPDATE ON request_key
 CREATE TRIGGER IF NOT EXISTS settlement_cases_frozen BEFORE UPDATE ON settlement_cases FOR EACH ROW BEGIN IF NOT (OLD.user_id <=> NEW.user_id) OR NOT (OLD.sequence <=> NEW.sequence) OR NOT (OLD.task_id <=> NEW.task_id) OR NOT (OLD.kind <=> NEW.kind) OR NOT (OLD.units <=> NEW.units) OR NOT (OLD.reason <=> NEW.reason) OR NOT (OLD.open_time <=> NEW.open_time) OR (OLD.resolve_time IS NOT NULL AND NOT (OLD.resolve_time <=> NEW.resolve_time)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'settlement_cases: identity and money columns are frozen'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS settlement_cases_no_delete BEFORE DELETE ON settlement_cases FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'settlement_cases: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS user_coupons_born_unused BEFORE INSERT ON user_coupons FOR EACH ROW BEGIN IF NEW.status <> 'unused' THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'user_coupons: a coupon is born unused'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS user_coupons_identity_frozen BEFORE UPDATE ON user_coupons FOR EACH ROW BEGIN IF OLD.id <> NEW.id OR OLD.user_id <> NEW.user_id OR OLD.promotion_id <> NEW.promotion_id
+      OR OLD.claim_time <> NEW.claim_time OR OLD.expire_time <> NEW.expire_time THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'user_coupons: identity and validity are frozen'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS user_coupons_moves_with_its_order BEFORE UPDATE ON user_coupons FOR EACH ROW BEGIN IF (OLD.status = NEW.status AND NOT (OLD.order_id <=> NEW.order_id AND OLD.discount_amount <=> NEW.discount_amount))
+      OR (OLD.status <> NEW.status AND CASE CONCAT(OLD.status, '>', NEW.status)
+        WHEN 'unused>expired' THEN FALSE
+        WHEN 'unused>locked' THEN NOT EXISTS (
+          SELECT 1 FROM orders o WHERE o.id = NEW.order_id AND o.coupon_id = OLD.id AND o.user_id = OLD.user_id
+            AND o.discount_amount = NEW.discount_amount AND o.status = 'created')
+        WHEN 'locked>used' THEN NOT (OLD.order_id <=> NEW.order_id AND OLD.discount_amount <=> NEW.discount_amount)
+          OR NOT EXISTS (SELECT 1 FROM orders o WHERE o.id = NEW.order_id AND o.coupon_id = OLD.id AND o.status = 'paid')
+        WHEN 'locked>unused' THEN NOT EXISTS (
+          SELECT 1 FROM orders o WHERE o.id = OLD.order_id AND o.coupon_id = OLD.id AND o.status IN ('closed', 'failed'))
+        WHEN 'locked>expired' THEN NOT EXISTS (
+          SELECT 1 FROM orders o WHERE o.id = OLD.order_id AND o.coupon_id = OLD.id AND o.status IN ('closed', 'failed'))
+        WHEN 'used>unused' THEN NOT EXISTS (
+          SELECT 1 FROM orders o WHERE o.id = OLD.order_id AND o.coupon_id = OLD.id AND o.status = 'refunded')
+        WHEN 'used>expired' THEN NOT EXISTS (
+          SELECT 1 FROM orders o WHERE o.id = OLD.order_id AND o.coupon_id = OLD.id AND o.status = 'refunded')
+        ELSE TRUE END) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'user_coupons: a coupon moves with its order'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS user_coupons_no_delete BEFORE DELETE ON user_coupons FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'user_coupons: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS user_identities_no_delete BEFORE DELETE ON user_identities FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'user_identities: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS user_identities_no_update BEFORE UPDATE ON user_identities FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'user_identities: rows are never changed';
 
 CREATE TRIGGER IF NOT EXISTS users_frozen BEFORE UPDATE ON users FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.create_time <=> NEW.create_time) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'users: identity and money columns are frozen'; END IF; IF NEW.log_sequence < OLD.log_sequence THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'users: the quota log never gets shorter'; END IF; IF NEW.quota_remaining <> OLD.quota_remaining AND NEW.log_sequence = OLD.log_sequence THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'users: the balance changes only together with the quota log'; END IF; END;
 

@@ -40,6 +40,7 @@ function describeInfrastructure(stack, pids) {
       report: { user: REPORT_USER, password: secrets.databaseReport },
     },
     dataKeys: secrets.dataKeys,
+    identityIndexKey: secrets.identityIndexKey,
     pids,
   };
 }

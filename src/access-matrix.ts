@@ -1,9 +1,15 @@
 import { MembershipServiceService } from './gen/billing/v1/membership_service.pb';
 import { OrderServiceService } from './gen/billing/v1/order_service.pb';
+import { PromotionServiceService } from './gen/billing/v1/promotion_service.pb';
 import { QuotaServiceService } from './gen/billing/v1/quota_service.pb';
 import type { Role } from './platform/calls';
 
-const DEFINITIONS = { ...MembershipServiceService, ...OrderServiceService, ...QuotaServiceService };
+const DEFINITIONS = {
+  ...MembershipServiceService,
+  ...OrderServiceService,
+  ...PromotionServiceService,
+  ...QuotaServiceService,
+};
 
 type PathOf<Method> = Method extends { readonly path: `/${infer Rpc}` } ? Rpc : never;
 
@@ -21,9 +27,15 @@ const READS: readonly BillingRpc[] = [
   'billing.v1.MembershipService/GetMembership',
   'billing.v1.MembershipService/CheckEntitlement',
   'billing.v1.MembershipService/ListPlans',
+  'billing.v1.OrderService/QuoteOrder',
   'billing.v1.OrderService/GetOrder',
   'billing.v1.OrderService/GetOrderPayment',
   'billing.v1.OrderService/ListOrders',
+  'billing.v1.PromotionService/GetPromotion',
+  'billing.v1.PromotionService/ListPromotions',
+  'billing.v1.PromotionService/GetPromotionStats',
+  'billing.v1.PromotionService/ListCoupons',
+  'billing.v1.PromotionService/ListSuspiciousClaimers',
   'billing.v1.QuotaService/GetQuota',
   'billing.v1.QuotaService/ListQuotaLogs',
   'billing.v1.QuotaService/ExplainRequest',
@@ -57,12 +69,22 @@ export const ACCESS_MATRIX: Readonly<Record<Role, readonly BillingRpc[]>> = {
     'billing.v1.MembershipService/ListPlans',
     'billing.v1.QuotaService/GetQuota',
     'billing.v1.QuotaService/ListQuotaLogs',
+    'billing.v1.OrderService/QuoteOrder',
     'billing.v1.OrderService/CreateOrder',
     'billing.v1.OrderService/GetOrder',
     'billing.v1.OrderService/GetOrderPayment',
     'billing.v1.OrderService/ListOrders',
+    'billing.v1.PromotionService/ClaimCoupon',
+    'billing.v1.PromotionService/ListCoupons',
+    'billing.v1.PromotionService/GetPromotion',
+    'billing.v1.PromotionService/ListPromotions',
   ],
-  operations: READS,
+  operations: [
+    ...READS,
+    'billing.v1.PromotionService/CreatePromotion',
+    'billing.v1.PromotionService/SetPromotionStatus',
+    'billing.v1.PromotionService/UpdatePromotion',
+  ],
   finance: READS,
   auditor: READS,
 };

@@ -3,6 +3,15 @@ import { ACCESS_MATRIX } from './access-matrix';
 import { createMembershipService, grantDuePeriods, readMembership, toMembershipMessage } from './membership';
 import { applyDuePayments, applyPayment, createOrderService, type ApplyPaymentParts } from './order';
 import {
+  CLAIM_CONNECTIONS,
+  createClaimCommits,
+  createClaimLimits,
+  createPromotionService,
+  DUE_COUPONS_MAX,
+  expireDueCoupons,
+  type ClaimCommits,
+} from './promotion';
+import {
   createKeyRing,
   createNotificationHandler,
   createWechatpayClient,
@@ -19,6 +28,8 @@ import { startPoller, type PolledJob } from './platform/jobs/poller';
 import type { Logger } from './platform/log';
 import { createMetrics, type Metrics } from './platform/metrics';
 import { openRedis } from './platform/redis';
+import type { Redis } from 'ioredis';
+import { fen } from './platform/money';
 import { MS_PER_MINUTE } from './platform/time';
 import { createRpcServer, type RpcServer } from './platform/rpc/server';
 import {
@@ -62,8 +73,11 @@ interface Foundation {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly db: Database;
+  readonly redis: Redis;
   /** The one lane of quota commands, for callers and for what is due. */
   readonly commits: QuotaCommits;
+  /** The one lane of claims. */
+  readonly claims: ClaimCommits;
 }
 
 /** Something to close, and what to say it was when that fails. */
@@ -105,15 +119,16 @@ function paymentParts({ config, db, log, metrics }: Foundation): ApplyPaymentPar
   };
 }
 
-/** The quota lane with its stores. Closed before them: what it took is committed first. */
-function buildCommits(
-  { config, log, clock, metrics }: Omit<Foundation, 'commits'>,
+/** The lanes with their stores. Closed before them: what they took is committed first. */
+function buildLanes(
+  { config, log, clock, metrics }: Pick<Foundation, 'config' | 'log' | 'clock' | 'metrics'>,
   closables: Closable[],
-): QuotaCommits {
+): Pick<Foundation, 'redis' | 'commits' | 'claims'> {
   const redis = openRedis(config.REDIS_URL, config.REDIS_TIMEOUT_MS, log);
   closables.push({ name: 'redis', close: () => Promise.resolve(redis.disconnect()) });
-  const db = openDatabase(config, observe(metrics), { size: QUOTA_CONNECTIONS, multipleStatements: true });
-  closables.push({ name: 'quota database', close: () => db.knex.destroy() });
+  const size = QUOTA_CONNECTIONS + CLAIM_CONNECTIONS;
+  const db = openDatabase(config, observe(metrics), { size, multipleStatements: true });
+  closables.push({ name: 'lanes database', close: () => db.knex.destroy() });
   const commits = createQuotaCommits({
     db,
     clock,
@@ -126,12 +141,14 @@ function buildCommits(
     onBatch: (size, mode) => metrics.quotaBatchSize.observe({ mode }, size),
   });
   closables.push({ name: 'quota commits', close: () => commits.close() });
-  return commits;
+  const claims = createClaimCommits({ db, clock });
+  closables.push({ name: 'claims', close: () => claims.close() });
+  return { redis, commits, claims };
 }
 
 /** The gRPC role. */
 function buildRpc(foundation: Foundation, closables: Closable[]): RpcServer {
-  const { config, log, clock, metrics, db, commits } = foundation;
+  const { config, log, clock, metrics, db, commits, claims, redis } = foundation;
   const refusals = new RefusalRecorder(db, log, (count) => metrics.refusalsDropped.inc(count));
   closables.push({ name: 'refusals', close: () => refusals.flush() });
   const wechatpay = createWechatpayClient({
@@ -160,7 +177,22 @@ function buildRpc(foundation: Foundation, closables: Closable[]): RpcServer {
     createMembershipService({
       db,
       clock,
-      policy: { grantUnits: config.REGISTRATION_GRANT_UNITS, grantDays: config.REGISTRATION_GRANT_DAYS },
+      policy: {
+        grantUnits: config.REGISTRATION_GRANT_UNITS,
+        grantDays: config.REGISTRATION_GRANT_DAYS,
+        grantsPerDayMax: config.REGISTRATION_GRANTS_PER_DAY_MAX,
+      },
+      identityIndexKey: config.IDENTITY_INDEX_KEY,
+    }),
+    createPromotionService({
+      db,
+      clock,
+      claims,
+      limits: createClaimLimits(redis, {
+        perUser: config.CLAIMS_PER_MINUTE_PER_USER,
+        perCaller: config.CLAIMS_PER_MINUTE_PER_CALLER,
+      }),
+      costLimit: fen(config.PROMOTION_COST_LIMIT),
     }),
     createOrderService({
       db,
@@ -168,7 +200,11 @@ function buildRpc(foundation: Foundation, closables: Closable[]): RpcServer {
       wechatpay,
       wechatpayTimeoutMs: config.WECHATPAY_TOTAL_TIMEOUT_MS,
       onStatus: (status) => metrics.orders.inc({ status }),
-      policy: { expireMinutes: config.ORDER_EXPIRE_MINUTES, notifyUrl: config.WECHATPAY_NOTIFY_URL },
+      policy: {
+        expireMinutes: config.ORDER_EXPIRE_MINUTES,
+        notifyUrl: config.WECHATPAY_NOTIFY_URL,
+        openOrdersMax: config.OPEN_ORDERS_MAX,
+      },
     }),
   ];
   return createRpcServer({
@@ -226,6 +262,7 @@ function startWorker(foundation: Foundation, closables: Closable[]): void {
       batchSize: DUE_NOTIFICATIONS_MAX,
       run: () => applyDuePayments(parts, log, clock.now()),
     },
+    { name: 'expire-due-coupons', batchSize: DUE_COUPONS_MAX, run: () => expireDueCoupons(db, clock.now()) },
     { name: 'grant-due-periods', run: () => grantDuePeriods(db, log, clock.now()) },
     {
       name: 'settle-due-charges',
@@ -266,8 +303,8 @@ export async function startService(config: Config, log: Logger, clock = clockOf(
     config.BILLING_ROLE === 'all' || config.BILLING_ROLE === role;
   // Closed last to first, so what others stand on goes at the end.
   const closables: Closable[] = [{ name: 'database', close: () => db.knex.destroy() }];
-  const commits = buildCommits({ config, log, clock, metrics, db }, closables);
-  const foundation: Foundation = { config, log, clock, metrics, db, commits };
+  const lanes = buildLanes({ config, log, clock, metrics }, closables);
+  const foundation: Foundation = { config, log, clock, metrics, db, ...lanes };
 
   const draining = { isDraining: false };
   const checks = {

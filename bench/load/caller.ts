@@ -1,10 +1,11 @@
-import { ConsumeRequest } from './consume-request';
-import { ANSWER, readBatchResponse, readConsumeResponse } from './consume-response';
 import type { UnaryCall } from './http2/connection';
+import { PreparedRequest } from './prepared-request';
 import type { Recorder } from './recorder';
-import type { LoadSettings } from './settings';
+import { ANSWER } from './responses';
+import { RPCS, type Rpc } from './rpcs';
+import { claimantOf, type LoadSettings } from './settings';
 
-/** How many acknowledged consumes a caller remembers, to repeat one of them. */
+/** How many acknowledged commands a caller remembers, to repeat one of them. */
 const MEMORY = 32;
 /** The status of an item that a batch refused; its reason is not read. */
 const ITEM_REFUSED = 9;
@@ -12,10 +13,11 @@ const ITEM_REFUSED = 9;
 /** One caller: one call at a time, some of them repeats of earlier ones. Making a call allocates nothing. */
 export class Caller implements UnaryCall {
   readonly request: Buffer;
-  /** How many different consumes it has sent. */
+  /** How many different commands it has sent. */
   issued = 0;
+  private readonly rpc: Rpc;
   private readonly itemCount: number;
-  private readonly message: ConsumeRequest;
+  private readonly message: PreparedRequest;
   private readonly sequences: Int32Array;
   private readonly users: Int32Array;
   private readonly isRepeat: Uint8Array;
@@ -33,8 +35,9 @@ export class Caller implements UnaryCall {
     /** Told when a call is over and the caller may make its next. */
     private readonly onFree: (caller: Caller) => void,
   ) {
+    this.rpc = RPCS[settings.rpc];
     this.itemCount = Math.max(1, settings.batchSize);
-    this.message = new ConsumeRequest(settings.tag, number, settings.batchSize);
+    this.message = new PreparedRequest(this.rpc.templateOf(settings.tag, number), settings.batchSize);
     this.request = this.message.bytes;
     this.sequences = new Int32Array(this.itemCount);
     this.users = new Int32Array(this.itemCount);
@@ -61,7 +64,7 @@ export class Caller implements UnaryCall {
     } else {
       sequence = this.issued;
       this.issued += 1;
-      user = this.settings.userCount === 0 ? 0 : 1 + this.random(this.settings.userCount);
+      user = this.userOf(sequence);
     }
     this.isRepeat[index] = repeats ? 1 : 0;
     this.sequences[index] = sequence;
@@ -69,12 +72,17 @@ export class Caller implements UnaryCall {
     this.message.set(index, sequence, user);
   }
 
+  /** Whom a new command is for. */
+  private userOf(sequence: number): number {
+    const { userCount, callers } = this.settings;
+    if (!this.rpc.isOncePerUser) return userCount === 0 ? 0 : 1 + this.random(userCount);
+    const user = claimantOf(callers, this.number, sequence);
+    if (user > userCount) throw new Error(`all ${userCount} users have had their turn`);
+    return user;
+  }
+
   answered(bytes: Buffer, start: number, end: number): void {
-    if (this.settings.batchSize === 0) {
-      this.answers[0] = readConsumeResponse(bytes, start, end);
-      return;
-    }
-    const count = readBatchResponse(bytes, start, end, this.answers);
+    const count = this.rpc.read(bytes, start, end, this.answers);
     if (count !== this.itemCount) throw new Error(`${count} of ${this.itemCount} items were answered`);
   }
 

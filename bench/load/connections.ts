@@ -3,10 +3,8 @@ import { join } from 'node:path';
 import type { ConnectionOptions } from 'node:tls';
 import type { Header } from './hpack/header-table';
 import { Connection } from './http2/connection';
+import { RPCS } from './rpcs';
 import type { LoadSettings } from './settings';
-
-/** Whom the load calls as: the only role that may consume. */
-const IDENTITY = 'ai-task-service';
 
 /** A fixed number of connections to the server; one that ends is made anew. */
 export class Connections {
@@ -19,9 +17,10 @@ export class Connections {
     private readonly headers: readonly Header[],
   ) {}
 
-  static async open({ port, tlsDir, path, connections }: LoadSettings): Promise<Connections> {
+  static async open({ port, tlsDir, rpc, connections }: LoadSettings): Promise<Connections> {
+    const { path, identity } = RPCS[rpc];
     const read = (file: string): Buffer => readFileSync(join(tlsDir, file));
-    const tls = { ca: read('ca.crt'), cert: read(`${IDENTITY}.crt`), key: read(`${IDENTITY}.key`) };
+    const tls = { ca: read('ca.crt'), cert: read(`${identity}.crt`), key: read(`${identity}.key`) };
     const pool = new Connections({ host: '127.0.0.1', port, servername: 'localhost', ...tls }, [
       [':method', 'POST'],
       [':scheme', 'https'],

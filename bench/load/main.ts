@@ -27,13 +27,12 @@ async function main(settings: LoadSettings): Promise<void> {
   tell({ event: 'measured' });
   await loop.stop();
   connections.close();
-  const { consumes, acknowledged, offered, shed, latency, failures, wronglyReplayed, replayed, unacknowledged } =
-    recorder;
+  const { done, acknowledged, offered, shed, latency, failures, wronglyReplayed, replayed, unacknowledged } = recorder;
   tell({
     event: 'result',
     result: {
       measuredMs,
-      consumes,
+      done,
       acknowledged,
       offered,
       shed,

@@ -8,8 +8,9 @@ const ERROR_INFO_URL = 'type.googleapis.com/google.rpc.ErrorInfo';
 /** Everything the load counts. Only what ends within the window counts as done; faults count whenever they happen. */
 export class Recorder {
   isMeasuring = false;
-  consumes = 0;
-  /** Consumes acknowledged in the whole run; repeats count. */
+  /** Commands acknowledged within the window; repeats count. */
+  done = 0;
+  /** Commands acknowledged in the whole run; repeats count. */
   acknowledged = 0;
   offered = 0;
   shed = 0;
@@ -19,11 +20,11 @@ export class Recorder {
   readonly failures: Record<string, number> = {};
   readonly unacknowledged: Unacknowledged[] = [];
 
-  /** A call was answered with OK. */
-  answered(latencyMs: number, consumes: number): void {
-    this.acknowledged += consumes;
+  /** A call was answered with OK, and did so many commands. */
+  answered(latencyMs: number, commands: number): void {
+    this.acknowledged += commands;
     if (!this.isMeasuring) return;
-    this.consumes += consumes;
+    this.done += commands;
     this.latency.recordMs(latencyMs);
   }
 

@@ -1,20 +1,22 @@
 /** What a load process is told, as JSON in its only argument, and what it tells, as JSON lines on its standard output. */
 
+/** The RPCs that the load calls. */
+export type RpcName = 'ConsumeQuota' | 'BatchConsumeQuota' | 'ClaimCoupon';
+
 export interface LoadSettings {
   readonly port: number;
   readonly tlsDir: string;
-  /** `/package.Service/Method`. */
-  readonly path: string;
+  readonly rpc: RpcName;
   /** Six characters that begin every request_id of this run. */
   readonly tag: string;
   /** Closed loop: how many callers call, each its next call when the last one is answered. Open loop: at most so many. */
   readonly callers: number;
   readonly connections: number;
-  /** Users are drawn evenly from user 1 to this one; 0: always user 0, the hot one. */
+  /** Users are drawn evenly from user 1 to this one, but for claims, which name each only once; 0: always user 0. */
   readonly userCount: number;
-  /** Consumes in one call; 0: a plain ConsumeQuota without a batch around it. */
+  /** Consumes in one call; 0: one command without a batch around it. */
   readonly batchSize: number;
-  /** Of 1 000 consumes, so many repeat an earlier one of the same caller. */
+  /** Of 1 000 commands, so many repeat an earlier one of the same caller. */
   readonly repeatsPerMille: number;
   readonly warmupMs: number;
   readonly measureMs: number;
@@ -22,15 +24,15 @@ export interface LoadSettings {
   readonly arrivalsPerSecond: number;
 }
 
-/** A consume that was not acknowledged: whose, and which one. */
+/** A command that was not acknowledged: whose, and which one. */
 export type Unacknowledged = readonly [caller: number, sequence: number];
 
 export interface LoadResult {
   /** Length of the measured window as it was. */
   readonly measuredMs: number;
-  /** Consumes acknowledged within the window; repeats count. */
-  readonly consumes: number;
-  /** Consumes acknowledged in the whole run; repeats count. */
+  /** Commands (consumes or claims) acknowledged within the window; repeats count. */
+  readonly done: number;
+  /** Commands acknowledged in the whole run; repeats count. */
   readonly acknowledged: number;
   /** Open loop: calls that were due within the window. */
   readonly offered: number;
@@ -43,7 +45,7 @@ export interface LoadResult {
   /** Repeats that were answered as new, and new ones that were answered as repeats. */
   readonly wronglyReplayed: number;
   readonly replayed: number;
-  /** How many different consumes each caller sent in the whole run: their sequences are 0, 1, 2 … */
+  /** How many different commands each caller sent in the whole run: their sequences are 0, 1, 2 … */
   readonly issued: readonly number[];
   readonly unacknowledged: readonly Unacknowledged[];
   /** CPU time of this process within the window. */
@@ -55,7 +57,7 @@ export type LoadEvent =
   | { readonly event: 'measured' }
   | { readonly event: 'result'; readonly result: LoadResult };
 
-/** The request_id of a caller's consume. */
+/** The request_id of a caller's command. */
 export function requestIdOf(tag: string, caller: number, sequence: number): string {
   return `${tag}-${String(caller).padStart(5, '0')}-${String(sequence).padStart(8, '0')}`;
 }
@@ -64,3 +66,11 @@ export function requestIdOf(tag: string, caller: number, sequence: number): stri
 export function userIdOf(number: number): string {
   return `u${String(number).padStart(7, '0')}`;
 }
+
+/** The user that a caller's claim is for, where nobody claims twice: callers share the users 1, 2, 3 … in turns. */
+export function claimantOf(callers: number, caller: number, sequence: number): number {
+  return 1 + sequence * callers + caller;
+}
+
+/** The promotion that all claims are for. */
+export const HOT_PROMOTION_ID = 'bench-hot';

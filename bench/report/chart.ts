@@ -1,6 +1,6 @@
 import type { ResultRow, Results } from './results';
 
-/** An SVG of the closed-loop figures at 64 callers and of how they change with the number of callers. */
+/** An SVG of the closed-loop figures and of how they change with the number of callers. */
 
 const WIDTH = 760;
 const MARGIN = { left: 60, right: 20, top: 74, bottom: 46 };
@@ -91,12 +91,15 @@ export function toChart({ rows, void: voidReason }: Results): string {
     [
       ['uniform', 'Consumes per second, 10 000 users'],
       ['hot', 'Consumes per second, one hot user'],
+      ['claims', 'Claims per second, one hot promotion'],
     ] as const
-  ).map(([scenario, title], index): Panel => {
-    const shown = closed.filter((row) => row.scenario === scenario);
-    const max = ceiling(Math.max(...shown.map(({ perSecond }) => perSecond), 1));
-    return { title, top: MARGIN.top + index * (PANEL_HEIGHT + PANEL_GAP), rows: shown, max };
-  });
+  )
+    .map(([scenario, title]) => ({ title, shown: closed.filter((row) => row.scenario === scenario) }))
+    .filter(({ shown }) => shown.length > 0)
+    .map(({ title, shown }, index): Panel => {
+      const max = ceiling(Math.max(...shown.map(({ perSecond }) => perSecond)));
+      return { title, top: MARGIN.top + index * (PANEL_HEIGHT + PANEL_GAP), rows: shown, max };
+    });
   const height = MARGIN.top + panels.length * (PANEL_HEIGHT + PANEL_GAP) - PANEL_GAP + MARGIN.bottom;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}"` +

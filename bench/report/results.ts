@@ -7,11 +7,11 @@ export interface ResultRow {
   readonly variant: Run['variant'];
   readonly load: Run['load'];
   readonly callers: number;
-  /** Consumes answered per second: of a batch, its items. */
+  /** Consumes or claims answered per second: of a batch, its items. */
   readonly perSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
-  /** Every acknowledged consume has exactly one row, and all balances, lots and chains agree, in every round. */
+  /** Every acknowledged one has exactly one row, and all balances, lots, chains and counts agree, in every round. */
   readonly correct: boolean;
   /** Open loop: calls that arrived per second. */
   readonly offeredPerSecond: number | null;
@@ -127,8 +127,7 @@ export function toRatios(rows: readonly ResultRow[]): Ratios {
     p50OursOverTextbook1: ratio(find('ours', 'uniform', 1), find('textbook', 'uniform', 1), 'p50Ms'),
     batchOverUnary: ratio(find('batch', 'uniform', 64), ours),
     largeOverSmall: ratio(find('ours', 'large', 64), ours),
-    // Claims come with a later step.
-    claimsOverTextbook64: null,
+    claimsOverTextbook64: ratio(find('ours', 'claims', 64), find('textbook', 'claims', 64)),
   };
 }
 

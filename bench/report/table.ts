@@ -5,7 +5,7 @@ const HEADINGS = [
   'load',
   'callers',
   'variant',
-  'consumes/s',
+  'per second',
   'p50 ms',
   'p99 ms',
   'CPU % server+db+redis+load',

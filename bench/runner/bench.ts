@@ -1,8 +1,9 @@
 import type { Connection } from 'mysql2/promise';
 import { QuotaServiceService } from '../../src/gen/billing/v1/quota_service.pb';
-import type { LoadSettings } from '../load/settings';
+import { RPCS } from '../load/rpcs';
+import type { LoadSettings, RpcName } from '../load/settings';
 import { peakMemoryMib, pidOf } from './child';
-import { empty, restore } from './databases';
+import { empty, restore, restoreClaims } from './databases';
 import type { BenchInfra } from './infra';
 import {
   BATCH_SIZE,
@@ -15,7 +16,7 @@ import {
 } from './plan';
 import { runLoad, type RunOutcome } from './run';
 import type { RunningServer } from './servers';
-import { checkAll, checkPoints, checkSample } from './verify';
+import { checkAll, checkClaims, checkPoints, checkSample } from './verify';
 
 /** Databases of the benchmark: the writers have one each, so that no run sees another's rows. */
 export const DATABASE = {
@@ -24,15 +25,13 @@ export const DATABASE = {
   ours: 'bench_ours',
   limiter: 'bench_limiter',
   large: 'bench_large',
+  claimsTextbook: 'bench_claims_textbook',
+  claimsOurs: 'bench_claims_ours',
 } as const;
-
-const CONSUME_PATH = QuotaServiceService.consumeQuota.path;
-/** Written down, because this may run against a service that does not have it yet. */
-const BATCH_PATH = '/billing.v1.QuotaService/BatchConsumeQuota';
 
 /** Whether the service has BatchConsumeQuota. */
 export function hasBatch(): boolean {
-  return Object.values(QuotaServiceService).some(({ path }) => String(path) === BATCH_PATH);
+  return Object.values(QuotaServiceService).some(({ path }) => String(path) === RPCS.BatchConsumeQuota.path);
 }
 
 /** What a run came to. */
@@ -68,24 +67,32 @@ function nextTag(): string {
 function databaseOf({ scenario, variant }: Run): string {
   if (variant === 'rate-limiter-flexible') return DATABASE.limiter;
   if (scenario === 'large') return DATABASE.large;
+  if (scenario === 'claims') return variant === 'textbook' ? DATABASE.claimsTextbook : DATABASE.claimsOurs;
   return variant === 'textbook' ? DATABASE.textbook : DATABASE.ours;
+}
+
+function rpcOf({ scenario, variant }: Run): RpcName {
+  if (scenario === 'claims') return 'ClaimCoupon';
+  return variant === 'batch' ? 'BatchConsumeQuota' : 'ConsumeQuota';
 }
 
 /** Puts the run's tables into the state that every run starts from. The million users stay as runs leave them. */
 async function prepare(stage: Stage, run: Run): Promise<void> {
   if (run.variant === 'echo' || run.scenario === 'large') return;
   if (run.variant === 'rate-limiter-flexible') await empty(stage.root, DATABASE.limiter);
+  else if (run.scenario === 'claims') await restoreClaims(stage.root, databaseOf(run));
   else await restore(stage.root, databaseOf(run), DATABASE.seed);
 }
 
 async function check(stage: Stage, run: Run, tag: string, outcome: RunOutcome): Promise<string | undefined> {
   const written = { database: databaseOf(run), tag, load: outcome.load };
-  if (outcome.load.consumes === 0) return `nothing was answered: ${JSON.stringify(outcome.load.failures)}`;
+  if (outcome.load.done === 0) return `nothing was answered: ${JSON.stringify(outcome.load.failures)}`;
   if (run.variant === 'echo') return undefined;
   if (run.variant === 'rate-limiter-flexible') return checkPoints(stage.root, written);
   const { wronglyReplayed } = outcome.load;
   if (wronglyReplayed > 0) return `${wronglyReplayed} answers said the wrong thing about being a repeat`;
   const { infra, root } = stage;
+  if (run.scenario === 'claims') return checkClaims(root, written);
   return run.scenario === 'large' ? checkSample(infra, root, written) : checkAll(infra, root, written);
 }
 
@@ -102,7 +109,7 @@ export async function makeRun(
   const settings: LoadSettings = {
     port: server.port,
     tlsDir: stage.infra.tlsDir,
-    path: run.variant === 'batch' ? BATCH_PATH : CONSUME_PATH,
+    rpc: rpcOf(run),
     tag,
     callers: run.callers,
     connections: Math.min(CONNECTIONS_MAX, run.callers),
@@ -115,10 +122,10 @@ export async function makeRun(
   };
   const serverPid = pidOf(server.child);
   const outcome = await runLoad(settings, { ...stage.infra.pids, server: serverPid });
-  const { consumes, offered, measuredMs } = outcome.load;
+  const { done, offered, measuredMs } = outcome.load;
   return {
     ...outcome,
-    perSecond: (consumes / measuredMs) * 1_000,
+    perSecond: (done / measuredMs) * 1_000,
     offeredPerSecond: (offered / measuredMs) * 1_000,
     fault: await check(stage, run, tag, outcome),
     memoryMib: peakMemoryMib(serverPid),

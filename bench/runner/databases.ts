@@ -1,7 +1,8 @@
 import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { migrate } from '../../src/cli/migrate';
+import { HOT_PROMOTION_ID } from '../load/settings';
 import { databaseUrl, type BenchInfra } from './infra';
-import { seed, type Population } from './seed';
+import { seed, seedClaimants, type Population } from './seed';
 
 /** rate-limiter-flexible's own table, as its documentation makes it. */
 const LIMITER_TABLE = `CREATE TABLE IF NOT EXISTS limiter_points (
@@ -9,6 +10,32 @@ const LIMITER_TABLE = `CREATE TABLE IF NOT EXISTS limiter_points (
   points INT(9) NOT NULL DEFAULT 0,
   expire BIGINT UNSIGNED,
   PRIMARY KEY (\`key\`)) ENGINE = InnoDB`;
+
+/** What claims write, beside the users. */
+const CLAIM_TABLES = ['promotions', 'user_coupons', 'request_keys', 'audit_logs', 'outbox'];
+
+/** A promotion that never runs out and that everybody may claim from, as it is born: a draft. */
+const HOT_PROMOTION = {
+  id: HOT_PROMOTION_ID,
+  name: 'Benchmark',
+  status: 'draft',
+  discount_type: 'fixed_amount',
+  discount_value: 100,
+  max_discount: 0,
+  min_order_amount: 0,
+  plan_ids: '[]',
+  new_users_only: 0,
+  may_be_free: 0,
+  returned_on_refund: 0,
+  total_quota: 1_000_000_000,
+  claimed_count: 0,
+  budget: 0,
+  budget_used: 0,
+  coupon_valid_days: 30,
+  created_by: 'bench',
+  edited_by: 'bench',
+  create_time: '2026-01-01 00:00:00.000',
+};
 
 /** Makes an empty, migrated database. */
 async function createDatabase(infra: BenchInfra, root: Connection, name: string): Promise<void> {
@@ -79,4 +106,24 @@ export async function createCopy(infra: BenchInfra, root: Connection, name: stri
 /** Empties the tables of a database. */
 export async function empty(root: Connection, name: string): Promise<void> {
   for (const table of await tablesOf(root, name)) await root.query(`TRUNCATE TABLE ${name}.${table}`);
+}
+
+/** Makes a database with users who never claimed anything and nothing else. */
+export async function createClaims(
+  infra: BenchInfra,
+  root: Connection,
+  name: string,
+  lastUser: number,
+  now: Date,
+): Promise<void> {
+  await createDatabase(infra, root, name);
+  await seedClaimants(root, name, lastUser, now);
+  await restoreClaims(root, name);
+}
+
+/** Takes all claims back: by TRUNCATE of the promotion too, because `claimed_count` only grows. */
+export async function restoreClaims(root: Connection, name: string): Promise<void> {
+  for (const table of CLAIM_TABLES) await root.query(`TRUNCATE TABLE ${name}.${table}`);
+  await root.query(`INSERT INTO ${name}.promotions SET ?`, [HOT_PROMOTION]);
+  await root.query(`UPDATE ${name}.promotions SET status = 'active'`);
 }

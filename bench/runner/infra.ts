@@ -15,6 +15,7 @@ export interface BenchInfra {
     Record<'migrate' | 'app' | 'report', { readonly user: string; readonly password: string }>
   >;
   readonly dataKeys: string;
+  readonly identityIndexKey: string;
   readonly pids: { readonly mariadb: number; readonly redis: number };
 }
 

@@ -14,7 +14,7 @@ export interface BenchOptions {
 }
 
 const USAGE = `npm run bench [-- options]
-  --quick         a smoke test of one to two minutes; bench/results stays as it is
+  --quick         a smoke test of two to three minutes; bench/results stays as it is
   --large         also 1 000 000 users with 10 000 000 log rows
   --only "words"  only runs whose name has all words: scenario, load, callers, variant ("uniform closed 64 ours")
   --rounds N      rounds of each run; the median counts

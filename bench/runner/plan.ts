@@ -1,6 +1,6 @@
 import type { BenchOptions } from './options';
 
-export type Scenario = 'uniform' | 'hot' | 'large';
+export type Scenario = 'uniform' | 'hot' | 'large' | 'claims';
 export type Variant = 'echo' | 'textbook' | 'ours' | 'batch' | 'rate-limiter-flexible';
 
 /** One variant under one load. */
@@ -13,13 +13,18 @@ export interface Run {
   readonly offeredShare: number;
 }
 
-/** How many users `uniform` and `large` draw from; `hot` is one user. */
-export const USER_COUNT: Readonly<Record<Scenario, number>> = { uniform: 10_000, hot: 0, large: 1_000_000 };
+/** How many users `uniform` and `large` draw from; `hot` is one user; of `claims`, more than a run has claims. */
+export const USER_COUNT: Readonly<Record<Scenario, number>> = {
+  uniform: 10_000,
+  hot: 0,
+  large: 1_000_000,
+  claims: 200_000,
+};
 /** Consumes that stand in the log of each user of `large` before the run: ten rows with the grant. */
 export const LARGE_CONSUMES_EACH = 9;
 /** Items of one call of the variant `batch`. */
 export const BATCH_SIZE = 100;
-/** Of 1 000 consumes, so many are repeats. */
+/** Of 1 000 consumes or claims, so many are repeats. */
 export const REPEATS_PER_MILLE = 50;
 /** Connections that callers share: about what a handful of client processes has. */
 export const CONNECTIONS_MAX = 8;
@@ -47,7 +52,7 @@ function uniform64({ isLarge }: BenchOptions): readonly Run[] {
 
 /** Groups of runs that take turns: A B C, A B C, A B C. */
 function groupsOf(options: BenchOptions): readonly (readonly Run[])[] {
-  if (options.isQuick) return [uniform64(options), closed('hot', 64, BOTH)];
+  if (options.isQuick) return [uniform64(options), closed('hot', 64, BOTH), closed('claims', 64, BOTH)];
   return [
     closed('uniform', 1, ['echo', ...BOTH]),
     closed('uniform', 16, ['echo', ...BOTH, 'batch']),
@@ -57,6 +62,9 @@ function groupsOf(options: BenchOptions): readonly (readonly Run[])[] {
     closed('hot', 16, BOTH),
     closed('hot', 64, [...BOTH, 'batch', 'rate-limiter-flexible']),
     closed('hot', 256, BOTH),
+    closed('claims', 1, BOTH),
+    closed('claims', 16, BOTH),
+    closed('claims', 64, BOTH),
     ...OFFERED_SHARES.map(open),
   ];
 }

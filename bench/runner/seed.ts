@@ -98,6 +98,30 @@ async function load(root: Connection, into: string, lines: Iterable<string>): Pr
   await root.query(options as QueryOptions);
 }
 
+/** Writes a user as a line: with a balance and the head of a log. */
+type UserLine = (user: number, quotaRemaining: number, logSequence: number, logHash: string) => string;
+
+/** Fills the table of users with the lines of all in their order. */
+async function loadUsers(
+  root: Connection,
+  database: string,
+  now: Date,
+  linesOf: (line: UserLine) => Iterable<string>,
+): Promise<void> {
+  const time = toSqlTime(now);
+  const line: UserLine = (user, ...head) => [userIdOf(user), ...head, time, time].join('\t');
+  const columns = 'id, quota_remaining, log_sequence, @hash, log_time, create_time';
+  await load(root, `${database}.users (${columns}) SET log_hash = UNHEX(@hash)`, linesOf(line));
+}
+
+/** Fills the table of users with some who have neither units nor a log: enough to claim coupons. */
+export async function seedClaimants(root: Connection, database: string, lastUser: number, now: Date): Promise<void> {
+  const start = CHAIN_START.toString('hex');
+  await loadUsers(root, database, now, function* (line) {
+    for (let user = 0; user <= lastUser; user += 1) yield line(user, 0, 0, start);
+  });
+}
+
 /**
  * Does the work while a table has no triggers on INSERT: a lot that was used before can not be born otherwise, and a
  * million lots would each look for their GRANT row.
@@ -141,11 +165,10 @@ export async function seed(root: Connection, database: string, population: Popul
       hash.copy(lastHashes, user * HASH_BYTES);
     }
   };
-  const userLines = function* (): Generator<string> {
-    const rest = `${GRANTED_UNITS - consumesEach}\t${consumesEach + 1}`;
+  const userLines = function* (line: UserLine): Generator<string> {
     for (const user of users()) {
       const hash = lastHashes.toString('hex', user * HASH_BYTES, (user + 1) * HASH_BYTES);
-      yield `${userIdOf(user)}\t${rest}\t${hash}\t${toSqlTime(now)}\t${toSqlTime(now)}`;
+      yield line(user, GRANTED_UNITS - consumesEach, consumesEach + 1, hash);
     }
   };
   const grantLines = function* (): Generator<string> {
@@ -172,11 +195,7 @@ export async function seed(root: Connection, database: string, population: Popul
       SET request_hash = UNHEX(@request_hash), hash = UNHEX(@hash)`,
     logLines(),
   );
-  await load(
-    root,
-    `${database}.users (id, quota_remaining, log_sequence, @hash, log_time, create_time) SET log_hash = UNHEX(@hash)`,
-    userLines(),
-  );
+  await loadUsers(root, database, now, userLines);
   await load(
     root,
     `${database}.quota_charges (user_id, task_id, sequence, kind, units, returned, state, grace_days)`,

@@ -44,6 +44,7 @@ function serviceEnvironment(infra: BenchInfra, database: string, ports: readonly
     DATABASE_URL: databaseUrl(infra, 'app', database),
     REDIS_URL: infra.redisUrl,
     DATA_KEYS: infra.dataKeys,
+    IDENTITY_INDEX_KEY: infra.identityIndexKey,
     WECHATPAY_BASE_URL: 'http://127.0.0.1:1',
     WECHATPAY_NOTIFY_URL: 'http://127.0.0.1:1/wechatpay/notify/transaction',
     WECHATPAY_MCHID: merchant['mchid'] ?? '',

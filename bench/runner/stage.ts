@@ -3,7 +3,7 @@ import { systemClock } from '../../src/platform/clock';
 import type { ServerSettings } from '../servers/serve';
 import { DATABASE, makeRun, type Stage } from './bench';
 import { stopChild } from './child';
-import { createCopy, createLimiterDatabase, createSeed } from './databases';
+import { createClaims, createCopy, createLimiterDatabase, createSeed } from './databases';
 import { databaseUrl, type BenchInfra } from './infra';
 import type { BenchOptions } from './options';
 import { LARGE_CONSUMES_EACH, USER_COUNT, type Run, type Scenario, type Variant } from './plan';
@@ -24,6 +24,7 @@ type Say = (line: string) => void;
 export async function prepareDatabases(
   infra: BenchInfra,
   root: Connection,
+  runs: readonly Run[],
   { isLarge }: BenchOptions,
   say: Say,
 ): Promise<void> {
@@ -32,6 +33,11 @@ export async function prepareDatabases(
   await createCopy(infra, root, DATABASE.textbook, DATABASE.seed);
   await createCopy(infra, root, DATABASE.ours, DATABASE.seed);
   await createLimiterDatabase(infra, root, DATABASE.limiter);
+  if (runs.some(({ scenario }) => scenario === 'claims')) {
+    for (const name of [DATABASE.claimsTextbook, DATABASE.claimsOurs]) {
+      await createClaims(infra, root, name, USER_COUNT.claims, now);
+    }
+  }
   if (!isLarge) return;
   const startedAtMs = performance.now();
   say(`seeding ${USER_COUNT.large} users with ${LARGE_CONSUMES_EACH + 1} log rows each …`);
@@ -48,41 +54,66 @@ function textbookRun(scenario: Scenario): Run {
   return { scenario, variant: 'textbook', load: 'closed', callers: 64, offeredShare: 0 };
 }
 
-/** A server of the textbook and what it did while being tried. */
+/** A server of the textbook and what it did in each scenario while being tried. */
 interface Candidate {
   readonly poolSize: number;
   readonly server: RunningServer;
-  readonly perSecond: Readonly<Record<'uniform' | 'hot', number>>;
+  readonly perSecond: ReadonlyMap<Scenario, number>;
 }
 
-async function tryPoolSize(infra: BenchInfra, root: Connection, poolSize: number): Promise<Candidate> {
-  const server = await startBenchServer('textbook', textbookSettings(infra, DATABASE.textbook, poolSize));
+/** Scenarios of one database, for each of which the textbook's pool is chosen; the server warms up with the first. */
+interface Trial {
+  readonly database: string;
+  readonly scenarios: readonly [Scenario, ...Scenario[]];
+  readonly quickPoolSizes: readonly number[];
+}
+
+const CONSUME_TRIAL: Trial = {
+  database: DATABASE.textbook,
+  scenarios: ['uniform', 'hot'],
+  quickPoolSizes: [16, 32],
+};
+const CLAIM_TRIAL: Trial = { database: DATABASE.claimsTextbook, scenarios: ['claims'], quickPoolSizes: [16] };
+/** Scenarios that share a database and servers; each of the others has its own. */
+const SMALL: readonly Scenario[] = ['uniform', 'hot'];
+
+async function tryPoolSize(
+  infra: BenchInfra,
+  root: Connection,
+  { database, scenarios }: Trial,
+  poolSize: number,
+): Promise<Candidate> {
+  const server = await startBenchServer('textbook', textbookSettings(infra, database, poolSize));
   const stage: Stage = { infra, root, serverOf: () => server };
-  await warmUp(stage, textbookRun('uniform'));
-  const uniform = (await makeRun(stage, textbookRun('uniform'), 0, CALIBRATE)).perSecond;
-  const hot = (await makeRun(stage, textbookRun('hot'), 0, CALIBRATE)).perSecond;
-  return { poolSize, server, perSecond: { uniform, hot } };
+  await warmUp(stage, textbookRun(scenarios[0]));
+  const perSecond = new Map<Scenario, number>();
+  for (const scenario of scenarios) {
+    perSecond.set(scenario, (await makeRun(stage, textbookRun(scenario), 0, CALIBRATE)).perSecond);
+  }
+  return { poolSize, server, perSecond };
 }
 
 /** Tries all pool sizes and keeps the best server for each scenario; the others are stopped. */
 async function startTextbooks(
   infra: BenchInfra,
   root: Connection,
-  poolSizes: readonly number[],
+  trial: Trial,
+  { isQuick }: BenchOptions,
   say: Say,
-): Promise<{ readonly uniform: Candidate; readonly hot: Candidate }> {
+): Promise<ReadonlyMap<Scenario, Candidate>> {
   const candidates: Candidate[] = [];
-  for (const poolSize of poolSizes) {
-    const candidate = await tryPoolSize(infra, root, poolSize);
-    const { uniform, hot } = candidate.perSecond;
-    say(`textbook with a pool of ${poolSize}: ${Math.round(uniform)}/s uniform, ${Math.round(hot)}/s hot`);
+  for (const poolSize of isQuick ? trial.quickPoolSizes : POOL_SIZES) {
+    const candidate = await tryPoolSize(infra, root, trial, poolSize);
+    const figures = [...candidate.perSecond].map(([scenario, figure]) => `${Math.round(figure)}/s ${scenario}`);
+    say(`textbook with a pool of ${poolSize}: ${figures.join(', ')}`);
     candidates.push(candidate);
   }
-  const bestFor = (scenario: 'uniform' | 'hot'): Candidate =>
-    candidates.reduce((best, next) => (next.perSecond[scenario] > best.perSecond[scenario] ? next : best));
-  const best = { uniform: bestFor('uniform'), hot: bestFor('hot') };
-  const others = candidates.filter((candidate) => candidate !== best.uniform && candidate !== best.hot);
-  for (const { server } of others) await stopChild(server.child);
+  const figure = ({ perSecond }: Candidate, scenario: Scenario): number => perSecond.get(scenario) ?? 0;
+  const bestFor = (scenario: Scenario): Candidate =>
+    candidates.reduce((best, next) => (figure(next, scenario) > figure(best, scenario) ? next : best));
+  const best = new Map(trial.scenarios.map((scenario) => [scenario, bestFor(scenario)]));
+  const kept = new Set(best.values());
+  for (const candidate of candidates) if (!kept.has(candidate)) await stopChild(candidate.server.child);
   return best;
 }
 
@@ -95,27 +126,32 @@ export async function setStage(
   say: Say,
 ): Promise<Stage> {
   const servers = new Map<string, RunningServer>();
-  const needs = (scenario: Scenario | undefined, ...variants: readonly Variant[]): boolean =>
-    runs.some((run) => variants.includes(run.variant) && (scenario === undefined || run.scenario === scenario));
+  const needs = (scenarios: readonly Scenario[], ...variants: readonly Variant[]): boolean =>
+    runs.some((run) => variants.includes(run.variant) && scenarios.includes(run.scenario));
   const { tlsDir } = infra;
-  if (needs(undefined, 'textbook')) {
-    const best = await startTextbooks(infra, root, options.isQuick ? [16, 32] : POOL_SIZES, say);
-    servers.set('uniform textbook', best.uniform.server);
-    servers.set('hot textbook', best.hot.server);
-    if (needs('large', 'textbook')) {
-      const settings = textbookSettings(infra, DATABASE.large, best.uniform.poolSize);
+  const startBest = async (trial: Trial): Promise<ReadonlyMap<Scenario, Candidate>> => {
+    const best = await startTextbooks(infra, root, trial, options, say);
+    for (const [scenario, { server }] of best) servers.set(`${scenario} textbook`, server);
+    return best;
+  };
+  if (needs([...SMALL, 'large'], 'textbook')) {
+    const best = await startBest(CONSUME_TRIAL);
+    if (needs(['large'], 'textbook')) {
+      const settings = textbookSettings(infra, DATABASE.large, best.get('uniform')?.poolSize ?? 0);
       servers.set('large textbook', await startBenchServer('textbook', settings));
     }
   }
-  if (needs(undefined, 'echo')) {
+  if (needs(['claims'], 'textbook')) await startBest(CLAIM_TRIAL);
+  if (needs(SMALL, 'echo')) {
     servers.set('echo', await startBenchServer('echo', { tlsDir, databaseUrl: '', poolSize: 0 }));
   }
-  if (needs(undefined, 'rate-limiter-flexible')) {
+  if (needs(SMALL, 'rate-limiter-flexible')) {
     const settings = textbookSettings(infra, DATABASE.limiter, LIMITER_POOL_SIZE);
     servers.set('rate-limiter-flexible', await startBenchServer('rate-limiter-flexible', settings));
   }
-  if (needs(undefined, 'ours', 'batch')) servers.set('ours', await startService(infra, DATABASE.ours));
-  if (needs('large', 'ours')) servers.set('large ours', await startService(infra, DATABASE.large));
+  if (needs(SMALL, 'ours', 'batch')) servers.set('ours', await startService(infra, DATABASE.ours));
+  if (needs(['large'], 'ours')) servers.set('large ours', await startService(infra, DATABASE.large));
+  if (needs(['claims'], 'ours')) servers.set('claims ours', await startService(infra, DATABASE.claimsOurs));
   const stage: Stage = {
     infra,
     root,
@@ -141,9 +177,9 @@ async function warmUp(stage: Stage, run: Run): Promise<void> {
 
 /** Warms up everything that was not tried already. */
 async function warmUpAll(stage: Stage, runs: readonly Run[]): Promise<void> {
-  const warm = new Set(['textbook']);
+  const warm = new Set(['textbook', 'claims textbook']);
   for (const run of runs) {
-    const name = `${run.scenario === 'large' ? 'large ' : ''}${run.variant}`;
+    const name = SMALL.includes(run.scenario) ? run.variant : `${run.scenario} ${run.variant}`;
     if (warm.has(name)) continue;
     warm.add(name);
     await warmUp(stage, { ...run, load: 'closed', callers: 64, offeredShare: 0 });

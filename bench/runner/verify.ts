@@ -1,6 +1,6 @@
 import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { verifyLedgerOf } from '../../src/cli/verify-ledger';
-import { requestIdOf, userIdOf, type LoadResult } from '../load/settings';
+import { claimantOf, requestIdOf, userIdOf, type LoadResult } from '../load/settings';
 import { databaseUrl, type BenchInfra } from './infra';
 
 /** Users whose whole ledger is checked after a run on the million. */
@@ -15,31 +15,43 @@ export interface Written {
   readonly load: LoadResult;
 }
 
-/** A caller's consumes: 0 not sent or not acknowledged, 1 acknowledged, 2 acknowledged and found. */
+/** A caller's commands: 0 not sent or not acknowledged, 1 acknowledged, 2 acknowledged and found. */
 function expectations({ issued, unacknowledged }: LoadResult): readonly Uint8Array[] {
   const expected = issued.map((count) => new Uint8Array(count).fill(1));
   for (const [caller, sequence] of unacknowledged) expected[caller]?.fill(0, sequence, sequence + 1);
   return expected;
 }
 
-/** Marks a row's consume as found; says what is wrong with it. A consume without an answer may be there or not. */
-function markFound(expected: readonly Uint8Array[], requestId: string): string | undefined {
+/** Whose command a request_id is, and which one. */
+function commandOf(requestId: string): readonly [caller: number, sequence: number] {
   const [, caller = '', sequence = ''] = requestId.split('-');
-  const mine = expected[Number(caller)];
-  const state = mine?.[Number(sequence)];
+  return [Number(caller), Number(sequence)];
+}
+
+/** Marks a row's command as found; says what is wrong with it. A command without an answer may be there or not. */
+function markFound(expected: readonly Uint8Array[], requestId: string): string | undefined {
+  const [caller, sequence] = commandOf(requestId);
+  const mine = expected[caller];
+  const state = mine?.[sequence];
   if (mine === undefined || state === undefined) return `${requestId} was never sent`;
   if (state === 2) return `${requestId} has two rows`;
-  mine[Number(sequence)] = 2;
+  mine[sequence] = 2;
   return undefined;
 }
 
-/** Whether every acknowledged consume has exactly one row, and no other row is there. */
-async function checkRequests(root: Connection, { database, tag, load }: Written): Promise<string | undefined> {
-  const expected = expectations(load);
-  const sql = `SELECT request_id FROM ${database}.quota_logs WHERE origin = 'caller' AND request_id LIKE ?`;
+/** A command that was written: its request_id, and its user where that has to be checked. */
+type WrittenRow = readonly [requestId: string, userId?: string];
+
+async function readRows(root: Connection, sql: string, tag: string): Promise<readonly WrittenRow[]> {
   const [rows] = await root.query<RowDataPacket[][]>({ sql, rowsAsArray: true, values: [`${tag}-%`] });
-  for (const [requestId] of rows as unknown as readonly (readonly string[])[]) {
-    const fault = markFound(expected, requestId ?? '');
+  return rows as unknown as readonly WrittenRow[];
+}
+
+/** Whether every acknowledged command has exactly one row, and no other row is there. */
+function checkRequests(rows: readonly WrittenRow[], { tag, load }: Written): string | undefined {
+  const expected = expectations(load);
+  for (const [requestId, userId] of rows) {
+    const fault = markFound(expected, requestId) ?? checkClaimant(requestId, userId, load);
     if (fault !== undefined) return fault;
   }
   for (const [caller, states] of expected.entries()) {
@@ -47,6 +59,18 @@ async function checkRequests(root: Connection, { database, tag, load }: Written)
     if (missing >= 0) return `${requestIdOf(tag, caller, missing)} was acknowledged but has no row`;
   }
   return undefined;
+}
+
+/** Whether a claim was written for the user who claimed. */
+function checkClaimant(requestId: string, userId: string | undefined, { issued }: LoadResult): string | undefined {
+  if (userId === undefined || userId === userIdOf(claimantOf(issued.length, ...commandOf(requestId)))) return undefined;
+  return `${requestId} was written for ${userId}, who did not claim it`;
+}
+
+/** The same of consumes, whose rows are those of the log. */
+async function checkConsumes(root: Connection, written: Written): Promise<string | undefined> {
+  const sql = `SELECT request_id FROM ${written.database}.quota_logs WHERE origin = 'caller' AND request_id LIKE ?`;
+  return checkRequests(await readRows(root, sql, written.tag), written);
 }
 
 /** Recomputes chains, balances and lots with the service's own check, of one user or of all. */
@@ -57,18 +81,38 @@ async function checkLedger(infra: BenchInfra, database: string, userId?: string)
 
 /** Checks a run on a small database: every row, every user. Returns the first fault. */
 export async function checkAll(infra: BenchInfra, root: Connection, written: Written): Promise<string | undefined> {
-  return (await checkRequests(root, written)) ?? (await checkLedger(infra, written.database));
+  return (await checkConsumes(root, written)) ?? (await checkLedger(infra, written.database));
 }
 
 /** Checks a run on the million users: every row of the run, and the whole ledger of a sample. */
 export async function checkSample(infra: BenchInfra, root: Connection, written: Written): Promise<string | undefined> {
-  const fault = await checkRequests(root, written);
+  const fault = await checkConsumes(root, written);
   if (fault !== undefined) return fault;
   for (let number = 1; number <= LARGE_SAMPLE; number += 1) {
     const found = await checkLedger(infra, written.database, userIdOf(number * LARGE_STRIDE));
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/**
+ * Checks a run of claims: every acknowledged one has its coupon, of its own user, and nobody has two; the promotion
+ * counts its coupons (R13.8); no coupon is without its key and its audit row.
+ */
+export async function checkClaims(root: Connection, written: Written): Promise<string | undefined> {
+  const { database } = written;
+  const coupons = `SELECT k.request_id, c.user_id FROM ${database}.user_coupons c
+    JOIN ${database}.request_keys k ON k.owner = CONCAT('user:', c.user_id) WHERE k.request_id LIKE ?`;
+  const fault = checkRequests(await readRows(root, coupons, written.tag), written);
+  if (fault !== undefined) return fault;
+  const [[counts]] = await root.query<RowDataPacket[]>(
+    `SELECT (SELECT SUM(claimed_count) FROM ${database}.promotions) AS claimed_count,
+      (SELECT COUNT(*) FROM ${database}.user_coupons) AS coupons,
+      (SELECT COUNT(*) FROM ${database}.request_keys) AS \`keys\`,
+      (SELECT COUNT(*) FROM ${database}.audit_logs WHERE subject_type = 'coupon') AS audit_rows`,
+  );
+  const isSame = new Set(Object.values(counts ?? {}).map(Number)).size === 1;
+  return isSame ? undefined : `not as many of each: ${JSON.stringify(counts)}`;
 }
 
 /** Whether the points of rate-limiter-flexible are as many as were acknowledged; it counts repeats again. */

@@ -1,6 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Server, type sendUnaryData, type ServerUnaryCall } from '@grpc/grpc-js';
+import {
+  Server,
+  type handleUnaryCall,
+  type sendUnaryData,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
 import {
   QuotaServiceService,
   type ConsumeQuotaRequest,
@@ -21,12 +27,9 @@ export function readServerSettings(): ServerSettings {
 }
 
 /** Answers a request, at once or later. Whatever it throws becomes the status UNKNOWN, as grpc-js does it. */
-type Consume = (request: ConsumeQuotaRequest) => ConsumeQuotaResponse | Promise<ConsumeQuotaResponse>;
+type Answer<Request, Response> = (request: Request) => Response | Promise<Response>;
 
-async function answerLater(
-  response: Promise<ConsumeQuotaResponse>,
-  callback: sendUnaryData<ConsumeQuotaResponse>,
-): Promise<void> {
+async function answerLater<Response>(response: Promise<Response>, callback: sendUnaryData<Response>): Promise<void> {
   try {
     callback(null, await response);
   } catch (error) {
@@ -35,28 +38,39 @@ async function answerLater(
   }
 }
 
+/** Makes a handler for grpc-js. */
+export function unary<Request, Response>(answer: Answer<Request, Response>): handleUnaryCall<Request, Response> {
+  return (call, callback) => {
+    const response = answer(call.request);
+    if (response instanceof Promise) void answerLater(response, callback);
+    else callback(null, response);
+  };
+}
+
 /**
- * Serves ConsumeQuota as everybody would: a plain grpc-js server with the generated code, nothing of our own adapter,
- * and the TLS settings of the service. Says `{"port":…}` on standard output when it listens.
+ * Serves RPCs as everybody would: a plain grpc-js server with the generated code, nothing of our own adapter, and the
+ * TLS settings of the service. Says `{"port":…}` on standard output when it listens.
  */
-export function serveConsume(settings: ServerSettings, consume: Consume): void {
+export function serve(
+  settings: ServerSettings,
+  definition: ServiceDefinition,
+  implementation: UntypedServiceImplementation,
+): void {
   const read = (file: string): string => readFileSync(join(settings.tlsDir, file), 'utf8');
   const tls = { ca: read('ca.crt'), cert: read('server.crt'), key: read('server.key') };
   const server = new Server();
-  const definition = { consumeQuota: QuotaServiceService.consumeQuota };
-  server.addService(definition, {
-    consumeQuota: (
-      call: ServerUnaryCall<ConsumeQuotaRequest, ConsumeQuotaResponse>,
-      callback: sendUnaryData<ConsumeQuotaResponse>,
-    ) => {
-      const response = consume(call.request);
-      if (response instanceof Promise) void answerLater(response, callback);
-      else callback(null, response);
-    },
-  });
+  server.addService(definition, implementation);
   server.bindAsync('127.0.0.1:0', new MutualTlsCredentials(tls), (error, port) => {
     if (error !== null) throw error;
     process.stdout.write(`${JSON.stringify({ port })}\n`);
   });
   process.once('SIGTERM', () => process.exit(0));
+}
+
+/** Serves ConsumeQuota and nothing else. */
+export function serveConsume(
+  settings: ServerSettings,
+  consume: Answer<ConsumeQuotaRequest, ConsumeQuotaResponse>,
+): void {
+  serve(settings, { consumeQuota: QuotaServiceService.consumeQuota }, { consumeQuota: unary(consume) });
 }

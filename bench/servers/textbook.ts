@@ -1,14 +1,27 @@
 import { knex } from 'knex';
 import { knexSnakeCaseMappers } from 'objection';
+import {
+  PromotionServiceService,
+  type ClaimCouponRequest,
+  type ClaimCouponResponse,
+} from '../../src/gen/billing/v1/promotion_service.pb';
+import {
+  QuotaServiceService,
+  type ConsumeQuotaRequest,
+  type ConsumeQuotaResponse,
+} from '../../src/gen/billing/v1/quota_service.pb';
 import { systemClock } from '../../src/platform/clock';
 import { addressOf } from '../../src/platform/db/database';
+import { toClaimResponse } from './claim-message';
 import { toConsumeResponse } from './consume-message';
-import { readServerSettings, serveConsume } from './serve';
+import { readServerSettings, serve, unary } from './serve';
+import { textbookClaim } from './textbook-claim';
 import { textbookConsume } from './textbook-consume';
 
 /** The textbook: what a careful team writes first. No queue, no batch, no Redis; the pool is all that bounds it. */
 
-const ACTOR = 'spiffe://billing/ai-task-service/ai-task-service';
+const CONSUMER = 'spiffe://billing/ai-task-service/ai-task-service';
+const CLAIMER = 'spiffe://billing/order-service/order-service';
 
 /** A connection as knex hands it to afterCreate. */
 interface RawConnection {
@@ -29,9 +42,19 @@ const pool = knex({
   ...knexSnakeCaseMappers(),
 });
 
-serveConsume(settings, async (request) => {
+async function consume(request: ConsumeQuotaRequest): Promise<ConsumeQuotaResponse> {
   const { requestId, userId, amount, taskId, taskType, description } = request;
-  const command = { requestId, userId, amount, taskId, taskType, description, actor: ACTOR };
+  const command = { requestId, userId, amount, taskId, taskType, description, actor: CONSUMER };
   const { log, replayed } = await textbookConsume(pool, { kind: 'ConsumeQuota', ...command }, systemClock.now());
   return toConsumeResponse(log, replayed);
-});
+}
+
+async function claim({ requestId, userId, promotionId }: ClaimCouponRequest): Promise<ClaimCouponResponse> {
+  const command = { requestId, userId, promotionId, actor: CLAIMER };
+  const { coupon, replayed } = await textbookClaim(pool, command, systemClock.now());
+  return toClaimResponse(coupon, replayed);
+}
+
+const { consumeQuota } = QuotaServiceService;
+const { claimCoupon } = PromotionServiceService;
+serve(settings, { consumeQuota, claimCoupon }, { consumeQuota: unary(consume), claimCoupon: unary(claim) });

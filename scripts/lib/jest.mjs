@@ -27,6 +27,7 @@ function describeInfrastructure(stack) {
       report: { user: REPORT_USER, password: secrets.databaseReport },
     },
     dataKeys: secrets.dataKeys,
+    identityIndexKey: secrets.identityIndexKey,
   };
 }
 

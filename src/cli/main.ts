@@ -17,15 +17,16 @@ import {
 import { reportFailure } from './failure';
 import { migrate } from './migrate';
 import { createOutput, type Output } from './output';
+import { addPromotionCommands } from './promotion';
 import { addQuotaCommands, type ClientType } from './quota';
 import { verifyLedgerOf } from './verify-ledger';
 
-/** The `billing` command: a gRPC client with the person's own certificate. Only `migrate` and `ledger verify` touch the database. */
+/** The `billing` command: a gRPC client with the person's own certificate. Only `migrate`, `ledger verify` and `promotion check` touch the database. */
 
 type GlobalOptions = ConnectionOptions & { readonly json?: boolean };
 
 const program = new Command('billing')
-  .description('Operate billing-guard: look at users, quota and orders; migrate the database.')
+  .description('Operate billing-guard: look at users, quota, orders and promotions; migrate the database.')
   .version(VERSION)
   .option('--json', 'print JSON instead of tables')
   .option('--address <host:port>', 'the service; also BILLING_ADDRESS. Default: the local stack')
@@ -62,6 +63,7 @@ async function withClient<Client extends { close(): void }, Result>(
 }
 
 addQuotaCommands(program, { output, withClient });
+addPromotionCommands(program, { output, withClient });
 
 program
   .command('membership <user_id>')

@@ -20,7 +20,7 @@ export type ClientType<Client> = new (
 ) => Client;
 
 /** What the commands need of the program. */
-interface QuotaCommandParts {
+export interface CommandParts {
   readonly output: () => Output;
   /** Runs a call with a client that is closed afterwards. */
   readonly withClient: <Client extends { close(): void }, Result>(
@@ -36,23 +36,25 @@ function parsePageSize(text: string): number {
   return rows;
 }
 
-interface PagingOptions {
+export interface PagingOptions {
   readonly pageSize: number;
   readonly pageToken?: string;
 }
 
-function addPaging(command: Command): Command {
+/** Adds how many rows to show, and where to go on. */
+export function addPaging(command: Command): Command {
   return command
     .option('--page-size <rows>', 'rows to show, 1 to 200', parsePageSize, 50)
     .option('--page-token <token>', 'where to go on');
 }
 
-function tellNextPage(nextPageToken: string): void {
+/** Tells standard error that there is more, and where. */
+export function tellNextPage(nextPageToken: string): void {
   if (nextPageToken !== '') process.stderr.write(`More: --page-token ${nextPageToken}\n`);
 }
 
 /** Adds `quota show`, `logs`, `explain` and `cases`. */
-export function addQuotaCommands(program: Command, parts: QuotaCommandParts): void {
+export function addQuotaCommands(program: Command, parts: CommandParts): void {
   const quota = program.command('quota').description('look at quota');
   addShow(quota, parts);
   addLogs(quota, parts);
@@ -60,7 +62,7 @@ export function addQuotaCommands(program: Command, parts: QuotaCommandParts): vo
   addCases(quota, parts);
 }
 
-function addShow(quota: Command, { output, withClient }: QuotaCommandParts): void {
+function addShow(quota: Command, { output, withClient }: CommandParts): void {
   quota
     .command('show <user_id>')
     .description('what a user can use now, and the grants it consists of')
@@ -93,7 +95,7 @@ function logRow(log: QuotaLog): readonly Cell[] {
   return [sequence, QuotaLogType[log.type], amount, quotaRemaining, requestId, taskId, createTime];
 }
 
-function addLogs(quota: Command, { output, withClient }: QuotaCommandParts): void {
+function addLogs(quota: Command, { output, withClient }: CommandParts): void {
   addPaging(quota.command('logs <user_id>').description("a user's quota log, newest first")).action(
     async (userId: string, { pageSize, pageToken = '' }: PagingOptions) => {
       const request = { userId, type: QuotaLogType.UNSPECIFIED, startTime: undefined, endTime: undefined };
@@ -114,7 +116,7 @@ function effectFields(effect: RequestEffect | undefined): Readonly<Record<string
   return { effect: kind, actor, time: createTime, task: taskId, ...reported, settled };
 }
 
-function addExplain(quota: Command, { output, withClient }: QuotaCommandParts): void {
+function addExplain(quota: Command, { output, withClient }: CommandParts): void {
   quota
     .command('explain <user_id> <request_id>')
     .description('what became of a request: what it did, what settled that since, why it was refused')
@@ -138,7 +140,7 @@ function addExplain(quota: Command, { output, withClient }: QuotaCommandParts): 
     });
 }
 
-function addCases(quota: Command, { output, withClient }: QuotaCommandParts): void {
+function addCases(quota: Command, { output, withClient }: CommandParts): void {
   const cases = quota
     .command('cases')
     .description('charges of which nobody knows how their task ended, oldest first')

@@ -2,5 +2,5 @@
 export { grantDuePeriods } from './grant-due-periods.job';
 export { readMembership } from './membership.queries';
 export { createMembershipService, toMembershipMessage } from './membership.rpc';
-export { readPlanOnSale, type PlanOffer } from './plan.queries';
+export { readDearestPrice, readPlanOnSale, requirePlans, type PlanOffer } from './plan.queries';
 export { startPeriod } from './start-period';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import {
+  GrantWithheldReason,
   MembershipServiceService,
   PeriodUnit,
   type Membership,
@@ -14,9 +15,20 @@ import { defineService, type RpcService } from '../platform/rpc/service';
 import { fromEpochMs } from '../platform/time';
 import { checkEntitlement, readMembership, type MembershipView } from './membership.queries';
 import { readPlansOnSale, type PlanOffer } from './plan.queries';
-import { registerUser, type RegistrationPolicy } from './register-user';
+import { registerUser, type Registration, type RegistrationPolicy } from './register-user';
+import { createIdentityIndex, indexIdentities } from './registration-identities';
 
-const registerRequest = z.object({ requestId: rules.opaqueId, userId: rules.opaqueId });
+const IDENTITY_HASHES_MAX = 10;
+const identityHash = z.string().regex(/^[\x20-\x7e]{1,128}$/, 'must be 1 to 128 printable ASCII characters');
+const registerRequest = z.object({
+  requestId: rules.opaqueId,
+  userId: rules.opaqueId,
+  // Their number first: a request may hold a million.
+  identityHashes: z
+    .array(z.string())
+    .max(IDENTITY_HASHES_MAX, `has more than ${IDENTITY_HASHES_MAX} entries`)
+    .pipe(z.array(identityHash)),
+});
 const getRequest = z.object({ userId: rules.opaqueId });
 const checkRequest = z.object({ userId: rules.opaqueId, feature: rules.opaqueId, amount: rules.units });
 const listRequest = z.object({ pageSize: rules.pageSize, pageToken: rules.pageToken });
@@ -42,22 +54,34 @@ function toPlanMessage(offer: PlanOffer): Plan {
   };
 }
 
+function withheldReason({ registrationGranted, withheld = 'user_known' }: Registration): GrantWithheldReason {
+  if (registrationGranted) return GrantWithheldReason.UNSPECIFIED;
+  return withheld === 'user_known' ? GrantWithheldReason.USER_KNOWN : GrantWithheldReason.IDENTITY_KNOWN;
+}
+
 /** What MembershipService is built from. */
 export interface MembershipServiceParts {
   readonly db: Database;
   readonly clock: Clock;
   readonly policy: RegistrationPolicy;
+  /** 32 bytes, under which identities are indexed. */
+  readonly identityIndexKey: Buffer;
 }
 
 /** MembershipService: decode, call, encode. */
-export function createMembershipService({ db, clock, policy }: MembershipServiceParts): RpcService {
+export function createMembershipService(parts: MembershipServiceParts): RpcService {
+  const { db, clock, policy } = parts;
+  const identityIndex = createIdentityIndex(parts.identityIndexKey);
   return defineService(MembershipServiceService, {
     registerUser: async ({ caller, signal }, request) => {
-      const command = { ...registerRequest.parse(request), caller, signal, now: clock.now() };
+      const { requestId, userId, identityHashes } = registerRequest.parse(request);
+      const identities = indexIdentities(identityIndex, identityHashes);
+      const command = { requestId, userId, identities, caller, signal, now: clock.now() };
       const { response, replayed } = await registerUser(db, command, policy);
-      const { userId, quotaRemaining, registrationGranted } = response;
+      const { quotaRemaining, registrationGranted } = response;
       const createTime = fromEpochMs(Date.parse(response.createTime));
-      return { user: { userId, createTime }, quotaRemaining, registrationGranted, replayed };
+      const grantWithheldReason = withheldReason(response);
+      return { user: { userId, createTime }, quotaRemaining, registrationGranted, grantWithheldReason, replayed };
     },
     getMembership: async (_context, request) => {
       const { userId } = getRequest.parse(request);

@@ -74,3 +74,20 @@ export async function readBasicFeatures(reader: Knex, now: Date): Promise<readon
   const rows = await inForce(reader, 'basic', now);
   return rows.flatMap((row) => toOffer(row).features);
 }
+
+/** That each of these plans can be sold, on sale now or not. Throws PLAN_NOT_FOUND for the first that can not. */
+export async function requirePlans(reader: Knex, planIds: readonly string[]): Promise<void> {
+  if (planIds.length === 0) return;
+  const rows = await reader('plans').select<{ id: string }[]>('id').whereIn('id', planIds).where('kind', 'sale');
+  const known = new Set(rows.map(({ id }) => id));
+  const unknown = planIds.find((id) => !known.has(id));
+  if (unknown !== undefined) throw membershipErrors.PLAN_NOT_FOUND({ metadata: { plan_id: unknown } });
+}
+
+/** The highest price on sale at an instant among these plans, or among all where none is named; undefined without any. */
+export async function readDearestPrice(reader: Knex, planIds: readonly string[], now: Date): Promise<Fen | undefined> {
+  const query = inForce(reader, 'sale', now).orderBy('plan_prices.price', 'desc').limit(1);
+  if (planIds.length > 0) void query.whereIn('plans.id', [...planIds]);
+  const [dearest] = await query;
+  return dearest === undefined ? undefined : fen(dearest.price);
+}

@@ -1,28 +1,16 @@
-import type { Clock } from '../platform/clock';
-import { SYSTEM_ACTOR } from '../platform/calls';
-import { appendAudit } from '../platform/db/audit-log';
-import type { Database } from '../platform/db/database';
-import { appendEvents } from '../platform/db/outbox';
-import { expectRows } from '../platform/db/rows';
-import { withTx } from '../platform/db/tx';
 import type { Logger } from '../platform/log';
 import { fen } from '../platform/money';
-import { lockUser } from '../quota';
 import { wechatpayErrors, WechatpayRefused, type WechatpayClient } from '../payment';
 import { orderErrors } from './order.errors';
-import { OrderRow } from './order.model';
+import { moveOrder, type MoveOrderParts } from './move-order';
+import type { OrderRow } from './order.model';
 import { readOrder } from './order.queries';
-import { nextStatus, type OrderEvent, type OrderStatus } from './order-state';
 
 /** What opening a payment needs. */
-export interface OpenPaymentParts {
-  readonly db: Database;
-  readonly clock: Clock;
+export interface OpenPaymentParts extends MoveOrderParts {
   readonly wechatpay: WechatpayClient;
   /** Longest time for one opening, however much the caller has left. */
   readonly wechatpayTimeoutMs: number;
-  /** An order entered a status. Called after the commit. */
-  readonly onStatus: (status: OrderStatus) => void;
 }
 
 /** The call it happens in. */
@@ -40,29 +28,6 @@ const RESERVE_MS = 500;
 export function isPayable(order: OrderRow, now: Date): boolean {
   const isOpen = order.status === 'created' || order.status === 'pending';
   return isOpen && now.getTime() < order.expireTime.getTime();
-}
-
-/** Moves an order under its user's lock; an order that has moved on meanwhile is left as it is. */
-async function moveOrder(parts: OpenPaymentParts, order: OrderRow, event: OrderEvent): Promise<OrderRow> {
-  const now = parts.clock.now();
-  let entered: OrderStatus | undefined;
-  const moved = await withTx(parts.db, { name: 'MoveOrder' }, async (tx) => {
-    entered = undefined;
-    await lockUser(tx, order.userId);
-    const current = await OrderRow.query(tx).findById(order.id).forUpdate().throwIfNotFound();
-    const status = nextStatus(current.status, event);
-    if (status === undefined) return current;
-    expectRows(await OrderRow.query(tx).findById(order.id).patch({ status }), 1, `order ${order.id}`);
-    entered = status;
-    const { id: orderId, userId } = order;
-    const change = { actor: SYSTEM_ACTOR, subjectType: 'order', subjectId: orderId, userId, cause: 'prepay' } as const;
-    const states = { before: { status: current.status }, after: { status } };
-    await appendAudit(tx, [{ action: 'OpenPayment', ...change, ...states }], now);
-    await appendEvents(tx, [{ type: `order.${status}`, userId, payload: { order_id: orderId } }], now);
-    return OrderRow.query(tx).findById(order.id).throwIfNotFound();
-  });
-  if (entered !== undefined) parts.onStatus(entered);
-  return moved;
 }
 
 /**

@@ -7,14 +7,16 @@ export type OrderEvent =
   | 'prepaid'
   /** WeChat Pay refused to open it for good. */
   | 'prepay_refused'
-  /** The whole amount arrived. */
-  | 'paid';
+  /** The whole amount arrived, or there was nothing to pay. */
+  | 'paid'
+  /** WeChat Pay will not take money for it any more. */
+  | 'closed';
 
 /** `created` may be paid: a callback can arrive before the answer to the prepay that made it possible. */
 const TRANSITIONS: Readonly<Partial<Record<OrderStatus, Partial<Record<OrderEvent, OrderStatus>>>>> = {
-  created: { prepaid: 'pending', prepay_refused: 'failed', paid: 'paid' },
-  pending: { paid: 'paid' },
-  closing: { paid: 'paid' },
+  created: { prepaid: 'pending', prepay_refused: 'failed', paid: 'paid', closed: 'closed' },
+  pending: { paid: 'paid', closed: 'closed' },
+  closing: { paid: 'paid', closed: 'closed' },
 };
 
 /** The status an event leads to; undefined when it may not happen in this status. */

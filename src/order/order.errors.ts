@@ -10,8 +10,8 @@ export const orderErrors = defineErrors({
     code: 'FAILED_PRECONDITION',
     message: 'The order can not be paid (any more). Look at its status; create a new order if it is not paid.',
   },
-  COUPON_NOT_FOUND: {
-    code: 'NOT_FOUND',
-    message: 'The user has no such coupon.',
+  TOO_MANY_OPEN_ORDERS: {
+    code: 'FAILED_PRECONDITION',
+    message: 'The user has too many orders that wait for payment. Pay one of them, or wait until they expire.',
   },
 });

@@ -14,6 +14,7 @@ import { isPayable, openPayment, type OpenPaymentParts } from './open-payment';
 import type { OrderChannel, OrderRow } from './order.model';
 import { listOrders, readOrder } from './order.queries';
 import type { OrderStatus as StoredStatus } from './order-state';
+import { quoteOrder } from './quote-order';
 
 const STATUSES: Readonly<Record<StoredStatus, OrderStatus>> = {
   created: OrderStatus.CREATED,
@@ -44,6 +45,12 @@ const createRequest = z.object({
       'must be PAYMENT_CHANNEL_NATIVE: no other is served',
     )
     .transform((): OrderChannel => 'native'),
+});
+
+const quoteRequest = z.object({
+  userId: rules.opaqueId,
+  planId: rules.opaqueId,
+  couponId: rules.optionalOpaqueId,
 });
 
 const orderRequest = z.object({ userId: rules.opaqueId, orderId: rules.orderId });
@@ -95,13 +102,16 @@ export interface OrderServiceParts extends OpenPaymentParts {
 export function createOrderService(parts: OrderServiceParts): RpcService {
   const { db, clock, policy } = parts;
   return defineService(OrderServiceService, {
+    quoteOrder: (_context, request) => quoteOrder(db, quoteRequest.parse(request), clock.now()),
     createOrder: async (context, request) => {
       const { caller, signal } = context;
       const command = { ...createRequest.parse(request), caller, signal, now: clock.now() };
       const { response, replayed } = await createOrder(db, command, policy);
       if (!replayed) parts.onStatus('created');
       const order = await readOrder(db, command.userId, response.orderId);
-      const isSettled = replayed && !isPayable(order, clock.now());
+      const isFree = order.status === 'paid' && order.transactionId === null;
+      if (!replayed && isFree) parts.onStatus('paid');
+      const isSettled = isFree || (replayed && !isPayable(order, clock.now()));
       if (isSettled) return { order: toOrderMessage(order), payment: undefined, replayed };
       try {
         const opened = await openPayment(parts, order, context);

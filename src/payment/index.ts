@@ -1,5 +1,5 @@
 /** What other domains may use of payment. Meaning and invariants: README.md. */
-export { findPayment, recordPayment } from './record-payment';
+export { findPayment, recordNothingToPay, recordPayment } from './record-payment';
 export { createWechatpayClient, type WechatpayClient } from './wechatpay/client';
 export {
   DUE_NOTIFICATIONS_MAX,

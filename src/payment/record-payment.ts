@@ -30,6 +30,26 @@ export async function recordPayment(
   });
 }
 
+/** Records that an order had nothing to pay: a payment row of method none, under the lock of its order. */
+export async function recordNothingToPay(
+  tx: Tx,
+  owner: { readonly orderId: string; readonly userId: string; readonly currency: string },
+  now: Date,
+): Promise<void> {
+  await PaymentRow.query(tx).insert({
+    id: mintId(now),
+    ...owner,
+    method: 'none',
+    status: 'applied',
+    transactionId: null,
+    amount: 0,
+    payerTotal: null,
+    tradeType: null,
+    successTime: now,
+    createTime: now,
+  });
+}
+
 /** The recorded payment of a WeChat Pay transaction, if there is one. */
 export async function findPayment(tx: Tx, transactionId: string): Promise<PaymentRow | undefined> {
   return PaymentRow.query(tx).findOne({ transactionId });

@@ -34,6 +34,12 @@ const dataKey = z
     return { id, key: Buffer.from(key, 'base64') };
   });
 
+/** A key on its own. */
+const secretKey = z
+  .string()
+  .regex(/^[A-Za-z0-9+/]{43}=$/, 'must be base64 of 32 bytes')
+  .transform((key) => Buffer.from(key, 'base64'));
+
 const settings = z.object({
   BILLING_ENV: z.enum(['production', 'development']).default('production'),
   BILLING_ROLE: z.enum(ROLES_OF_PROCESS).default('all'),
@@ -53,6 +59,8 @@ const settings = z.object({
   DATABASE_POOL_SIZE: count(16, 200),
   REDIS_URL: z.url({ protocol: /^rediss?$/ }),
   DATA_KEYS: text.transform((list) => list.split(',')).pipe(z.array(dataKey).min(1)),
+  /** Never changed: what was indexed under another key is not found any more. */
+  IDENTITY_INDEX_KEY: secretKey,
 
   WECHATPAY_BASE_URL: z.url({ protocol: /^https?$/ }),
   WECHATPAY_MCHID: z.string().regex(/^\d{8,10}$/, 'must be 8 to 10 digits'),
@@ -69,8 +77,14 @@ const settings = z.object({
 
   REGISTRATION_GRANT_UNITS: count(10, 1_000_000),
   REGISTRATION_GRANT_DAYS: count(30, 3_650),
+  REGISTRATION_GRANTS_PER_DAY_MAX: count(100_000, 100_000_000),
   COMPENSATION_GRACE_DAYS: count(7, 365),
   ORDER_EXPIRE_MINUTES: count(30, 1_440),
+  OPEN_ORDERS_MAX: count(5, 1_000),
+  CLAIMS_PER_MINUTE_PER_USER: count(30, 1_000_000),
+  CLAIMS_PER_MINUTE_PER_CALLER: count(600_000, 100_000_000),
+  /** Fen: what a promotion can cost beyond this, two people decide. */
+  PROMOTION_COST_LIMIT: count(10_000_000, 999_999_999),
   SETTLE_AFTER_MINUTES: count(120, 43_200),
   SETTLE_CASE_AFTER_MINUTES: count(1_440, 43_200),
 

@@ -115,6 +115,11 @@ export const platformErrors = defineErrors({
     message: 'The service has more work queued than it takes. Retry later with the same request_id.',
     retryAfterMs: 1_000,
   },
+  RATE_LIMITED: {
+    code: 'RESOURCE_EXHAUSTED',
+    message: 'Too many of these in a short time. Retry later with the same request_id.',
+    retryAfterMs: 10_000,
+  },
   DATABASE_UNAVAILABLE: {
     code: 'UNAVAILABLE',
     message: 'The database can not be reached or did not answer. Retry with the same request_id.',

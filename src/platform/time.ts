@@ -23,6 +23,12 @@ export function addPeriods(anchor: Date, unit: PeriodUnit, count: number): Date 
   return fromEpochMs(moved.epochMilliseconds);
 }
 
+/** The business day that an instant is on, as `2026-01-31`: from midnight to midnight in Shanghai. */
+export function businessDay(instant: Date): string {
+  const local = Temporal.Instant.fromEpochMilliseconds(instant.getTime()).toZonedDateTimeISO(BUSINESS_TIME_ZONE);
+  return local.toPlainDate().toString();
+}
+
 /** The instant a number of milliseconds after another. */
 export function addMs(instant: Date, milliseconds: number): Date {
   return fromEpochMs(instant.getTime() + milliseconds);

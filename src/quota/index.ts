@@ -3,6 +3,7 @@ export { usableUnits } from './burn-order';
 export { grantQuota } from './grant-quota';
 export { insertAccount, lockUser, lockUserIfAny, openBook } from './posting';
 export { readQuota, readUser } from './quota.queries';
+export { quotaErrors } from './quota.errors';
 export { createQuotaService } from './quota.rpc';
 export { toPosting, type QuotaLogRow } from './quota-log.model';
 export { verifyChain } from './log-chain';

@@ -3,7 +3,8 @@ import type { Clock } from '../platform/clock';
 import type { Database } from '../platform/db/database';
 import { GroupCommit, type LockMode, type Settled } from '../platform/db/group-commit';
 import { withBatchTx, type BatchEffect, type BatchTx } from '../platform/db/batch-tx';
-import { DomainError, platformErrors } from '../platform/errors';
+import { Doubts } from '../platform/db/doubts';
+import { DomainError } from '../platform/errors';
 import { lockAccounts } from './account-reader';
 import { writesOf } from './account-writer';
 import { Book } from './book';
@@ -55,7 +56,7 @@ export function createQuotaCommits(parts: QuotaCommitsParts): QuotaCommits {
   return new GroupCommit({
     keyOf: ({ userId }) => userId,
     commit: (batch, mode, isGone) => batches.commit(batch, mode, isGone),
-    refusalOf: (command, error) => batches.refusalOf(command, error),
+    refusalOf: (command, error) => batches.doubts.refusalOf(command, error),
     lanes: LANES,
     laneBacklog: LANE_BACKLOG,
     batchMax: BATCH_MAX,
@@ -75,8 +76,7 @@ function markOf({ logs, effectTime }: QuotaOutcome): string {
 }
 
 class QuotaBatches {
-  /** What attempts that may have been committed, because the answer to their COMMIT was lost, had written of commands. */
-  private readonly inDoubt = new WeakMap<QuotaCommand, Set<string>>();
+  readonly doubts = new Doubts<QuotaCommand>();
 
   constructor(private readonly parts: QuotaCommitsParts) {}
 
@@ -94,12 +94,6 @@ class QuotaBatches {
     } finally {
       locks.release();
     }
-  }
-
-  /** CONTENTION and OVERLOADED promise that nothing happened: nobody can promise that of a command in doubt. */
-  refusalOf(command: QuotaCommand, error: unknown): unknown {
-    const isPromise = error instanceof DomainError && ['CONTENTION', 'OVERLOADED'].includes(error.reason);
-    return isPromise && this.inDoubt.has(command) ? platformErrors.DATABASE_UNAVAILABLE({ cause: error }) : error;
   }
 
   /** Commits what Redis lets through; the rest comes back. */
@@ -166,14 +160,13 @@ class QuotaBatches {
    * attempt had posted, so that somebody else's effect under the same id stays one.
    */
   private recognise(command: QuotaCommand, outcome: QuotaOutcome): QuotaOutcome {
-    const isOwn = outcome.replayed && this.inDoubt.get(command)?.has(markOf(outcome)) === true;
+    const isOwn = outcome.replayed && this.doubts.isOwn(command, markOf(outcome));
     return isOwn ? { ...outcome, replayed: false } : outcome;
   }
 
   /** Remembers what an attempt had posted that may have been committed. */
   private doubt(command: QuotaCommand, outcome: Outcome | undefined): void {
     if (outcome?.kind !== 'done' || outcome.result.replayed) return;
-    const marks = this.inDoubt.get(command) ?? new Set();
-    this.inDoubt.set(command, marks.add(markOf(outcome.result)));
+    this.doubts.note(command, markOf(outcome.result));
   }
 }

@@ -1,6 +1,7 @@
 import type { Knex } from 'knex';
 import type { Posting } from './account';
 import { AccountCheck, type AccountHead, type LedgerFault, type StoredLot } from './account-check';
+import { CHAIN_START } from './log-chain';
 import { QuotaGrantRow } from './quota-grant.model';
 import { QuotaLogRow, toPosting } from './quota-log.model';
 import { UserRow } from './user.model';
@@ -97,7 +98,10 @@ async function findWrongCharge(reader: Knex, ids: readonly string[]): Promise<Le
   return fault;
 }
 
-/** An account or lots of which the log knows nothing. */
+/** A new account: registered without a grant, it stays so until something else is granted. */
+const BORN = { quotaRemaining: 0, logSequence: 0, logHash: CHAIN_START };
+
+/** An account or lots of which the log knows nothing. A new account has no log yet. */
 async function findUnlogged(reader: Knex, onlyUserId: string | undefined): Promise<LedgerFault | undefined> {
   for (const { table, id } of [
     { table: 'users', id: 'id' },
@@ -112,6 +116,7 @@ async function findUnlogged(reader: Knex, onlyUserId: string | undefined): Promi
       )
       .orderBy(`t.${id}`)
       .limit(1);
+    if (table === 'users') void query.whereNot((born) => void born.where(BORN));
     if (onlyUserId !== undefined) void query.where(`t.${id}`, onlyUserId);
     const [found] = await query;
     if (found !== undefined)
@@ -121,8 +126,9 @@ async function findUnlogged(reader: Knex, onlyUserId: string | undefined): Promi
 }
 
 /** A user who was asked for by name and is not there is not proved. */
-function missing(onlyUserId: string | undefined, users: number): LedgerFault | undefined {
+async function missing(reader: Knex, onlyUserId: string | undefined, users: number): Promise<LedgerFault | undefined> {
   if (onlyUserId === undefined || users > 0) return undefined;
+  if ((await UserRow.query(reader).findById(onlyUserId)) !== undefined) return undefined;
   return { userId: onlyUserId, sequence: null, problem: 'there is no such user' };
 }
 
@@ -160,6 +166,8 @@ export async function verifyLedger(
     const fault = await compareStored(reader, finished);
     if (fault !== undefined) return { users, rows, fault };
     onProgress(users, rows);
-    if (isLast) return { users, rows, fault: (await findUnlogged(reader, onlyUserId)) ?? missing(onlyUserId, users) };
+    if (!isLast) continue;
+    const unproved = (await findUnlogged(reader, onlyUserId)) ?? (await missing(reader, onlyUserId, users));
+    return { users, rows, fault: unproved };
   }
 }

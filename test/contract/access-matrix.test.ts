@@ -41,6 +41,15 @@ const MAY_CALL: Readonly<Record<string, readonly string[]>> = {
   'billing.v1.OrderService/GetOrder': ['order-service', 'operations', 'finance', 'auditor'],
   'billing.v1.OrderService/GetOrderPayment': ['order-service', 'operations', 'finance', 'auditor'],
   'billing.v1.OrderService/ListOrders': ['order-service', 'operations', 'finance', 'auditor'],
+  'billing.v1.PromotionService/CreatePromotion': ['operations'],
+  'billing.v1.PromotionService/SetPromotionStatus': ['operations'],
+  'billing.v1.PromotionService/UpdatePromotion': ['operations'],
+  'billing.v1.PromotionService/ClaimCoupon': ['order-service'],
+  'billing.v1.PromotionService/ListCoupons': ['order-service', 'operations', 'finance', 'auditor'],
+  'billing.v1.PromotionService/GetPromotion': ['order-service', 'operations', 'finance', 'auditor'],
+  'billing.v1.PromotionService/ListPromotions': ['order-service', 'operations', 'finance', 'auditor'],
+  'billing.v1.PromotionService/GetPromotionStats': ['operations', 'finance', 'auditor'],
+  'billing.v1.PromotionService/ListSuspiciousClaimers': ['operations', 'finance', 'auditor'],
 };
 
 const IDENTITIES: Readonly<Record<Identity, string>> = {
@@ -110,7 +119,7 @@ describe('who may call what', () => {
       expect(await moneyState(h)).toEqual(before);
       if (MAY_CALL[rpc]?.includes(role) === true) {
         const outcome = reply.ok ? 'answered' : reply.reason;
-        const isAnswerable = /\/(ListPlans|ListSettlementCases)$/.test(rpc);
+        const isAnswerable = /\/(ListPlans|ListSettlementCases|ListPromotions|ListSuspiciousClaimers)$/.test(rpc);
         expect(outcome).toBe(isAnswerable ? 'answered' : 'INVALID_REQUEST');
         return;
       }

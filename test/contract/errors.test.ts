@@ -4,12 +4,13 @@ import { membershipErrors } from '../../src/membership/membership.errors';
 import { orderErrors } from '../../src/order/order.errors';
 import { wechatpayErrors } from '../../src/payment/wechatpay/wechatpay.errors';
 import { platformErrors, type ErrorFactory } from '../../src/platform/errors';
+import { promotionErrors } from '../../src/promotion/promotion.errors';
 import { quotaErrors } from '../../src/quota/quota.errors';
 import { tableUnder } from '../support/doc-tables';
 import { readSources } from '../support/sources';
 
 /** Every catalogue of src. */
-const CATALOGUES = [platformErrors, quotaErrors, membershipErrors, orderErrors, wechatpayErrors];
+const CATALOGUES = [platformErrors, quotaErrors, membershipErrors, promotionErrors, orderErrors, wechatpayErrors];
 const ENTRIES = CATALOGUES.flatMap((catalogue) => Object.entries<ErrorFactory>(catalogue));
 
 /** The public contract: a reason that exists travels under this code and no other name. */
@@ -76,6 +77,7 @@ describe('the catalogue of errors', () => {
       'src/order/order.errors.ts',
       'src/payment/wechatpay/wechatpay.errors.ts',
       'src/platform/errors.ts',
+      'src/promotion/promotion.errors.ts',
       'src/quota/quota.errors.ts',
     ]);
   });
@@ -132,7 +134,8 @@ describe('the order of refusals', () => {
     const method = rpc.split('/')[1] ?? '';
     const texts = readdirSync('proto/billing/v1').map((name) => readFileSync(`proto/billing/v1/${name}`, 'utf8'));
     const comment = texts.map((text) => new RegExp(`((?: +//.*\\n)+) +rpc ${method}\\(`).exec(text)?.[1]).find(Boolean);
-    const [, list = ''] = /(?:Refusals, in this order|Errors(?: of the call itself)?):([^]*)/.exec(comment ?? '') ?? [];
+    const [, list = ''] =
+      /(?:(?:Refusals|Errors), in this order|Errors(?: of the call itself)?):([^]*)/.exec(comment ?? '') ?? [];
     const told = [...list.matchAll(/\b[A-Z]+(?:_[A-Z]+)+\b/g)].map(([reason]) => reason);
     expect(told.filter((reason) => !ANY_TIME.has(reason))).toEqual(documented.get(rpc));
   });

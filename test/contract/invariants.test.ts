@@ -18,6 +18,7 @@ import {
 } from '../support/harness';
 import { readInfra } from '../support/infra';
 import { batchConsume, capture, hold, release, reportOutcome } from '../support/quota-calls';
+import { registerWith } from '../support/registrations';
 
 const PAGE = readFileSync('docs/invariants.md', 'utf8');
 const SECTIONS = [...PAGE.matchAll(/^### (INV-\d+) (.+)\n(?:(?!^###|^## )[^])*?```sql\n([^]*?)```/gm)];
@@ -120,6 +121,18 @@ const BREAKS: Readonly<Record<string, { readonly sql: string; readonly outcome: 
       "actor, create_time) SELECT id, 'forged', log_hash, 'no-such-task', 'FAILED', 0, 0, 'forged', create_time FROM users WHERE id = ?",
     outcome: 'found',
   },
+  'INV-23': {
+    sql:
+      "INSERT INTO granted_identities (identity_index, user_id, create_time) SELECT REPEAT('x', 32), id, create_time " +
+      'FROM users WHERE id = ?',
+    outcome: 'found',
+  },
+  'INV-24': {
+    sql:
+      'UPDATE registration_grant_days SET granted = granted + 1 ' +
+      'WHERE caller = (SELECT actor FROM quota_logs WHERE user_id = ? AND sequence = 1) LIMIT 1',
+    outcome: 'found',
+  },
 };
 
 /** The canonical form as the page describes it, from a row as the database holds it. */
@@ -178,6 +191,7 @@ describe('the documented invariants', () => {
     await mustSucceed(release(h, { userId, requestId: 'k-2', holdId: 'h-2' }));
     const report = { userId, requestId: 'o-1', taskId: 'h-3', outcome: TaskOutcome.SUCCEEDED };
     await mustSucceed(reportOutcome(h, report));
+    for (const person of ['first', 'second']) await registerWith(h, person, ['phone', `device of the ${person}`]);
     const others = [await registerUser(h), await registerUser(h)];
     await mustSucceed(
       batchConsume(
@@ -215,6 +229,14 @@ describe('the documented invariants', () => {
     expect(cases.map((row) => Number(row['is_open']))).toEqual([0, 1]);
     const events = await db.query("SELECT 1 FROM outbox WHERE type = 'quota.changed' AND user_id IS NULL");
     expect(events.length).toBeGreaterThan(0);
+  });
+
+  test('were checked on a user without a grant, and on registrations of two business days', async () => {
+    const granted = await db.query('SELECT user_id FROM granted_identities ORDER BY user_id');
+    const registered = await db.query('SELECT user_id FROM user_identities ORDER BY user_id');
+    expect(granted.map((row) => row['user_id'])).toEqual(['first', 'first']);
+    expect(registered.map((row) => row['user_id'])).toEqual(['first', 'first', 'second', 'second']);
+    expect(await db.query('SELECT business_day FROM registration_grant_days')).toHaveLength(2);
   });
 
   test.each(CHECKS)('$id holds: $title', async ({ sql }) => {

@@ -40,7 +40,9 @@ describe('a process dies while it holds the locks of users in Redis', () => {
     return Promise.all(
       Array.from({ length: USERS }, async () => {
         const userId = newId('lock');
-        await mustSucceed(call(membership.registerUser.bind(membership), { requestId: 'register', userId }));
+        await mustSucceed(
+          call(membership.registerUser.bind(membership), { requestId: 'register', userId, identityHashes: [] }),
+        );
         return userId;
       }),
     );

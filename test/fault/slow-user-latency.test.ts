@@ -26,7 +26,9 @@ describe('64 callers, and one user whose row is held locked for 2 s', () => {
   const registerUser = async (): Promise<string> => {
     const { membership } = stage.as('order-service');
     const userId = newId('slow');
-    await mustSucceed(call(membership.registerUser.bind(membership), { requestId: 'register', userId }));
+    await mustSucceed(
+      call(membership.registerUser.bind(membership), { requestId: 'register', userId, identityHashes: [] }),
+    );
     return userId;
   };
   const consume = (userId: string, requestId = newId('c')) => {

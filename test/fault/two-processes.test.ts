@@ -54,7 +54,8 @@ describe('two processes under 64 callers each, of which one is killed every few 
     return Promise.all(
       Array.from({ length: count }, async () => {
         const userId = newId('two');
-        await mustSucceed(call(membership.registerUser.bind(membership), { requestId: 'register', userId }, 20_000));
+        const request = { requestId: 'register', userId, identityHashes: [] };
+        await mustSucceed(call(membership.registerUser.bind(membership), request, 20_000));
         return userId;
       }),
     );

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { credentials, Metadata, type ChannelCredentials, type ServiceError } from '@grpc/grpc-js';
 import { MembershipServiceClient } from '../../src/gen/billing/v1/membership_service.pb';
 import { OrderServiceClient } from '../../src/gen/billing/v1/order_service.pb';
+import { PromotionServiceClient } from '../../src/gen/billing/v1/promotion_service.pb';
 import { QuotaServiceClient } from '../../src/gen/billing/v1/quota_service.pb';
 import { BadRequest, ErrorInfo } from '../../src/gen/google/rpc/error_details.pb';
 import { Status } from '../../src/gen/google/rpc/status.pb';
@@ -73,11 +74,12 @@ export async function mustSucceed<Response>(reply: Promise<Reply<Response>>): Pr
   return settled.response;
 }
 
-/** The three services as one identity. Unset request fields take their proto defaults. */
+/** The services as one identity. Unset request fields take their proto defaults. */
 export interface BillingClient {
   readonly quota: QuotaServiceClient;
   readonly membership: MembershipServiceClient;
   readonly order: OrderServiceClient;
+  readonly promotion: PromotionServiceClient;
   close(): void;
 }
 
@@ -88,14 +90,17 @@ export function connectClient(address: string, tlsDir: string, identity: Identit
   const quota = new QuotaServiceClient(address, channelCredentials, options);
   const membership = new MembershipServiceClient(address, channelCredentials, options);
   const order = new OrderServiceClient(address, channelCredentials, options);
+  const promotion = new PromotionServiceClient(address, channelCredentials, options);
   return {
     quota,
     membership,
     order,
+    promotion,
     close: () => {
       quota.close();
       membership.close();
       order.close();
+      promotion.close();
     },
   };
 }

@@ -53,6 +53,7 @@ export function serviceEnvironment(infra: Infra, databaseUrl: string, wechatpayU
     DATABASE_URL: databaseUrl,
     REDIS_URL: infra.redisUrl,
     DATA_KEYS: infra.dataKeys,
+    IDENTITY_INDEX_KEY: infra.identityIndexKey,
     WECHATPAY_BASE_URL: wechatpayUrl,
     WECHATPAY_MCHID: merchant['mchid'] ?? '',
     WECHATPAY_APPID: merchant['appid'] ?? '',
@@ -128,7 +129,9 @@ export function newId(prefix: string): string {
 export async function registerUser(h: Harness): Promise<string> {
   const { membership } = h.as('order-service');
   const userId = newId('u');
-  await mustSucceed(call(membership.registerUser.bind(membership), { requestId: 'register', userId }));
+  await mustSucceed(
+    call(membership.registerUser.bind(membership), { requestId: 'register', userId, identityHashes: [] }),
+  );
   return userId;
 }
 

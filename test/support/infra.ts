@@ -14,6 +14,7 @@ export interface Infra {
     Record<'migrate' | 'app' | 'report', { readonly user: string; readonly password: string }>
   >;
   readonly dataKeys: string;
+  readonly identityIndexKey: string;
 }
 
 /** Reads where the servers are. Tests that need them run under `npm test`, never under jest alone. */

@@ -70,6 +70,7 @@ const ITEMS: Faults = [
   ['none', []],
   ['1 001', Array.from({ length: 1_001 }, () => ConsumeQuotaRequest.create(ITEM))],
 ];
+const IDENTITY_HASHES: Faults = [['11', Array.from({ length: 11 }, (_, i) => `hash-${i}`)]];
 const UNKNOWN_ENUM: Faults = [
   ['99', 99],
   ['-1', -1],
@@ -178,7 +179,7 @@ export const MALFORMED_CALLS: readonly MalformedCalls[] = [
   {
     rpc: 'MembershipService/RegisterUser',
     valid: (userId) => ({ requestId: 'again', userId }),
-    faults: { requestId: ID, userId: ID },
+    faults: { requestId: ID, userId: ID, identityHashes: IDENTITY_HASHES },
     send: (h, fields) =>
       call(bound(h.as('order-service').membership, 'registerUser'), RegisterUserRequest.create(fields)),
   },

@@ -2,6 +2,7 @@ import {
   CreateOrderRequest,
   ListOrdersRequest,
   PaymentChannel,
+  QuoteOrderRequest,
   type CreateOrderResponse,
 } from '../../src/gen/billing/v1/order_service.pb';
 import { call, type Reply } from './clients';
@@ -14,6 +15,11 @@ export function createOrderCall(h: Harness, fields: Partial<CreateOrderRequest>)
   const { order } = h.as('order-service');
   const usual = { requestId: newId('order'), planId: 'monthly', channel: PaymentChannel.NATIVE };
   return call(order.createOrder.bind(order), CreateOrderRequest.fromPartial({ ...usual, ...fields }));
+}
+
+export function quoteOrderCall(h: Harness, fields: Partial<QuoteOrderRequest>) {
+  const { order } = h.as('order-service');
+  return call(order.quoteOrder.bind(order), QuoteOrderRequest.fromPartial(fields));
 }
 
 export function getOrderCall(h: Harness, userId: string, orderId: string) {

@@ -57,6 +57,7 @@ export async function readColumns(db: TestDatabase): Promise<readonly Column[]> 
 /** An SQL expression of another value than the column has. */
 export function otherValue({ column, type }: Column): string {
   if (/int$/.test(type)) return `COALESCE(${column}, 0) + 1`;
+  if (type === 'date') return `${column} + INTERVAL 1 DAY`;
   if (type === 'datetime') return `COALESCE(${column}, '2026-01-01 00:00:00.000') + INTERVAL 1 SECOND`;
   if (/binary|blob/.test(type)) return "REPEAT('x', 32)";
   return `CASE WHEN ${column} = 'x' THEN 'y' ELSE 'x' END`;

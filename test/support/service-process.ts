@@ -124,7 +124,9 @@ export async function setStage(overrides: Readonly<Record<string, string>> = {},
     registerMember: async () => {
       const { membership, order } = first.as('order-service');
       const userId = newId('u');
-      await mustSucceed(call(membership.registerUser.bind(membership), { requestId: 'register', userId }));
+      await mustSucceed(
+        call(membership.registerUser.bind(membership), { requestId: 'register', userId, identityHashes: [] }),
+      );
       const plan = { requestId: newId('order'), userId, planId: 'monthly', channel: PaymentChannel.NATIVE };
       const asked = call(order.createOrder.bind(order), CreateOrderRequest.fromPartial(plan));
       const orderId = (await mustSucceed(asked)).order?.orderId ?? '';

@@ -14,6 +14,7 @@ const ROWS_OF_USER: Readonly<Record<string, string>> = {
   quota_task_outcomes: 'user_id = :user',
   settlement_cases: 'user_id = :user',
   membership_periods: 'user_id = :user',
+  user_coupons: 'user_id = :user',
   request_keys: "owner = CONCAT('user:', :user)",
   audit_logs: 'user_id = :user',
   // An event of several users names them in its payload.

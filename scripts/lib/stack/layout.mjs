@@ -61,6 +61,7 @@ function settleSecrets(file) {
     databaseReport: secret(),
     redis: secret(),
     dataKeys: `k1:${randomBytes(32).toString('base64')}`,
+    identityIndexKey: randomBytes(32).toString('base64'),
   };
   const before = readJsonIfThere(file) ?? {};
   const secrets = { ...made, ...before };

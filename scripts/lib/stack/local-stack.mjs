@@ -35,6 +35,7 @@ async function startAll() {
   const { mariadb, redisPid } = await startInfrastructure(stack);
   mkdirSync(stack.within('wechatpay-state'), { recursive: true, mode: 0o700 });
   writeAtomic(stack.within('data-keys'), stack.secrets.dataKeys, 0o600);
+  writeAtomic(stack.within('identity-index-key'), stack.secrets.identityIndexKey, 0o600);
   const isCurrent = await isServiceCurrent(stack);
   if (!isCurrent || mariadb.wasStarted) await step('Migrating the database', () => migrate(stack));
   const wechatpay = await startListening(stack, ['wechatpay'], simulatorProgram);

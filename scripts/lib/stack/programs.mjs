@@ -68,6 +68,7 @@ function stackSettings(stack) {
     DATABASE_URL: databaseUrl(stack, APP_USER, stack.secrets.databaseApp),
     REDIS_URL: redisUrl(stack),
     DATA_KEYS_FILE: stack.within('data-keys'),
+    IDENTITY_INDEX_KEY_FILE: stack.within('identity-index-key'),
     DEV_CLOCK_FILE: stack.within('clock.json'),
     ...wechatpaySettings(stack),
   };

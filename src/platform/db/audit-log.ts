@@ -6,9 +6,10 @@ export interface AuditEntry {
   readonly action: string;
   /** The mTLS identity, or SYSTEM_ACTOR. */
   readonly actor: string;
-  readonly subjectType: 'user' | 'order';
+  readonly subjectType: 'user' | 'order' | 'coupon' | 'promotion';
   readonly subjectId: string;
-  readonly userId: string;
+  /** Whose it is; null for what is nobody's in particular, a promotion. */
+  readonly userId: string | null;
   /** What caused it: a request_id, a transaction_id. */
   readonly cause: string;
   /** The fields that changed, as they were; absent for something new. */

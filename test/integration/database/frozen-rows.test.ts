@@ -1,17 +1,21 @@
 import { TABLE_PRIVILEGES } from '../../../migrations/privileges';
 import { openTestDatabase, type TestDatabase } from '../../support/database';
 import { TaskOutcome } from '../../../src/gen/billing/v1/quota_service.pb';
-import { consume, refund, registerMember, startHarness, until, type Harness } from '../../support/harness';
+import { consume, newId, refund, registerMember, startHarness, until, type Harness } from '../../support/harness';
 import { mustSucceed } from '../../support/clients';
 import { readInfra } from '../../support/infra';
 import { reportOutcome } from '../../support/quota-calls';
+import { registerWith } from '../../support/registrations';
 import * as facts from '../../support/schema-facts';
 
 const { trigger, privilege } = facts.REFUSALS;
 const TABLES = Object.keys(TABLE_PRIVILEGES);
 /** All but the one that holds a diagnosis of a few days: its rows may be deleted. */
 const HISTORY = TABLES.filter((table) => table !== 'request_refusals');
-const APPEND_ONLY = ['quota_logs', 'quota_task_outcomes', 'request_keys', 'audit_logs', 'outbox'];
+const APPEND_ONLY = [
+  ...['quota_logs', 'quota_task_outcomes', 'request_keys', 'audit_logs', 'outbox'],
+  ...['user_identities', 'granted_identities'],
+];
 const DAY_MS = 86_400_000;
 
 let db: TestDatabase;
@@ -41,8 +45,28 @@ async function fill(h: Harness): Promise<void> {
   const casesOf = () => h.db.query('SELECT 1 FROM settlement_cases WHERE user_id = ?', [userId]);
   await until('the case', async () => (await casesOf()).length === 1);
   await mustSucceed(refund(h, { requestId: 'r', userId, consumeRequestId: 'c' }));
+  await mustSucceed(registerWith(h, newId('u'), ['phone']));
+  await insertCoupon(h, userId);
   // Refusals as old as this clock makes the first are dropped again: one of now stays.
   expect(await consume(h, { requestId: 'c3', userId, amount: 1_000 })).toMatchObject({ ok: false });
+}
+
+/** A coupon and its promotion, straight into the tables: what matters here is what the database refuses afterwards. */
+async function insertCoupon({ db: into }: Harness, userId: string): Promise<void> {
+  const promotionId = newId('p');
+  await into.query(
+    `INSERT INTO promotions (id, name, status, discount_type, discount_value, max_discount, min_order_amount, plan_ids,
+       new_users_only, may_be_free, returned_on_refund, total_quota, claimed_count, budget, budget_used, coupon_valid_days,
+       created_by, edited_by, create_time)
+     VALUES (?, 'test', 'draft', 'fixed_amount', 100, 0, 0, '[]', 0, 0, 0, 10, 0, 0, 0, 30, 'test', 'test', '2026-01-01')`,
+    [promotionId],
+  );
+  await into.query('UPDATE promotions SET claimed_count = 1 WHERE id = ?', [promotionId]);
+  await into.query(
+    `INSERT INTO user_coupons (id, user_id, promotion_id, status, claim_time, expire_time)
+     VALUES ('01ARZ3NDEKTSV4RRFFQ69G5FAV', ?, ?, 'unused', '2026-01-01', '2026-02-01')`,
+    [userId, promotionId],
+  );
 }
 
 beforeAll(async () => {

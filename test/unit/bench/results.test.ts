@@ -34,6 +34,9 @@ describe('what the benchmark makes of its figures', () => {
       row('ours', 9_999, { callers: 256 }),
       row('ours', 9_999, { load: 'open' }),
       row('batch', 7_200),
+      row('textbook', 150, { scenario: 'claims' }),
+      row('ours', 1_500, { scenario: 'claims' }),
+      row('ours', 9_999, { scenario: 'claims', callers: 16 }),
     ];
     expect(toRatios(rows)).toEqual({
       oursOverTextbookUniform64: 6,
@@ -43,8 +46,20 @@ describe('what the benchmark makes of its figures', () => {
       p50OursOverTextbook1: null,
       batchOverUnary: 3,
       largeOverSmall: null,
-      claimsOverTextbook64: null,
+      claimsOverTextbook64: 10,
     });
+  });
+
+  test('the chart has a panel for each scenario that was measured, and none for the others', () => {
+    const titlesOf = (rows: readonly ResultRow[]): readonly string[] => {
+      const chart = toChart({ machine: {}, commit: 'abc', rows, ratios: toRatios(rows), void: null });
+      return [...chart.matchAll(/>(\w+ per second, [^<]+)</g)].map(([, title]) => title ?? '');
+    };
+    expect(titlesOf([row('ours', 2_400), row('ours', 900, { scenario: 'claims' })])).toEqual([
+      'Consumes per second, 10 000 users',
+      'Claims per second, one hot promotion',
+    ]);
+    expect(titlesOf([row('ours', 900, { scenario: 'hot' })])).toEqual(['Consumes per second, one hot user']);
   });
 
   test('the chart of a void run says so', () => {

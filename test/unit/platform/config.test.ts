@@ -18,6 +18,7 @@ const REQUIRED: Readonly<Record<string, string>> = {
   DATABASE_URL: 'mysql://billing_app:secret-password@db:3306/billing',
   REDIS_URL: 'redis://redis:6379/0',
   DATA_KEYS: `k1:${Buffer.alloc(32, 7).toString('base64')}`,
+  IDENTITY_INDEX_KEY: Buffer.alloc(32, 8).toString('base64'),
   WECHATPAY_BASE_URL: 'https://api.mch.weixin.qq.com',
   WECHATPAY_MCHID: '1900000001',
   WECHATPAY_APPID: 'wx0123456789abcdef',
@@ -83,9 +84,10 @@ describe('the configuration', () => {
       TLS_KEY: 'secret-not-pem',
       WECHATPAY_APIV3_KEY: 'secret-too-short',
       DATA_KEYS: 'secret',
+      IDENTITY_INDEX_KEY: 'secret',
     };
     const problems = problemsOf(env);
-    expect(namesOf(problems)).toEqual(['DATA_KEYS', 'TLS_KEY', 'WECHATPAY_APIV3_KEY']);
+    expect(namesOf(problems)).toEqual(['DATA_KEYS', 'IDENTITY_INDEX_KEY', 'TLS_KEY', 'WECHATPAY_APIV3_KEY']);
     expect(problems.join()).not.toContain('secret');
   });
 
@@ -99,6 +101,8 @@ describe('the configuration', () => {
     ['DATABASE_POOL_SIZE', 'many'],
     ['NOTIFICATION_AGE_MAX_SECONDS', '301'],
     ['LOG_LEVEL', 'loud'],
+    ['IDENTITY_INDEX_KEY', Buffer.alloc(31).toString('base64')],
+    ['REGISTRATION_GRANTS_PER_DAY_MAX', '0'],
     ['BILLING_ROLE', 'cron'],
     ['TASK_STATUS_ADDRESS', ''],
     ['TASK_STATUS_ADDRESS', 'tasks'],

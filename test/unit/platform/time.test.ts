@@ -1,4 +1,4 @@
-import { addMs, addPeriods, fromEpochMs, later } from '../../../src/platform/time';
+import { addMs, addPeriods, businessDay, fromEpochMs, later } from '../../../src/platform/time';
 
 const add = (anchor: string, unit: 'day' | 'month', count: number): string =>
   addPeriods(new Date(anchor), unit, count).toISOString();
@@ -20,6 +20,12 @@ describe('calendar arithmetic', () => {
   test('a day is 24 hours across a year and a leap day', () => {
     expect(add('2027-12-31T20:00:00Z', 'day', 1)).toBe('2028-01-01T20:00:00.000Z');
     expect(add('2028-02-28T20:00:00Z', 'day', 2)).toBe('2028-03-01T20:00:00.000Z');
+  });
+
+  test('begins a business day at midnight in Shanghai, which is 16:00 UTC of the day before', () => {
+    expect(businessDay(new Date('2026-02-28T15:59:59.999Z'))).toBe('2026-02-28');
+    expect(businessDay(new Date('2026-02-28T16:00:00.000Z'))).toBe('2026-03-01');
+    expect(businessDay(new Date('2027-12-31T16:00:00.000Z'))).toBe('2028-01-01');
   });
 
   test('adds milliseconds, reads Unix times and picks the later instant', () => {

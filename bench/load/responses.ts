@@ -1,10 +1,11 @@
 /** What the load reads of answers, straight from the bytes: decoding messages would cost more than sending the call. */
 
-/** How one consume was answered. */
+/** How one command was answered. */
 export const ANSWER = { NEW: 0, REPLAYED: 1, REFUSED: 2 } as const;
 
-/** `replayed` of ConsumeQuotaResponse. */
-const REPLAYED_FIELD = 3;
+/** `replayed` of ConsumeQuotaResponse and of ClaimCouponResponse. */
+const CONSUME_REPLAYED_FIELD = 3;
+const CLAIM_REPLAYED_FIELD = 2;
 /** `results` of BatchConsumeQuotaResponse, and in each the response of one that was done. */
 const RESULTS_FIELD = 1;
 const RESPONSE_FIELD = 1;
@@ -27,6 +28,15 @@ function readVarint(bytes: Buffer): number {
 
 /** Reads the answer of a ConsumeQuotaResponse. */
 export function readConsumeResponse(bytes: Buffer, start: number, end: number): number {
+  return readResponse(bytes, start, end, CONSUME_REPLAYED_FIELD);
+}
+
+/** Reads the answer of a ClaimCouponResponse. */
+export function readClaimResponse(bytes: Buffer, start: number, end: number): number {
+  return readResponse(bytes, start, end, CLAIM_REPLAYED_FIELD);
+}
+
+function readResponse(bytes: Buffer, start: number, end: number, replayedField: number): number {
   cursor.at = start;
   let answer: number = ANSWER.NEW;
   while (cursor.at < end) {
@@ -34,7 +44,7 @@ export function readConsumeResponse(bytes: Buffer, start: number, end: number): 
     const value = readVarint(bytes);
     if ((tag & 7) === WIRE_BYTES) cursor.at += value;
     else if ((tag & 7) !== WIRE_VARINT) throw new Error('an answer has a field that no answer has');
-    else if (tag >>> 3 === REPLAYED_FIELD && value !== 0) answer = ANSWER.REPLAYED;
+    else if (tag >>> 3 === replayedField && value !== 0) answer = ANSWER.REPLAYED;
   }
   return answer;
 }

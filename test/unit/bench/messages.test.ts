@@ -1,6 +1,8 @@
-import { ConsumeRequest } from '../../../bench/load/consume-request';
-import { ANSWER, readBatchResponse, readConsumeResponse } from '../../../bench/load/consume-response';
-import { requestIdOf, userIdOf } from '../../../bench/load/settings';
+import { PreparedRequest } from '../../../bench/load/prepared-request';
+import { ANSWER } from '../../../bench/load/responses';
+import { RPCS } from '../../../bench/load/rpcs';
+import { claimantOf, HOT_PROMOTION_ID, requestIdOf, userIdOf, type RpcName } from '../../../bench/load/settings';
+import { ClaimCouponRequest, ClaimCouponResponse } from '../../../src/gen/billing/v1/promotion_service.pb';
 import { ConsumeQuotaRequest, ConsumeQuotaResponse } from '../../../src/gen/billing/v1/quota_service.pb';
 
 /** The load generator changes digits of requests and reads answers without decoding them; the generated code agrees. */
@@ -12,13 +14,27 @@ function response(fields: Partial<ConsumeQuotaResponse>): Buffer {
   return Buffer.from(ConsumeQuotaResponse.encode(ConsumeQuotaResponse.fromPartial(fields)).finish());
 }
 
+function claimed(fields: Partial<ClaimCouponResponse>): Buffer {
+  return Buffer.from(ClaimCouponResponse.encode(ClaimCouponResponse.fromPartial(fields)).finish());
+}
+
+function prepared(rpc: RpcName, batchSize: number): PreparedRequest {
+  return new PreparedRequest(RPCS[rpc].templateOf(TAG, 7), batchSize);
+}
+
+/** What the load reads of an answer. */
+function answersOf(rpc: RpcName, bytes: Buffer): readonly number[] {
+  const answers = new Uint8Array(8);
+  return [...answers.subarray(0, RPCS[rpc].read(bytes, 0, bytes.length, answers))];
+}
+
 function field(number: number, content: Buffer): Buffer {
   return Buffer.concat([Buffer.from([number * 8 + 2, content.length]), content]);
 }
 
 describe('the requests of the load generator', () => {
   test('are what the generated code reads', () => {
-    const request = new ConsumeRequest(TAG, 7, 0);
+    const request = prepared('ConsumeQuota', 0);
     request.set(0, 12_345_678, 1_234_567);
     expect(request.bytes.readUInt32BE(1)).toBe(request.bytes.length - PREFIX_BYTES);
     const requestId = requestIdOf(TAG, 7, 12_345_678);
@@ -32,8 +48,24 @@ describe('the requests of the load generator', () => {
     });
   });
 
+  test('of a claim are, too', () => {
+    const request = prepared('ClaimCoupon', 0);
+    request.set(0, 12_345_678, 1_234_567);
+    expect(request.bytes.readUInt32BE(1)).toBe(request.bytes.length - PREFIX_BYTES);
+    expect(ClaimCouponRequest.decode(request.bytes.subarray(PREFIX_BYTES))).toEqual({
+      requestId: requestIdOf(TAG, 7, 12_345_678),
+      userId: userIdOf(1_234_567),
+      promotionId: HOT_PROMOTION_ID,
+    });
+  });
+
+  test('name each user once, where a user can do it only once', () => {
+    const users = [0, 1, 2].flatMap((caller) => [0, 1, 2, 3].map((sequence) => claimantOf(3, caller, sequence)));
+    expect([...users].sort((first, second) => first - second)).toEqual(Array.from({ length: 12 }, (_, n) => n + 1));
+  });
+
   test('in a batch are its items, each with its own numbers', () => {
-    const request = new ConsumeRequest(TAG, 7, 3);
+    const request = prepared('BatchConsumeQuota', 3);
     [5, 6, 7].forEach((sequence, index) => request.set(index, sequence, sequence * 10));
     let at = PREFIX_BYTES;
     for (const sequence of [5, 6, 7]) {
@@ -51,9 +83,11 @@ describe('the answers', () => {
   test.each([
     [false, ANSWER.NEW],
     [true, ANSWER.REPLAYED],
-  ])('of a consume with replayed %s are told apart', (replayed, answer) => {
+  ])('of a consume and of a claim with replayed %s are told apart', (replayed, answer) => {
     const bytes = response({ quotaRemaining: 999_999_999, replayed, log: { hash: 'f'.repeat(64) } as never });
-    expect(readConsumeResponse(bytes, 0, bytes.length)).toBe(answer);
+    expect(answersOf('ConsumeQuota', bytes)).toEqual([answer]);
+    const coupon = { couponId: '0'.repeat(26), claimTime: new Date(0) } as never;
+    expect(answersOf('ClaimCoupon', claimed({ coupon, replayed }))).toEqual([answer]);
   });
 
   test('of a batch are told apart item by item', () => {
@@ -61,8 +95,6 @@ describe('the answers', () => {
     const again = response({ quotaRemaining: 3, replayed: true });
     const results = [field(1, done), field(1, again), field(2, Buffer.from([0x08, 0x05]))];
     const bytes = Buffer.concat(results.map((result) => field(1, result)));
-    const answers = new Uint8Array(3);
-    expect(readBatchResponse(bytes, 0, bytes.length, answers)).toBe(3);
-    expect([...answers]).toEqual([ANSWER.NEW, ANSWER.REPLAYED, ANSWER.REFUSED]);
+    expect(answersOf('BatchConsumeQuota', bytes)).toEqual([ANSWER.NEW, ANSWER.REPLAYED, ANSWER.REFUSED]);
   });
 });

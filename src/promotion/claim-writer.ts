@@ -1,0 +1,77 @@
+import { insertRows, valuesTable, type SqlValue } from '../platform/db/sql-text';
+import type { Write } from '../platform/db/statements';
+import { CLAIM_SERVICE, ownerOf } from './claim-reader';
+import type { ClaimBook, NewClaim } from './claims';
+
+/** What writes down a batch of claims: a handful of statements of many rows that go together with COMMIT. */
+
+/** Most claims that one event tells of, so that its payload stays small. */
+const CLAIMS_PER_EVENT_MAX = 500;
+
+/** What has to be written of the claims of a batch; nothing claimed: nothing. */
+export function writesOfClaims(book: ClaimBook, now: Date): readonly Write[] {
+  const { claims } = book;
+  if (claims.length === 0) return [];
+  return [
+    insert(
+      'user_coupons',
+      ['id', 'user_id', 'promotion_id', 'status', 'claim_time', 'expire_time'],
+      claims.map(couponValues),
+    ),
+    updateCounts(book),
+    insert('audit_logs', AUDIT_COLUMNS, claims.map(auditValues)),
+    ...insertEvents(claims, now),
+    insert('request_keys', KEY_COLUMNS, claims.map(keyValues)),
+  ];
+}
+
+function insert(table: string, columns: readonly string[], rows: readonly (readonly SqlValue[])[]): Write {
+  return { sql: insertRows(table, columns, rows), rows: rows.length, isInsert: true, what: table };
+}
+
+function couponValues({ coupon }: NewClaim): readonly SqlValue[] {
+  const { id, userId, promotionId, claimTime, expireTime } = coupon;
+  return [id, userId, promotionId, 'unused', claimTime, expireTime];
+}
+
+/** The count of each promotion moves on from where it was read. */
+function updateCounts({ countChanges }: ClaimBook): Write {
+  const rows = countChanges.map(({ promotionId, was, isNow }) => [promotionId, was, isNow]);
+  const k = valuesTable({ id: 'id', was: 'integer', is_now: 'integer' }, rows);
+  const sql =
+    `UPDATE ${k} STRAIGHT_JOIN promotions p FORCE INDEX (PRIMARY) ON p.id = k.id COLLATE ascii_bin ` +
+    'AND p.claimed_count = k.was SET p.claimed_count = k.is_now';
+  return { sql, rows: rows.length, what: 'promotions' };
+}
+
+const AUDIT_COLUMNS = [
+  ...['action', 'actor', 'subject_type', 'subject_id', 'user_id', 'cause', 'before_state', 'after_state'],
+  'create_time',
+];
+
+function auditValues({ command, coupon }: NewClaim): readonly SqlValue[] {
+  const { id, userId, promotionId, claimTime, expireTime } = coupon;
+  const after = JSON.stringify({ promotion_id: promotionId, expire_time: expireTime });
+  return ['ClaimCoupon', command.actor, 'coupon', id, userId, command.requestId, null, after, claimTime];
+}
+
+const KEY_COLUMNS = ['owner', 'service', 'request_id', 'kind', 'content_hash', 'response', 'create_time'];
+
+function keyValues({ command, coupon }: NewClaim): readonly SqlValue[] {
+  const response = JSON.stringify({ couponId: coupon.id });
+  const { userId, requestId, contentHash } = command;
+  return [ownerOf(userId), CLAIM_SERVICE, requestId, 'ClaimCoupon', contentHash, response, coupon.claimTime];
+}
+
+/** One event tells of all claims of the transaction: [user, coupon, promotion]. */
+function insertEvents(claims: readonly NewClaim[], now: Date): readonly Write[] {
+  const told = claims.map(({ coupon }) => [coupon.userId, coupon.id, coupon.promotionId]);
+  const rows: (readonly SqlValue[])[] = [];
+  for (let from = 0; from < told.length; from += CLAIMS_PER_EVENT_MAX) {
+    const part = told.slice(from, from + CLAIMS_PER_EVENT_MAX);
+    const [only, ...others] = part;
+    const userId = only === undefined || others.length > 0 ? null : (only[0] ?? null);
+    rows.push(['coupon.claimed', userId, JSON.stringify({ claims: part }), now]);
+  }
+  return [insert('outbox', ['type', 'user_id', 'payload', 'create_time'], rows)];
+}

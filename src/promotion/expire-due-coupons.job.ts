@@ -1,0 +1,29 @@
+import type { Database } from '../platform/db/database';
+import { readOnly, withTx } from '../platform/db/tx';
+import { CouponRow } from './coupon.model';
+
+/** Most coupons that one run expires. */
+export const DUE_COUPONS_MAX = 500;
+
+/**
+ * Books the expiry of unused coupons whose time is over. Nothing waits for it: decisions and lists go by the time. Only
+ * what is still unused under its row's lock is expired, so an order that takes a coupon at the same moment is first or
+ * refused. Returns how many.
+ */
+export async function expireDueCoupons(db: Database, now: Date): Promise<number> {
+  const due = await readOnly(db, (reader) =>
+    CouponRow.query(reader)
+      .select('id')
+      .where('status', 'unused')
+      .where('expireTime', '<=', now)
+      .orderBy('expireTime')
+      .limit(DUE_COUPONS_MAX),
+  );
+  const ids = due.map(({ id }) => id).sort();
+  if (ids.length === 0) return 0;
+  // By their keys and no other index: an order locks its coupon by the key, too.
+  await withTx(db, { name: 'ExpireCoupons' }, async (tx) => {
+    await CouponRow.query(tx).whereIn('id', ids).where('status', 'unused').patch({ status: 'expired' });
+  });
+  return ids.length;
+}

@@ -1,0 +1,103 @@
+import type { Caller } from '../platform/calls';
+import type { Database } from '../platform/db/database';
+import { runCommand, type CommandEffect, type CommandResult } from '../platform/db/command';
+import { expectRows } from '../platform/db/rows';
+import type { Tx } from '../platform/db/tx';
+import { requirePlans } from '../membership';
+import {
+  describeFields,
+  fromColumns,
+  protoName,
+  toColumns,
+  type FieldName,
+  type PromotionFields,
+} from './promotion-fields';
+import { promotionErrors } from './promotion.errors';
+import { PromotionRow } from './promotion.model';
+import { lockPromotion } from './promotion.queries';
+import {
+  changedFields,
+  frozenViolations,
+  refuseViolations,
+  relationViolations,
+  timeViolations,
+} from './promotion-terms';
+import { requireSecondPerson, type PromotionPolicy } from './require-second-person';
+
+/** Change fields of a promotion. Each of them alone is right (promotion-terms.ts). */
+export interface UpdatePromotionCommand {
+  readonly requestId: string;
+  readonly promotionId: string;
+  /** What shall be changed; a field that is there and undefined shall become nothing. */
+  readonly fields: Readonly<Partial<PromotionFields>>;
+  readonly caller: Caller;
+  readonly now: Date;
+  readonly signal: AbortSignal;
+}
+
+type Effect = CommandEffect<{ readonly promotionId: string }>;
+
+/**
+ * Changes a promotion under its lock. What is wanted as it is stored is no change. Throws, in this order,
+ * PROMOTION_NOT_FOUND, REQUEST_ID_REUSED, PROMOTION_NOT_ACTIVE (it has ended), INVALID_REQUEST (the fields do not go
+ * together, are frozen, or below what is out), PLAN_NOT_FOUND, SECOND_PERSON_REQUIRED.
+ */
+export async function updatePromotion(
+  db: Database,
+  command: UpdatePromotionCommand,
+  policy: PromotionPolicy,
+): Promise<CommandResult<{ readonly promotionId: string }>> {
+  const { requestId, promotionId, fields, caller, now, signal } = command;
+  const owner = `caller:${caller.identity}`;
+  const key = { service: 'PromotionService', owner, requestId, kind: 'UpdatePromotion' };
+  // The names too: a field that shall become nothing looks like one that is not named.
+  const names = (Object.keys(fields) as FieldName[]).map(protoName).sort();
+  const content = { promotion_id: promotionId, update_mask: names, ...describeFields(fields) };
+  return runCommand(
+    db,
+    { ...key, content, now, signal },
+    {
+      lock: (tx) => lockPromotion(tx, promotionId),
+      run: (tx, promotion) => change(tx, promotion, command, policy),
+    },
+  );
+}
+
+async function change(
+  tx: Tx,
+  promotion: PromotionRow,
+  { requestId, fields, caller, now }: UpdatePromotionCommand,
+  policy: PromotionPolicy,
+): Promise<Effect> {
+  const { id, status, claimedCount, budgetUsed } = promotion;
+  if (status === 'ended') throw promotionErrors.PROMOTION_NOT_ACTIVE({ metadata: { promotion_id: id, status } });
+  const stored = fromColumns(promotion);
+  const changed = changedFields(stored, fields);
+  if (changed.length === 0) return { response: { promotionId: id }, audit: [], events: [] };
+  const wanted: PromotionFields = { ...stored, ...pick(fields, changed) };
+  refuseViolations([
+    ...(status === 'draft' ? [] : frozenViolations({ ...stored, claimedCount, budgetUsed }, wanted, changed)),
+    ...relationViolations(wanted, changed),
+    ...timeViolations(pick(fields, changed), now),
+  ]);
+  if (changed.includes('planIds')) await requirePlans(tx, wanted.planIds);
+  const isRaised = wanted.totalQuota > stored.totalQuota || wanted.budget > stored.budget;
+  // A draft is judged when it is activated.
+  if (status !== 'draft' && isRaised) await requireSecondPerson(tx, promotion, wanted, { caller, policy, now });
+
+  const columns = { ...pick(toColumns(wanted), changed), editedBy: caller.identity };
+  expectRows(await PromotionRow.query(tx).where('id', id).patch(columns), 1, `promotion ${id}`);
+  const subject = { subjectType: 'promotion', subjectId: id, userId: null } as const;
+  const states = { before: describeFields(stored, changed), after: describeFields(wanted, changed) };
+  const payload = { promotion_id: id, changed: changed.map(protoName).sort() };
+  return {
+    response: { promotionId: id },
+    audit: [{ action: 'UpdatePromotion', actor: caller.identity, ...subject, cause: requestId, ...states }],
+    events: [{ type: 'promotion.updated', userId: null, payload }],
+  };
+}
+
+/** The part of an object that has these names. */
+function pick<Whole extends object, Name extends keyof Whole>(whole: Whole, names: readonly Name[]): Pick<Whole, Name> {
+  return Object.fromEntries(names.map((name) => [name, whole[name]])) as Pick<Whole, Name>;
+}

@@ -40,15 +40,15 @@ function markFound(expected: readonly Uint8Array[], requestId: string): string |
 }
 
 /** A command that was written: its request_id, and its user where that has to be checked. */
-type WrittenRow = readonly [requestId: string, userId?: string];
+export type WrittenRow = readonly [requestId: string, userId?: string];
 
 async function readRows(root: Connection, sql: string, tag: string): Promise<readonly WrittenRow[]> {
   const [rows] = await root.query<RowDataPacket[][]>({ sql, rowsAsArray: true, values: [`${tag}-%`] });
   return rows as unknown as readonly WrittenRow[];
 }
 
-/** Whether every acknowledged command has exactly one row, and no other row is there. */
-function checkRequests(rows: readonly WrittenRow[], { tag, load }: Written): string | undefined {
+/** Whether every acknowledged command has exactly one row, and no other row is there. Returns the first fault. */
+export function checkRequests(rows: readonly WrittenRow[], { tag, load }: Written): string | undefined {
   const expected = expectations(load);
   for (const [requestId, userId] of rows) {
     const fault = markFound(expected, requestId) ?? checkClaimant(requestId, userId, load);

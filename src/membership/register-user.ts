@@ -67,7 +67,7 @@ async function describeKnown(tx: Tx, known: UserRow, now: Date): Promise<Command
   return { response: { ...response, withheld: 'user_known' }, audit: [], events: [] };
 }
 
-/** Lock order: the user, the identities by index, the caller's day; last, because everybody waits for that one. */
+/** Lock order: the user, the identities by index; last of all the caller's day, because everybody waits for that one. */
 async function registerNew(
   tx: Tx,
   command: RegisterUserCommand,
@@ -79,9 +79,8 @@ async function registerNew(
   const isGranted = await claimUnlessHad(tx, command, grantDay);
   await recordIdentities(tx, userId, identities, now);
   if (!isGranted) return effectOf(command, 0);
-  const quotaRemaining = await giveGrant(tx, command, policy);
-  await countGrant(tx, grantDay);
-  return effectOf(command, quotaRemaining);
+  const effect = effectOf(command, await giveGrant(tx, command, policy));
+  return { ...effect, countLast: (inTx) => countGrant(inTx, grantDay) };
 }
 
 /** Whether the user gets the grant; from then on none of the identities ever does again. */

@@ -47,7 +47,7 @@ export async function refuseWhenFull(tx: Tx, grantDay: GrantDay): Promise<void> 
 
 /**
  * Counts one grant, or refuses with RATE_LIMITED. The caller's row of the day is hot and locked from here to the COMMIT:
- * call this last.
+ * a command counts last.
  */
 export async function countGrant(tx: Tx, grantDay: GrantDay): Promise<void> {
   if (await countOneMore(tx, grantDay)) return;

@@ -8,9 +8,10 @@ import { mintId } from '../platform/ids';
 import { fen, splitTax, type Fen } from '../platform/money';
 import { addMs, MS_PER_MINUTE } from '../platform/time';
 import { readPlanOnSale, type PlanOffer } from '../membership';
-import { discountFor, holdCoupon, moveCoupon, promotionErrors } from '../promotion';
+import { countDiscount, discountFor, holdCoupon, moveCoupon, promotionErrors, type HeldCoupon } from '../promotion';
 import { lockUser, type UserRow } from '../quota';
 import { markOrderPaid } from './mark-order-paid';
+import { couponUseOf } from './order-coupon';
 import { orderErrors } from './order.errors';
 import { OrderRow, type OrderChannel } from './order.model';
 
@@ -106,7 +107,7 @@ export async function createOrder(
       run: async (tx, user) => {
         const offer = await readPlanOnSale(tx, planId, now);
         await refuseTooManyOpen(tx, userId, now, policy.openOrdersMax);
-        const order = await insertDiscounted(tx, command, user, offer, policy);
+        const { order, held } = await insertDiscounted(tx, command, user, offer, policy);
         const { id: orderId, finalAmount, discountAmount } = order;
         const subject = { subjectType: 'order', subjectId: orderId, userId } as const;
         const sold = { plan_id: planId, final_amount: finalAmount };
@@ -114,12 +115,15 @@ export async function createOrder(
         const audit = [{ action: 'CreateOrder', actor: caller.identity, ...subject, cause: requestId, after }];
         const events = [{ type: 'order.created', userId, payload: { order_id: orderId, ...sold } }];
         const isFree = couponId !== '' && finalAmount === 0;
-        if (!isFree) return { response: { orderId }, audit, events };
+        const countLast = async (last: Tx): Promise<void> => {
+          if (held !== undefined) await countDiscount(last, held, 'locked', couponUseOf(order));
+        };
+        if (!isFree) return { response: { orderId }, audit, events, countLast };
         // Created before it is paid, in the audit trail and for whoever follows the events.
         await appendAudit(tx, audit, now);
         await appendEvents(tx, events, now);
         await markOrderPaid(tx, order, undefined, now);
-        return { response: { orderId }, audit: [], events: [] };
+        return { response: { orderId }, audit: [], events: [], countLast };
       },
     },
   );
@@ -132,14 +136,14 @@ async function insertDiscounted(
   user: UserRow,
   offer: PlanOffer,
   policy: OrderPolicy,
-): Promise<OrderRow> {
+): Promise<{ readonly order: OrderRow; readonly held: HeldCoupon | undefined }> {
   const { userId, couponId, now } = command;
-  if (couponId === '') return insertOrder(tx, command, offer, fen(0), policy);
-  const held = await holdCoupon(tx, couponId, 'locked');
+  if (couponId === '') return { order: await insertOrder(tx, command, offer, fen(0), policy), held: undefined };
+  const held = await holdCoupon(tx, couponId);
   if (held === undefined) throw promotionErrors.COUPON_NOT_FOUND({ metadata: { coupon_id: couponId } });
   const isMember = user.membershipPlanId !== null;
   const discount = discountFor(held, { userId, planId: offer.planId, amount: offer.price, isMember }, now);
   const order = await insertOrder(tx, command, offer, discount, policy);
-  await moveCoupon(tx, held, 'locked', { orderId: order.id, discount }, now);
-  return order;
+  await moveCoupon(tx, held, 'locked', couponUseOf(order), now);
+  return { order, held };
 }

@@ -4,11 +4,10 @@ import { appendAudit } from '../platform/db/audit-log';
 import { appendEvents } from '../platform/db/outbox';
 import { expectRows } from '../platform/db/rows';
 import type { Tx } from '../platform/db/tx';
-import { fen } from '../platform/money';
 import { startPeriod } from '../membership';
 import { recordNothingToPay, recordPayment, type WechatpayTransaction } from '../payment';
 import { moveCoupon } from '../promotion';
-import { holdCouponOf } from './order-coupon';
+import { couponUseOf, holdCouponOf } from './order-coupon';
 import { OrderRow } from './order.model';
 import { nextStatus } from './order-state';
 
@@ -49,9 +48,8 @@ export async function markOrderPaid(
 
 /** A coupon is used when its order is paid, and not before (R13.5). */
 async function useCoupon(tx: Tx, order: OrderRow, now: Date): Promise<void> {
-  const held = await holdCouponOf(tx, order, 'paid');
-  const moved = { orderId: order.id, discount: fen(order.discountAmount) };
-  if (held !== undefined) await moveCoupon(tx, held, 'paid', moved, now);
+  const held = await holdCouponOf(tx, order);
+  if (held !== undefined) await moveCoupon(tx, held, 'paid', couponUseOf(order), now);
 }
 
 function soldBy(order: OrderRow) {

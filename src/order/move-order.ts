@@ -5,10 +5,9 @@ import type { Database } from '../platform/db/database';
 import { appendEvents } from '../platform/db/outbox';
 import { expectRows } from '../platform/db/rows';
 import { withTx } from '../platform/db/tx';
-import { fen } from '../platform/money';
-import { moveCoupon } from '../promotion';
+import { countDiscount, moveCoupon } from '../promotion';
 import { lockUser } from '../quota';
-import { holdCouponOf } from './order-coupon';
+import { couponUseOf, holdCouponOf } from './order-coupon';
 import { OrderRow } from './order.model';
 import { nextStatus, type OrderEvent, type OrderStatus } from './order-state';
 
@@ -40,20 +39,19 @@ export async function moveOrder(parts: MoveOrderParts, order: OrderRow, event: U
   const moved = await withTx(parts.db, { name: 'MoveOrder' }, async (tx) => {
     entered = undefined;
     await lockUser(tx, order.userId);
-    // Before the order's own lock: a promotion's row comes right after the user's (docs/architecture.md, lock order).
-    const held = event === 'prepaid' ? undefined : await holdCouponOf(tx, order, 'released');
     const current = await OrderRow.query(tx).findById(order.id).forUpdate().throwIfNotFound();
     const status = nextStatus(current.status, event);
     if (status === undefined) return current;
     expectRows(await OrderRow.query(tx).findById(order.id).patch({ status }), 1, `order ${order.id}`);
     entered = status;
     const { id: orderId, userId } = order;
-    const discount = fen(order.discountAmount);
-    if (held !== undefined) await moveCoupon(tx, held, 'released', { orderId, discount }, now);
+    const held = event === 'prepaid' ? undefined : await holdCouponOf(tx, order);
+    if (held !== undefined) await moveCoupon(tx, held, 'released', couponUseOf(order), now);
     const change = { actor: SYSTEM_ACTOR, subjectType: 'order', subjectId: orderId, userId } as const;
     const states = { before: { status: current.status }, after: { status } };
     await appendAudit(tx, [{ ...AUDITED[event], ...change, ...states }], now);
     await appendEvents(tx, [{ type: `order.${status}`, userId, payload: { order_id: orderId } }], now);
+    if (held !== undefined) await countDiscount(tx, held, 'released', couponUseOf(order));
     return OrderRow.query(tx).findById(order.id).throwIfNotFound();
   });
   if (entered !== undefined) parts.onStatus(entered);

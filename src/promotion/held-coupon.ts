@@ -1,57 +1,55 @@
 import assert from 'node:assert';
+import { raw } from 'objection';
 import { expectRows } from '../platform/db/rows';
 import type { Tx } from '../platform/db/tx';
 import type { Fen } from '../platform/money';
 import { CouponRow } from './coupon.model';
 import { nextCouponStatus, type CouponEvent } from './coupon-state';
+import { budgetExhausted } from './promotion.errors';
 import { PromotionRow } from './promotion.model';
 
 /**
- * The one way in which a coupon moves with an order, for taking and giving back alike. The caller holds the lock of the
- * coupon's owner. Locks after it: the promotion's row where there is a budget to count, then the coupon's.
+ * The one way in which a coupon moves with an order, for taking and giving back alike (lesson 33). The caller holds the
+ * lock of the coupon's owner, and calls `countDiscount` last of all: the budget's row is shared by all who order.
  */
 
 /** What an order does to a coupon. */
 export type OrderCouponEvent = Exclude<CouponEvent, 'expired'>;
 
-/** What of a discount an event adds to the used budget: what orders hold and what they used counts. */
-const BUDGET_SIGN: Readonly<Record<OrderCouponEvent, number>> = { locked: 1, paid: 0, released: -1, returned: -1 };
-
-/** A coupon whose row is locked, with its promotion, whose row is locked where its budget will be counted. */
+/** A coupon whose row is locked, with its promotion, whose row is not. */
 export interface HeldCoupon {
   readonly coupon: CouponRow;
   readonly promotion: PromotionRow;
 }
 
-/**
- * Locks a coupon for what is to happen to it; undefined when there is none of that id. Which promotion it is of never changes, nor whether that has a
- * budget once coupons are out: both are read without a lock.
- */
-export async function holdCoupon(tx: Tx, couponId: string, event: OrderCouponEvent): Promise<HeldCoupon | undefined> {
-  const known = await CouponRow.query(tx).findById(couponId);
-  if (known === undefined) return undefined;
-  const terms = await PromotionRow.query(tx).findById(known.promotionId).throwIfNotFound();
-  const isCounted = terms.budget > 0 && BUDGET_SIGN[event] !== 0;
-  const promotion = isCounted ? await PromotionRow.query(tx).findById(terms.id).forUpdate().throwIfNotFound() : terms;
-  const coupon = await CouponRow.query(tx).findById(couponId).forUpdate().throwIfNotFound();
+/** What a coupon takes off which order. */
+export interface CouponUse {
+  readonly orderId: string;
+  readonly discount: Fen;
+}
+
+/** Locks a coupon; undefined when there is none of that id. Which promotion it is of never changes, nor do its terms. */
+export async function holdCoupon(tx: Tx, couponId: string): Promise<HeldCoupon | undefined> {
+  const coupon = await CouponRow.query(tx).findById(couponId).forUpdate();
+  if (coupon === undefined) return undefined;
+  const promotion = await PromotionRow.query(tx).findById(coupon.promotionId).throwIfNotFound();
   return { coupon, promotion };
 }
 
 /**
- * Moves a coupon with the order that takes, uses or gives it back, and counts the budget. `discount` is what it takes off
- * that order. A move that may not happen, and a coupon that another order holds, are faults of the caller, never refusals.
+ * Moves a coupon with the order that takes, uses or gives it back. A move that may not happen, and a coupon that another
+ * order holds, are faults of the caller, never refusals.
  */
 export async function moveCoupon(
   tx: Tx,
-  { coupon, promotion }: HeldCoupon,
+  { coupon }: HeldCoupon,
   event: OrderCouponEvent,
-  order: { readonly orderId: string; readonly discount: Fen },
+  { orderId, discount }: CouponUse,
   now: Date,
 ): Promise<void> {
   const status = nextCouponStatus(coupon, event, now);
   const what = `coupon ${coupon.id}`;
   assert(status !== undefined, `${what} is ${coupon.status}: it can not be ${event}`);
-  const { orderId, discount } = order;
   const isHolders = event === 'locked' || (coupon.orderId === orderId && coupon.discountAmount === discount);
   assert(isHolders, `${what} is not order ${orderId}'s`);
   const isHeld = status === 'locked' || status === 'used';
@@ -64,21 +62,38 @@ export async function moveCoupon(
     1,
     what,
   );
+}
+
+/** What of a discount an event adds to the used budget: what orders hold and what they used counts. */
+const BUDGET_SIGN: Readonly<Record<OrderCouponEvent, number>> = { locked: 1, paid: 0, released: -1, returned: -1 };
+
+/**
+ * Counts what an event does to the budget of a promotion, in one guarded statement (lessons 32, 35). Throws
+ * PROMOTION_BUDGET_EXHAUSTED when what is left does not cover the discount.
+ */
+export async function countDiscount(
+  tx: Tx,
+  { coupon, promotion }: HeldCoupon,
+  event: OrderCouponEvent,
+  { discount }: CouponUse,
+): Promise<void> {
+  const { id, budget } = promotion;
   const used = BUDGET_SIGN[event] * discount;
-  if (promotion.budget === 0 || used === 0) return;
-  const budgetUsed = promotion.budgetUsed + used;
-  expectRows(await PromotionRow.query(tx).findById(promotion.id).patch({ budgetUsed }), 1, `promotion ${promotion.id}`);
+  if (budget === 0 || used === 0) return;
+  const counted = await PromotionRow.query(tx)
+    .where({ id })
+    .whereRaw('budget_used + ? BETWEEN 0 AND budget', [used])
+    .patch({ budgetUsed: raw('budget_used + ?', [used]) });
+  if (counted === 0 && used > 0) throw budgetExhausted(coupon.id, id);
+  expectRows(counted, 1, `budget of promotion ${id}`);
 }
 
 /**
  * An order was refunded in full: its coupon comes back where the promotion says so (lesson 37), and stays used where it
- * does not.
+ * does not. Returns whether it came back.
  */
-export async function returnCoupon(
-  tx: Tx,
-  held: HeldCoupon,
-  order: { readonly orderId: string; readonly discount: Fen },
-  now: Date,
-): Promise<void> {
-  if (held.promotion.returnedOnRefund !== 0) await moveCoupon(tx, held, 'returned', order, now);
+export async function returnCoupon(tx: Tx, held: HeldCoupon, use: CouponUse, now: Date): Promise<boolean> {
+  if (held.promotion.returnedOnRefund === 0) return false;
+  await moveCoupon(tx, held, 'returned', use, now);
+  return true;
 }

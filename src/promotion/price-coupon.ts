@@ -4,7 +4,7 @@ import { readCoupon } from './coupon.queries';
 import { nextCouponStatus, statusAt } from './coupon-state';
 import { couponEffect } from './discount';
 import type { HeldCoupon } from './held-coupon';
-import { promotionErrors } from './promotion.errors';
+import { budgetExhausted, promotionErrors } from './promotion.errors';
 import { budgetLeft, PromotionRow, termsOf } from './promotion.model';
 
 /** An order that a coupon is to be used for. */
@@ -26,7 +26,8 @@ export async function findCoupon(reader: Knex, couponId: string, userId: string)
 
 /**
  * What a coupon takes off an order. Refuses, in this order: COUPON_NOT_FOUND (not this user's), COUPON_NOT_USABLE
- * (held, used or expired), USER_NOT_ELIGIBLE, COUPON_NOT_APPLICABLE, PROMOTION_BUDGET_EXHAUSTED.
+ * (held, used or expired), USER_NOT_ELIGIBLE, COUPON_NOT_APPLICABLE, PROMOTION_BUDGET_EXHAUSTED (as far as can be seen
+ * without a lock: countDiscount decides).
  */
 export function discountFor(held: HeldCoupon, order: CouponOrder, now: Date): Fen {
   const { coupon, promotion } = held;
@@ -41,8 +42,6 @@ export function discountFor(held: HeldCoupon, order: CouponOrder, now: Date): Fe
     throw promotionErrors.COUPON_NOT_APPLICABLE({ metadata: { ...metadata, why: effect.why } });
   }
   const left = budgetLeft(promotion);
-  if (left !== undefined && effect.discount > left) {
-    throw promotionErrors.PROMOTION_BUDGET_EXHAUSTED({ metadata: { ...metadata, promotion_id: promotion.id } });
-  }
+  if (left !== undefined && effect.discount > left) throw budgetExhausted(coupon.id, promotion.id);
   return effect.discount;
 }

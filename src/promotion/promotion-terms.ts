@@ -30,6 +30,14 @@ const planIds = z
 
 const DISCOUNT_TYPES: readonly DiscountTerms['discountType'][] = ['fixed_amount', 'percentage'];
 
+/** No promotion is older than the business, and the driver reads years below 100 as others. */
+const INSTANT_MIN_MS = Date.UTC(2000, 0, 1);
+
+const instant = rules.optionalInstant.refine(
+  (time) => time === undefined || time.getTime() >= INSTANT_MIN_MS,
+  'is before the year 2000',
+);
+
 /** What each field must be, whatever the others are. */
 const FIELD_RULES: Readonly<Record<FieldName, z.ZodType>> = {
   name,
@@ -40,9 +48,9 @@ const FIELD_RULES: Readonly<Record<FieldName, z.ZodType>> = {
   planIds,
   totalQuota: wholeNumber(1, AMOUNT_MAX),
   budget: wholeNumber(0, AMOUNT_MAX),
-  claimStartTime: rules.optionalInstant,
-  claimEndTime: rules.optionalInstant,
-  couponExpireTime: rules.optionalInstant,
+  claimStartTime: instant,
+  claimEndTime: instant,
+  couponExpireTime: instant,
   couponValidDays: wholeNumber(0, VALID_DAYS_MAX),
   newUsersOnly: z.boolean(),
   mayBeFree: z.boolean(),

@@ -43,3 +43,9 @@ export const promotionErrors = defineErrors({
     message: 'Somebody else than who created or last edited the promotion has to do this.',
   },
 });
+
+/** PROMOTION_BUDGET_EXHAUSTED for a coupon. */
+export function budgetExhausted(couponId: string, promotionId: string): Error {
+  const metadata = { coupon_id: couponId, promotion_id: promotionId };
+  return promotionErrors.PROMOTION_BUDGET_EXHAUSTED({ metadata });
+}

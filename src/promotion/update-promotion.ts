@@ -75,11 +75,8 @@ async function change(
   const changed = changedFields(stored, fields);
   if (changed.length === 0) return { response: { promotionId: id }, audit: [], events: [] };
   const wanted: PromotionFields = { ...stored, ...pick(fields, changed) };
-  refuseViolations([
-    ...(status === 'draft' ? [] : frozenViolations({ ...stored, claimedCount, budgetUsed }, wanted, changed)),
-    ...relationViolations(wanted, changed),
-    ...timeViolations(pick(fields, changed), now),
-  ]);
+  if (status !== 'draft') refuseViolations(frozenViolations({ ...stored, claimedCount, budgetUsed }, wanted, changed));
+  refuseViolations([...relationViolations(wanted, changed), ...timeViolations(pick(fields, changed), now)]);
   if (changed.includes('planIds')) await requirePlans(tx, wanted.planIds);
   const isRaised = wanted.totalQuota > stored.totalQuota || wanted.budget > stored.budget;
   // A draft is judged when it is activated.

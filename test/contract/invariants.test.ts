@@ -17,6 +17,8 @@ import {
   type Harness,
 } from '../support/harness';
 import { readInfra } from '../support/infra';
+import { createOrderCall } from '../support/order-calls';
+import { claim, openPromotion } from '../support/promotions';
 import { batchConsume, capture, hold, release, reportOutcome } from '../support/quota-calls';
 import { registerWith } from '../support/registrations';
 
@@ -133,6 +135,15 @@ const BREAKS: Readonly<Record<string, { readonly sql: string; readonly outcome: 
       'WHERE caller = (SELECT actor FROM quota_logs WHERE user_id = ? AND sequence = 1) LIMIT 1',
     outcome: 'found',
   },
+  'INV-25': {
+    sql: 'UPDATE promotions SET claimed_count = claimed_count + 1 WHERE claimed_count BETWEEN 1 AND total_quota - 1 LIMIT 1',
+    outcome: 'found',
+  },
+  'INV-26': { sql: "UPDATE orders SET coupon_id = 'forged' WHERE user_id = ? LIMIT 1", outcome: BY_TRIGGER },
+  'INV-27': {
+    sql: 'UPDATE promotions SET budget_used = budget_used + 1 WHERE budget_used BETWEEN 1 AND budget - 1 LIMIT 1',
+    outcome: 'found',
+  },
 };
 
 /** The canonical form as the page describes it, from a row as the database holds it. */
@@ -179,7 +190,20 @@ describe('the documented invariants', () => {
     const more = await consume(h, { userId, requestId: newId('c'), amount: 20 });
     expect([consumed.ok, unknown.ok, returned.ok, more.ok]).toEqual([true, true, true, true]);
     await holdAndSettle();
+    await claimAndOrder();
   });
+
+  /** A promotion with a budget, and coupons of it that are unused, held by an order and used by one. */
+  async function claimAndOrder(): Promise<void> {
+    const promotionId = await openPromotion(h, { budget: 50_000 });
+    await claim(h, await registerUser(h), promotionId);
+    for (const isPaid of [false, true]) {
+      const buyer = await registerUser(h);
+      const { couponId } = await claim(h, buyer, promotionId);
+      const { order } = await mustSucceed(createOrderCall(h, { userId: buyer, couponId }));
+      if (isPaid) await h.control('/_control/pay', { order_id: order?.orderId });
+    }
+  }
 
   /** Holds that were captured, released, reported about and left open; an event that tells of several users. */
   async function holdAndSettle(): Promise<void> {
@@ -229,6 +253,12 @@ describe('the documented invariants', () => {
     expect(cases.map((row) => Number(row['is_open']))).toEqual([0, 1]);
     const events = await db.query("SELECT 1 FROM outbox WHERE type = 'quota.changed' AND user_id IS NULL");
     expect(events.length).toBeGreaterThan(0);
+  });
+
+  test('were checked on coupons that are unused, locked and used, under a budget', async () => {
+    const states = await db.query('SELECT DISTINCT status FROM user_coupons ORDER BY status');
+    expect(states.map(({ status }) => status)).toEqual(['locked', 'unused', 'used']);
+    expect(await db.query('SELECT 1 FROM promotions WHERE budget_used > 0')).toHaveLength(1);
   });
 
   test('were checked on a user without a grant, and on registrations of two business days', async () => {

@@ -3,6 +3,7 @@ import { call, mustSucceed } from '../support/clients';
 import { newId } from '../support/harness';
 import { provenLog } from '../support/ledger-proof';
 import { setStage, type Stage } from '../support/service-process';
+import { untilAnswered } from '../support/until-answered';
 
 /** Must show 6, lessons 2, 17: an acknowledged consume survives kill -9 exactly once, and a retry adds nothing. */
 describe('kill -9 while 32 callers consume', () => {
@@ -25,18 +26,9 @@ describe('kill -9 while 32 callers consume', () => {
 
     const consumeUntilAcknowledged = async (userId: string, requestId: string): Promise<void> => {
       const request = ConsumeQuotaRequest.fromPartial({ userId, requestId, amount: 1, taskId: requestId });
-      for (;;) {
-        const reply = await call(quota.consumeQuota.bind(quota), request, 10_000);
-        if (reply.ok) {
-          acknowledged.set(requestId, reply.response);
-          return;
-        }
-        expect(['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'ABORTED', 'CANCELLED']).toContain(reply.code);
-        lost += 1;
-        await new Promise<void>((resolve, reject) => {
-          quota.waitForReady(Date.now() + 20_000, (error) => (error === undefined ? resolve() : reject(error)));
-        });
-      }
+      const attempt = () => call(quota.consumeQuota.bind(quota), request, 10_000);
+      const reply = await untilAnswered(quota, attempt, () => (lost += 1));
+      acknowledged.set(requestId, await mustSucceed(Promise.resolve(reply)));
     };
     const caller = async (index: number): Promise<void> => {
       const { userId } = members[index % members.length] ?? { userId: '' };

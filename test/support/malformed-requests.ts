@@ -16,6 +16,19 @@ import {
   ReportTaskOutcomeRequest,
   TaskOutcome,
 } from '../../src/gen/billing/v1/quota_service.pb';
+import {
+  ClaimCouponRequest,
+  CreatePromotionRequest,
+  GetPromotionRequest,
+  GetPromotionStatsRequest,
+  ListCouponsRequest,
+  ListPromotionsRequest,
+  ListSuspiciousClaimersRequest,
+  Promotion,
+  PromotionStatus,
+  SetPromotionStatusRequest,
+  UpdatePromotionRequest,
+} from '../../src/gen/billing/v1/promotion_service.pb';
 import { call, type Reply } from './clients';
 import type { Harness } from './harness';
 
@@ -88,9 +101,10 @@ export interface MalformedCalls {
 
 const order = { userId: ID, orderId: ORDER_ID };
 const paging = { pageSize: PAGE_SIZE, pageToken: PAGE_TOKEN };
+const NO_PROMOTION: Faults = [['nothing', undefined]];
 const anOrder = (userId: string): Fields => ({ userId, orderId: '01ARZ3NDEKTSV4RRFFQ69G5FAV' });
 
-/** Every RPC of the three services. */
+/** Every RPC of the services. What is wrong within a promotion: test/integration/promotion. */
 export const MALFORMED_CALLS: readonly MalformedCalls[] = [
   {
     rpc: 'QuotaService/ConsumeQuota',
@@ -232,6 +246,65 @@ export const MALFORMED_CALLS: readonly MalformedCalls[] = [
     valid: (userId) => ({ userId }),
     faults: { userId: ID, status: UNKNOWN_ENUM, ...paging },
     send: (h, fields) => call(bound(h.as('auditor').order, 'listOrders'), ListOrdersRequest.create(fields)),
+  },
+  {
+    rpc: 'PromotionService/CreatePromotion',
+    valid: () => ({ requestId: 'p', promotion: Promotion.create() }),
+    faults: { requestId: ID, promotion: NO_PROMOTION },
+    send: (h, fields) =>
+      call(bound(h.as('operations').promotion, 'createPromotion'), CreatePromotionRequest.create(fields)),
+  },
+  {
+    rpc: 'PromotionService/SetPromotionStatus',
+    valid: () => ({ requestId: 'p', promotionId: 'p', status: PromotionStatus.ACTIVE }),
+    faults: { requestId: ID, promotionId: ID, status: [['nothing', 0], ...UNKNOWN_ENUM] },
+    send: (h, fields) =>
+      call(bound(h.as('operations').promotion, 'setPromotionStatus'), SetPromotionStatusRequest.create(fields)),
+  },
+  {
+    rpc: 'PromotionService/UpdatePromotion',
+    valid: () => ({ requestId: 'p', promotion: Promotion.create({ promotionId: 'p' }) }),
+    faults: { requestId: ID, promotion: NO_PROMOTION, updateMask: [['a path of nothing', ['no_such']]] },
+    send: (h, fields) =>
+      call(bound(h.as('operations').promotion, 'updatePromotion'), UpdatePromotionRequest.create(fields)),
+  },
+  {
+    rpc: 'PromotionService/GetPromotion',
+    valid: () => ({ promotionId: 'p' }),
+    faults: { promotionId: ID },
+    send: (h, fields) => call(bound(h.as('auditor').promotion, 'getPromotion'), GetPromotionRequest.create(fields)),
+  },
+  {
+    rpc: 'PromotionService/ListPromotions',
+    valid: () => ({}),
+    faults: { status: UNKNOWN_ENUM, ...paging },
+    send: (h, fields) => call(bound(h.as('auditor').promotion, 'listPromotions'), ListPromotionsRequest.create(fields)),
+  },
+  {
+    rpc: 'PromotionService/GetPromotionStats',
+    valid: () => ({ promotionId: 'p' }),
+    faults: { promotionId: ID },
+    send: (h, fields) =>
+      call(bound(h.as('auditor').promotion, 'getPromotionStats'), GetPromotionStatsRequest.create(fields)),
+  },
+  {
+    rpc: 'PromotionService/ClaimCoupon',
+    valid: (userId) => ({ requestId: 'c', userId, promotionId: 'p' }),
+    faults: { requestId: ID, userId: ID, promotionId: ID },
+    send: (h, fields) => call(bound(h.as('order-service').promotion, 'claimCoupon'), ClaimCouponRequest.create(fields)),
+  },
+  {
+    rpc: 'PromotionService/ListCoupons',
+    valid: (userId) => ({ userId }),
+    faults: { userId: ID, status: UNKNOWN_ENUM, ...paging },
+    send: (h, fields) => call(bound(h.as('auditor').promotion, 'listCoupons'), ListCouponsRequest.create(fields)),
+  },
+  {
+    rpc: 'PromotionService/ListSuspiciousClaimers',
+    valid: () => ({}),
+    faults: paging,
+    send: (h, fields) =>
+      call(bound(h.as('auditor').promotion, 'listSuspiciousClaimers'), ListSuspiciousClaimersRequest.create(fields)),
   },
 ];
 

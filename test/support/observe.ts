@@ -22,6 +22,8 @@ const MONEY_TABLES = [
   'quota_task_outcomes',
   'settlement_cases',
   'membership_periods',
+  'promotions',
+  'user_coupons',
   'request_keys',
   'audit_logs',
   'outbox',

@@ -26,6 +26,11 @@ export interface CommandEffect<Response> {
   readonly response: Response;
   readonly audit: readonly AuditEntry[];
   readonly events: readonly OutboxEvent[];
+  /**
+   * Counts on a row that the commands of many users share, such as a budget: done last of all, so that the row is locked
+   * for one statement and COMMIT (docs/adr/0008). May still refuse: nothing of the command happens then.
+   */
+  readonly countLast?: (tx: Tx) => Promise<void>;
 }
 
 /** The answer of a command, and whether it is an earlier one. */
@@ -53,7 +58,7 @@ async function findEarlier<Response>(tx: Tx, command: Command, hash: Buffer): Pr
 
 /**
  * The one write path of everything but quota: opens the transaction, takes the locks, looks the key up, runs the use
- * case, and writes audit, events and, last, the key with the response, all in one commit. Idempotent: the same key and
+ * case, and writes audit, events and the key with the response, all in one commit. Idempotent: the same key and
  * content get the first response, other content REQUEST_ID_REUSED. A refusal rolls back and is not stored, so the same
  * id is judged afresh. A duplicate that raced past the look-up fails on the key, rolls back and gets the first response.
  */
@@ -83,6 +88,7 @@ export async function runCommand<Locked, Response>(
       response: JSON.stringify(effect.response),
       createTime: command.now,
     });
+    await effect.countLast?.(tx);
     return { response: effect.response, replayed: false };
   };
   const options = { name: command.kind, signal: command.signal };

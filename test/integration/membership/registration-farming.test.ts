@@ -69,6 +69,18 @@ describe('the registration grant', () => {
     expect(lots.map((row) => row['user_id'])).toEqual(granted);
   });
 
+  test('is given once to users of one identity who all come several times at once (R1.3)', async () => {
+    const phone = newId('phone');
+    const userIds = Array.from({ length: 8 }, () => newId('u'));
+    const calls = userIds.flatMap((userId) =>
+      Array.from({ length: 5 }, (_, i) => registerWith(h, userId, [phone], `register-${i}`)),
+    );
+    const outcomes = (await Promise.all(calls.map((sent) => mustSucceed(sent)))).map(outcomeOf);
+    expect(outcomes.filter((outcome) => outcome === 'granted')).toHaveLength(1);
+    expect(outcomes.filter((outcome) => outcome === 'identity known')).toHaveLength(userIds.length - 1);
+    expect(outcomes.filter((outcome) => outcome === 'user known')).toHaveLength(userIds.length * 4);
+  });
+
   test('is withheld when one of several identities had it, and does not use up the others (R1.3)', async () => {
     const [phone, openid, device, other] = [newId('phone'), newId('openid'), newId('device'), newId('device')];
     expect(await outcomeWith([phone, openid, device])).toBe('granted');

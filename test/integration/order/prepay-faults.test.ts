@@ -1,6 +1,7 @@
 import { OrderStatus } from '../../../src/gen/billing/v1/order_service.pb';
 import { mustSucceed } from '../../support/clients';
 import { newId, registerUser, startHarness, until, type Harness } from '../../support/harness';
+import { claim, openPromotion, stockOf } from '../../support/promotions';
 import { createOrderCall, getOrderCall, getOrderPaymentCall } from '../../support/order-calls';
 
 /** Lessons 44, 45, 48: what WeChat Pay did is unknown until it says so under its signature; a repeat heals it. */
@@ -98,5 +99,14 @@ describe('a prepay that WeChat Pay refuses under its signature', () => {
     expect(await h.db.query('SELECT 1 FROM payments WHERE user_id = ?', [userId])).toEqual([]);
     const line = h.logs.find((entry) => entry['level'] === 'error' && 'httpStatus' in entry);
     expect(line).toMatchObject({ code: 'PARAM_ERROR', httpStatus: 400 });
+  });
+
+  test('R13.5: it gives its coupon back, and the budget', async () => {
+    const promotionId = await openPromotion(h, { budget: 5_000 });
+    const userId = await registerUser(h);
+    const { couponId } = await claim(h, userId, promotionId);
+    const refused = await createOrderCall(h, { userId, couponId });
+    expect(refused).toMatchObject({ ok: false, reason: 'ORDER_NOT_PAYABLE', metadata: { status: 'failed' } });
+    expect(await stockOf(h.db, promotionId)).toEqual({ claimed: 1, budgetUsed: 0, unused: 1 });
   });
 });

@@ -1,4 +1,4 @@
-import { DiscountType, Promotion, PromotionStatus } from '../../../src/gen/billing/v1/promotion_service.pb';
+import { DiscountType, type Promotion, PromotionStatus } from '../../../src/gen/billing/v1/promotion_service.pb';
 import { mustSucceed } from '../../support/clients';
 import { newId, startHarness, type Harness } from '../../support/harness';
 import {
@@ -60,11 +60,30 @@ describe('CreatePromotion', () => {
       mayBeFree: true,
       returnedOnRefund: true,
     };
-    const readOnly = { claimedCount: 9, budgetUsed: 9, status: PromotionStatus.ENDED, createdBy: 'x', createTime: inDays(9) };
+    const readOnly = {
+      claimedCount: 9,
+      budgetUsed: 9,
+      status: PromotionStatus.ENDED,
+      createdBy: 'x',
+      createTime: inDays(9),
+    };
     const made = await makeDraft(h, { ...fields, ...readOnly });
     expect(made).toMatchObject({ ...fields, claimedCount: 0, budgetUsed: 0, status: PromotionStatus.DRAFT });
     expect(made.createdBy).toBe(CREATOR);
     expect((await mustSucceed(getPromotionCall(h, fields.promotionId))).promotion).toEqual(made);
+  });
+
+  test('keeps instants from the year 2000 to the last, to the millisecond', async () => {
+    const [first, last] = [new Date('2000-01-01T00:00:00.000Z'), new Date('9999-12-31T23:59:59.999Z')];
+    const times = { claimStartTime: first, claimEndTime: last, couponExpireTime: last };
+    const { promotionId } = await makeDraft(h, {
+      ...times,
+      couponValidDays: 0,
+      totalQuota: 10 ** 12,
+      budget: 10 ** 12,
+    });
+    const { promotion } = await mustSucceed(getPromotionCall(h, promotionId));
+    expect(promotion).toMatchObject({ ...times, totalQuota: 10 ** 12, budget: 10 ** 12 });
   });
 
   test('with the same id again makes nothing and shows the promotion as it is now (lesson 8)', async () => {
@@ -148,7 +167,10 @@ describe('CreatePromotion', () => {
       [{ discountType: DiscountType.UNSPECIFIED }, ['discount_type']],
       [{ discountType: 99 as DiscountType }, ['discount_type']],
       [{ discountType: DiscountType.PERCENTAGE, discountValue: 101 }, ['discount_value']],
-      [{ discountValue: 0, maxDiscount: -1, minOrderAmount: -1 }, ['discount_value', 'max_discount', 'min_order_amount']],
+      [
+        { discountValue: 0, maxDiscount: -1, minOrderAmount: -1 },
+        ['discount_value', 'max_discount', 'min_order_amount'],
+      ],
       [{ planIds: ['a', 'a'] }, ['plan_ids']],
       [{ totalQuota: 0, budget: -1 }, ['total_quota', 'budget']],
       [{ claimStartTime: inDays(2), claimEndTime: inDays(1) }, ['claim_end_time']],

@@ -65,13 +65,16 @@ describe('SetPromotionStatus', () => {
     },
   );
 
-  test.each(WAYS)('to where it stands, %s, succeeds and leaves neither audit row nor event', async (_name, status, way) => {
-    const promotionId = await promotionAt(way);
-    const before = await readTraces(h, promotionId);
-    const { promotion, replayed } = await mustSucceed(setStatusCall(h, promotionId, status));
-    expect([promotion?.status, replayed]).toEqual([status, false]);
-    expect(await readTraces(h, promotionId)).toEqual(before);
-  });
+  test.each(WAYS)(
+    'to where it stands, %s, succeeds and leaves neither audit row nor event',
+    async (_name, status, way) => {
+      const promotionId = await promotionAt(way);
+      const before = await readTraces(h, promotionId);
+      const { promotion, replayed } = await mustSucceed(setStatusCall(h, promotionId, status));
+      expect([promotion?.status, replayed]).toEqual([status, false]);
+      expect(await readTraces(h, promotionId)).toEqual(before);
+    },
+  );
 
   test('that is repeated does not move it again, and shows where it stands now (lesson 8)', async () => {
     const promotionId = await promotionAt([ACTIVE]);

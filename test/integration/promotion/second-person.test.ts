@@ -95,7 +95,10 @@ describe('a second person', () => {
     await mustSucceed(updateCall(h, { promotionId, totalQuota: 100 }));
     await mustSucceed(updateCall(h, { promotionId, totalQuota: 101 }, undefined, { as: 'operations-2' }));
     // Now the second is who edited it last: nobody of the two goes on alone.
-    await expectSecond(() => updateCall(h, { promotionId, totalQuota: 102 }, undefined, { as: 'operations-2' }), promotionId);
+    await expectSecond(
+      () => updateCall(h, { promotionId, totalQuota: 102 }, undefined, { as: 'operations-2' }),
+      promotionId,
+    );
     await mustSucceed(updateCall(h, { promotionId, name: '只改名' }, undefined, { as: 'operations-2' }));
 
     const limited = await makeDraft(h, { budget: LIMIT });

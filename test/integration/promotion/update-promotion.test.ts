@@ -60,7 +60,12 @@ describe('UpdatePromotion of a draft', () => {
   });
 
   test('with a mask changes what is named and nothing else, and can set a field to nothing', async () => {
-    const times = { claimStartTime: inDays(1), claimEndTime: inDays(2), couponExpireTime: inDays(3), couponValidDays: 0 };
+    const times = {
+      claimStartTime: inDays(1),
+      claimEndTime: inDays(2),
+      couponExpireTime: inDays(3),
+      couponValidDays: 0,
+    };
     const { promotionId, ...made } = await makeDraft(h, { ...times, budget: 50, planIds: ['monthly'] });
     const mask = ['claim_end_time', 'coupon_expire_time', 'coupon_valid_days', 'budget', 'plan_ids'];
     const { promotion } = await mustSucceed(
@@ -162,6 +167,7 @@ describe('UpdatePromotion after draft', () => {
 
   test('refuses every term that its coupons were claimed under (R13.1), each by its path', async () => {
     const promotionId = await makeActive(h);
+    const before = await mustSucceed(getPromotionCall(h, promotionId));
     const frozen: readonly [Partial<Promotion>, string][] = [
       [{ discountType: DiscountType.PERCENTAGE }, 'discount_type'],
       [{ discountValue: 1_001 }, 'discount_value'],
@@ -175,11 +181,10 @@ describe('UpdatePromotion after draft', () => {
       [{ returnedOnRefund: true }, 'returned_on_refund'],
       [{ budget: 1 }, 'budget'],
     ];
-    for (const [fields, name] of frozen.slice(1)) {
+    for (const [fields, name] of frozen) {
       await expectRefused({ promotionId, name: 'x', ...fields }, undefined, [`promotion.${name}`]);
     }
-    const { promotion } = await mustSucceed(getPromotionCall(h, promotionId));
-    expect(promotion).toMatchObject(aPromotion());
+    expect((await mustSucceed(getPromotionCall(h, promotionId))).promotion).toEqual(before.promotion);
   });
 
   test('takes a whole promotion back as it was given out, with one field changed', async () => {
@@ -220,7 +225,7 @@ describe('UpdatePromotion after draft', () => {
     await mustSucceed(setStatusCall(h, promotionId, ENDED));
     const before = await promotionState(h);
     for (const fields of [{ name: 'x' }, { discountValue: 5 }, aPromotion()]) {
-      expect(await updateCall(h, { promotionId, ...fields })).toMatchObject({
+      expect(await updateCall(h, { ...fields, promotionId })).toMatchObject({
         ...{ code: 'FAILED_PRECONDITION', reason: 'PROMOTION_NOT_ACTIVE' },
         metadata: { promotion_id: promotionId, status: 'ended' },
       });
@@ -231,7 +236,11 @@ describe('UpdatePromotion after draft', () => {
   test('waits for claims that are under way: the stock never falls below what they took (lesson 33)', async () => {
     const promotionId = await makeActive(h, { totalQuota: 20 });
     const users = await Promise.all(Array.from({ length: 20 }, () => registerUser(h)));
-    const claims = users.map((userId) => claim(h, userId, promotionId).then(() => 1).catch(() => 0));
+    const claims = users.map((userId) =>
+      claim(h, userId, promotionId)
+        .then(() => 1)
+        .catch(() => 0),
+    );
     const cuts = Array.from({ length: 10 }, (_, i) => updateCall(h, { promotionId, totalQuota: 5 + i }));
     const claimed = (await Promise.all(claims)).reduce<number>((sum, one) => sum + one, 0);
     await Promise.all(cuts);

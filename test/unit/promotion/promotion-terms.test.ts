@@ -76,6 +76,11 @@ describe('the terms of a promotion', () => {
     ['with an empty plan id', { planIds: ['monthly', ''] }, 'plan_ids[1]'],
     ['with a window that ends where it starts', { claimStartTime: NOW, claimEndTime: NOW }, 'claim_end_time'],
     ['with an instant that is none', { claimStartTime: new Date(Number.NaN) }, 'claim_start_time'],
+    [
+      'with an instant before the year 2000',
+      { claimStartTime: new Date('1999-12-31T23:59:59.999Z') },
+      'claim_start_time',
+    ],
     ['without validity', { couponValidDays: 0 }, 'coupon_expire_time'],
     ['with validity twice', { couponExpireTime: after(1) }, 'coupon_expire_time'],
     ['with negative days', { couponValidDays: -1, couponExpireTime: after(1) }, 'coupon_valid_days'],

@@ -17,6 +17,7 @@ import {
   createWechatpayClient,
   DUE_NOTIFICATIONS_MAX,
   readMerchantKey,
+  type WechatpayClient,
 } from './payment';
 import { fileOffsetClock, systemClock, type Clock } from './platform/clock';
 import type { Config } from './platform/config';
@@ -146,12 +147,9 @@ function buildLanes(
   return { redis, commits, claims };
 }
 
-/** The gRPC role. */
-function buildRpc(foundation: Foundation, closables: Closable[]): RpcServer {
-  const { config, log, clock, metrics, db, commits, claims, redis } = foundation;
-  const refusals = new RefusalRecorder(db, log, (count) => metrics.refusalsDropped.inc(count));
-  closables.push({ name: 'refusals', close: () => refusals.flush() });
-  const wechatpay = createWechatpayClient({
+/** The way to WeChat Pay's API. */
+function openWechatpay({ config, clock, log }: Foundation, closables: Closable[]): WechatpayClient {
+  const client = createWechatpayClient({
     baseUrl: config.WECHATPAY_BASE_URL,
     appid: config.WECHATPAY_APPID,
     mchid: config.WECHATPAY_MCHID,
@@ -164,7 +162,16 @@ function buildRpc(foundation: Foundation, closables: Closable[]): RpcServer {
     clock,
     log,
   });
-  closables.push({ name: 'wechatpay', close: () => wechatpay.close() });
+  closables.push({ name: 'wechatpay', close: () => client.close() });
+  return client;
+}
+
+/** The gRPC role. */
+function buildRpc(foundation: Foundation, closables: Closable[]): RpcServer {
+  const { config, log, clock, metrics, db, commits, claims, redis } = foundation;
+  const refusals = new RefusalRecorder(db, log, (count) => metrics.refusalsDropped.inc(count));
+  closables.push({ name: 'refusals', close: () => refusals.flush() });
+  const wechatpay = openWechatpay(foundation, closables);
   const services = [
     createQuotaService({
       db,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { CouponStatus, PromotionServiceService, type Coupon } from '../gen/billing/v1/promotion_service.pb';
+import { CouponStatus, type Coupon, type PromotionServiceService } from '../gen/billing/v1/promotion_service.pb';
 import type { Clock } from '../platform/clock';
 import type { Database } from '../platform/db/database';
 import { readOnly } from '../platform/db/tx';

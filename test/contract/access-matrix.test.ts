@@ -37,6 +37,7 @@ const MAY_CALL: Readonly<Record<string, readonly string[]>> = {
     'auditor',
   ],
   'billing.v1.MembershipService/ListPlans': ['order-service', 'operations', 'finance', 'auditor'],
+  'billing.v1.OrderService/QuoteOrder': ['order-service', 'operations', 'finance', 'auditor'],
   'billing.v1.OrderService/CreateOrder': ['order-service'],
   'billing.v1.OrderService/GetOrder': ['order-service', 'operations', 'finance', 'auditor'],
   'billing.v1.OrderService/GetOrderPayment': ['order-service', 'operations', 'finance', 'auditor'],

@@ -1,6 +1,11 @@
 import { CheckEntitlementRequest, ListPlansRequest } from '../../src/gen/billing/v1/membership_service.pb';
 import { GetMembershipRequest, RegisterUserRequest } from '../../src/gen/billing/v1/membership_service.pb';
-import { CreateOrderRequest, GetOrderPaymentRequest, GetOrderRequest } from '../../src/gen/billing/v1/order_service.pb';
+import {
+  CreateOrderRequest,
+  GetOrderPaymentRequest,
+  GetOrderRequest,
+  QuoteOrderRequest,
+} from '../../src/gen/billing/v1/order_service.pb';
 import { ListOrdersRequest, PaymentChannel } from '../../src/gen/billing/v1/order_service.pb';
 import {
   BatchConsumeQuotaRequest,
@@ -215,6 +220,12 @@ export const MALFORMED_CALLS: readonly MalformedCalls[] = [
     valid: () => ({}),
     faults: paging,
     send: (h, fields) => call(bound(h.as('auditor').membership, 'listPlans'), ListPlansRequest.create(fields)),
+  },
+  {
+    rpc: 'OrderService/QuoteOrder',
+    valid: (userId) => ({ userId, planId: 'monthly' }),
+    faults: { userId: ID, planId: ID, couponId: OPTIONAL_ID },
+    send: (h, fields) => call(bound(h.as('auditor').order, 'quoteOrder'), QuoteOrderRequest.create(fields)),
   },
   {
     rpc: 'OrderService/CreateOrder',

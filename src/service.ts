@@ -142,7 +142,11 @@ function buildLanes(
     onBatch: (size, mode) => metrics.quotaBatchSize.observe({ mode }, size),
   });
   closables.push({ name: 'quota commits', close: () => commits.close() });
-  const claims = createClaimCommits({ db, clock });
+  const claims = createClaimCommits({
+    db,
+    clock,
+    onBatch: (size, mode) => metrics.claimBatchSize.observe({ mode }, size),
+  });
   closables.push({ name: 'claims', close: () => claims.close() });
   return { redis, commits, claims };
 }

@@ -81,7 +81,7 @@ const settings = z.object({
   COMPENSATION_GRACE_DAYS: count(7, 365),
   ORDER_EXPIRE_MINUTES: count(30, 1_440),
   OPEN_ORDERS_MAX: count(20, 1_000),
-  CLAIMS_PER_MINUTE_PER_USER: count(30, 1_000_000),
+  CLAIMS_PER_MINUTE_PER_USER: count(200, 1_000_000),
   CLAIMS_PER_MINUTE_PER_CALLER: count(600_000, 100_000_000),
   /** Fen: what a promotion can cost beyond this, two people decide. */
   PROMOTION_COST_LIMIT: count(10_000_000, 999_999_999),

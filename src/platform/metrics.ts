@@ -8,6 +8,9 @@ import { CallTally } from './call-tally';
  */
 export type Metrics = ReturnType<typeof createMetrics>;
 
+/** Commands of one group commit: powers of two up to the most it takes, and beyond. */
+const BATCH_SIZES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
+
 /** Makes every metric of the service, and the usual ones of the process, in a registry of its own. */
 export function createMetrics() {
   const registry = new Registry();
@@ -64,7 +67,14 @@ function domainMetrics(registers: Registry[]) {
       name: 'billing_quota_batch_size',
       help: 'Quota commands that one transaction took, by how it treats locked users.',
       labelNames: ['mode'] as const,
-      buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512],
+      buckets: BATCH_SIZES,
+      registers,
+    }),
+    claimBatchSize: new Histogram({
+      name: 'billing_claim_batch_size',
+      help: 'Claims of coupons that one transaction took, by how it treats locked promotions.',
+      labelNames: ['mode'] as const,
+      buckets: BATCH_SIZES,
       registers,
     }),
     refusalsDropped: new Counter({

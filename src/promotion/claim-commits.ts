@@ -38,6 +38,7 @@ export interface ClaimCommitsParts {
   /** A pool of connections that take several statements at once, with CLAIM_CONNECTIONS to spare. */
   readonly db: Database;
   readonly clock: Clock;
+  readonly onBatch: (size: number, mode: LockMode) => void;
 }
 
 /** The one way in for claims. */
@@ -57,6 +58,7 @@ export function createClaimCommits(parts: ClaimCommitsParts): ClaimCommits {
     keyQueueMax: PROMOTION_QUEUE_MAX,
     locksMax: LOCKS_MAX,
     slowMax: SLOW_MAX,
+    onBatch: parts.onBatch,
   });
 }
 

@@ -4,9 +4,10 @@ import {
   CreateOrderRequest,
   GetOrderPaymentRequest,
   GetOrderRequest,
+  ListOrdersRequest,
+  PaymentChannel,
   QuoteOrderRequest,
 } from '../../src/gen/billing/v1/order_service.pb';
-import { ListOrdersRequest, PaymentChannel } from '../../src/gen/billing/v1/order_service.pb';
 import {
   BatchConsumeQuotaRequest,
   CaptureQuotaRequest,

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { loadConfig } from '../../src/platform/config';
 import { SYSTEM_ACTOR } from '../../src/platform/calls';
-import { openDatabase, type Database } from '../../src/platform/db/database';
+import type { Database } from '../../src/platform/db/database';
 import { withTx } from '../../src/platform/db/tx';
 import { DomainError } from '../../src/platform/errors';
 import { grantQuota, insertAccount, lockUser, openBook, verifyLedger, type UserRow } from '../../src/quota';
@@ -11,7 +10,7 @@ import type { QuotaCommand, QuotaPolicy } from '../../src/quota/commands';
 import { endFreeze, freezeUnits, revokeLots } from '../../src/quota/freeze';
 import { writeBook } from '../../src/quota/posting';
 import type { TestDatabase } from './database';
-import { serviceEnvironment } from './harness';
+import { openServiceDatabase } from './service-database';
 import type { Infra } from './infra';
 import { effectOf } from './memory-ledger';
 import { insertPaidOrder } from './paid-order';
@@ -22,8 +21,6 @@ import { QuotaOracle, type Verdict } from './quota-oracle';
 import { expectSame } from './same';
 
 /** The world of the model test on the real stores: users with an oracle each, the lane, a clock that stands still. */
-
-const NO_OBSERVER = { transactionEnded: () => undefined, transactionRetried: () => undefined };
 
 /** A command that is not answered by then never is. */
 const ANSWER_MAX_MS = 20_000;
@@ -61,7 +58,7 @@ export class LedgerWorld {
   ) {
     const clock = { now: () => new Date(this.nowMs), machineNow: () => new Date(this.nowMs) };
     this.lane = openQuotaLane(infra, database, clock, this.policy);
-    this.plain = openDatabase(loadConfig(serviceEnvironment(infra, database.url, 'http://127.0.0.1:1')), NO_OBSERVER);
+    this.plain = openServiceDatabase(infra, database);
   }
 
   async close(): Promise<void> {

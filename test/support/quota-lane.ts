@@ -1,6 +1,5 @@
 import type { Redis } from 'ioredis';
-import { loadConfig } from '../../src/platform/config';
-import { openDatabase, type Database, type TransactionObserver } from '../../src/platform/db/database';
+import type { Database } from '../../src/platform/db/database';
 import type { LockMode } from '../../src/platform/db/group-commit';
 import { createLogger } from '../../src/platform/log';
 import { openRedis } from '../../src/platform/redis';
@@ -8,8 +7,8 @@ import type { Clock } from '../../src/platform/clock';
 import { createQuotaCommits, createUserLocks, QUOTA_CONNECTIONS, type QuotaCommits } from '../../src/quota';
 import type { QuotaPolicy } from '../../src/quota/commands';
 import type { TestDatabase } from './database';
-import { serviceEnvironment } from './harness';
 import type { Infra } from './infra';
+import { openServiceDatabase } from './service-database';
 
 /** The lane of quota commands on the real stores, without the service around it. */
 export interface QuotaLane {
@@ -22,18 +21,18 @@ export interface QuotaLane {
   close(): Promise<void>;
 }
 
-const OBSERVER: TransactionObserver = { transactionEnded: () => undefined, transactionRetried: () => undefined };
+/** The service's default. */
+const REDIS_TIMEOUT_MS = 50;
 const SILENT = createLogger({ level: 'silent', role: 'all', destination: { write: () => undefined } });
 
 /** Opens a lane as service.ts does. */
 export function openQuotaLane(infra: Infra, database: TestDatabase, clock: Clock, policy: QuotaPolicy): QuotaLane {
-  const config = loadConfig({
-    ...serviceEnvironment(infra, database.url, 'http://127.0.0.1:1'),
+  const db = openServiceDatabase(infra, database, {
+    pool: { size: QUOTA_CONNECTIONS, multipleStatements: true },
     // A busy machine must not turn waiting for a connection into a refusal.
-    DATABASE_ACQUIRE_TIMEOUT_MS: '20000',
+    overrides: { DATABASE_ACQUIRE_TIMEOUT_MS: '20000' },
   });
-  const db = openDatabase(config, OBSERVER, { size: QUOTA_CONNECTIONS, multipleStatements: true });
-  const redis = openRedis(infra.redisUrl, config.REDIS_TIMEOUT_MS, SILENT);
+  const redis = openRedis(infra.redisUrl, REDIS_TIMEOUT_MS, SILENT);
   const batches: Record<LockMode, number[]> = { skip: [], wait: [] };
   const commits = createQuotaCommits({
     db,

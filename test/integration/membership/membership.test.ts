@@ -1,11 +1,11 @@
 import { grantDuePeriods } from '../../../src/membership';
 import { createLogger } from '../../../src/platform/log';
-import { loadConfig } from '../../../src/platform/config';
-import { openDatabase, type Database } from '../../../src/platform/db/database';
+import type { Database } from '../../../src/platform/db/database';
 import { call, mustSucceed } from '../../support/clients';
 import { createOrder, newId, registerMember, registerUser } from '../../support/harness';
-import { consume, serviceEnvironment, startHarness, until, type Harness } from '../../support/harness';
+import { consume, startHarness, until, type Harness } from '../../support/harness';
 import { countAllRows, expectBalanced, readUserRows } from '../../support/user-rows';
+import { openServiceDatabase } from '../../support/service-database';
 
 const DAY_MS = 86_400_000;
 const MONTHLY_FEATURES = ['image.generate', 'image.matting', 'image.try_on', 'image.upscale'];
@@ -17,8 +17,7 @@ const log = createLogger({ level: 'fatal', role: 'test' });
 beforeEach(async () => {
   // The job is run by the tests, so that "twice" is what they say it is.
   h = await startHarness({ WORKER_POLL_INTERVAL_MS: '600000' });
-  const config = loadConfig(serviceEnvironment(h.infra, h.db.url, h.simulatorUrl));
-  database = openDatabase(config, { transactionEnded: () => undefined, transactionRetried: () => undefined });
+  database = openServiceDatabase(h.infra, h.db);
 });
 afterEach(async () => {
   await database.knex.destroy();

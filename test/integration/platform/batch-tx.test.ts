@@ -1,21 +1,19 @@
 import { AssertionError } from 'node:assert';
-import { loadConfig } from '../../../src/platform/config';
 import { withBatchTx } from '../../../src/platform/db/batch-tx';
-import { openDatabase, type Database } from '../../../src/platform/db/database';
+import type { Database } from '../../../src/platform/db/database';
 import { insertRows } from '../../../src/platform/db/sql-text';
 import type { Write } from '../../../src/platform/db/statements';
 import { openTestDatabase, type TestDatabase } from '../../support/database';
-import { newId, serviceEnvironment } from '../../support/harness';
+import { newId } from '../../support/harness';
 import { readInfra } from '../../support/infra';
+import { openServiceDatabase } from '../../support/service-database';
 
 let database: TestDatabase;
 let db: Database;
 beforeAll(async () => {
   const infra = readInfra();
   database = await openTestDatabase(infra);
-  const config = loadConfig({ ...serviceEnvironment(infra, database.url, 'http://127.0.0.1:1'), EDGE_PORT: '0' });
-  const observer = { transactionEnded: () => undefined, transactionRetried: () => undefined };
-  db = openDatabase(config, observer, { size: 2, multipleStatements: true });
+  db = openServiceDatabase(infra, database, { pool: { size: 2, multipleStatements: true } });
 });
 afterAll(async () => {
   await db.knex.destroy();

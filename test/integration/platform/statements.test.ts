@@ -1,12 +1,12 @@
 import { AssertionError } from 'node:assert';
-import { loadConfig } from '../../../src/platform/config';
-import { openDatabase, type Database } from '../../../src/platform/db/database';
+import type { Database } from '../../../src/platform/db/database';
 import { insertRows, literal, valuesTable, type SqlValue } from '../../../src/platform/db/sql-text';
 import { readerOf, safeInteger, writeTogether, type Write } from '../../../src/platform/db/statements';
 import { withTx, type Tx } from '../../../src/platform/db/tx';
 import { openTestDatabase, type TestDatabase } from '../../support/database';
-import { newId, serviceEnvironment } from '../../support/harness';
+import { newId } from '../../support/harness';
 import { readInfra } from '../../support/infra';
+import { openServiceDatabase } from '../../support/service-database';
 
 const NASTY = [
   ...["'", '"', '\\', "\\'", "';DROP TABLE users;-- ", '--', '/*', '?', '??', ':x', '%', '_', '`', '$[0]', '[]', '{}'],
@@ -40,9 +40,7 @@ describe.each([
   beforeAll(async () => {
     const infra = readInfra();
     database = await openTestDatabase(infra);
-    const config = loadConfig(serviceEnvironment(infra, database.url, 'http://127.0.0.1:1'));
-    const observer = { transactionEnded: () => undefined, transactionRetried: () => undefined };
-    db = openDatabase(config, observer, { size: 2, multipleStatements });
+    db = openServiceDatabase(infra, database, { pool: { size: 2, multipleStatements } });
   });
   afterAll(async () => {
     await db.knex.destroy();

@@ -1,20 +1,19 @@
-import { openDatabase, type Database } from '../../../src/platform/db/database';
+import type { Database } from '../../../src/platform/db/database';
 import { withTx } from '../../../src/platform/db/tx';
-import { loadConfig } from '../../../src/platform/config';
 import { moveOrder } from '../../../src/order/move-order';
 import { couponUseOf, holdCouponOf } from '../../../src/order/order-coupon';
 import { OrderRow } from '../../../src/order/order.model';
 import { countDiscount, moveCoupon, returnCoupon } from '../../../src/promotion/held-coupon';
 import { lockUser } from '../../../src/quota/posting';
 import { mustSucceed } from '../../support/clients';
-import { registerUser, serviceEnvironment, startHarness, until, type Harness } from '../../support/harness';
+import { registerUser, startHarness, until, type Harness } from '../../support/harness';
 import { createOrderCall } from '../../support/order-calls';
 import { checkPromotionsOf } from '../../support/promotion-check';
 import { claim, openPromotion, stockOf, type PromotionFields } from '../../support/promotions';
+import { openServiceDatabase } from '../../support/service-database';
 import { readUserRows } from '../../support/user-rows';
 
 const DAY_MS = 86_400_000;
-const SILENT = { transactionEnded: () => undefined, transactionRetried: () => undefined };
 
 /** Must show 4 of promotions, R13.5, lessons 33, 34, 36, 37: every way a coupon goes with its order, and none besides. */
 describe('the life of a coupon', () => {
@@ -22,7 +21,7 @@ describe('the life of a coupon', () => {
   let db: Database;
   beforeAll(async () => {
     h = await startHarness();
-    db = openDatabase(loadConfig(serviceEnvironment(h.infra, h.db.url, h.simulatorUrl)), SILENT);
+    db = openServiceDatabase(h.infra, h.db);
   });
   afterAll(async () => {
     expect((await checkPromotionsOf(h.db)).faults).toEqual([]);

@@ -1,9 +1,8 @@
-import { loadConfig } from '../../../src/platform/config';
-import { openDatabase, type Database } from '../../../src/platform/db/database';
+import type { Database } from '../../../src/platform/db/database';
 import { listSuspiciousClaimers } from '../../../src/promotion/suspicious-claimers.queries';
 import { openTestDatabase, type TestDatabase } from '../../support/database';
-import { serviceEnvironment } from '../../support/harness';
 import { readInfra } from '../../support/infra';
+import { openServiceDatabase } from '../../support/service-database';
 
 /** More than one call looks at. */
 const CLAIMERS = 20_500;
@@ -18,8 +17,7 @@ beforeAll(async () => {
   const infra = readInfra();
   // Its rows are made by hand, without promotions or users: a database of their own keeps them out of other tests' checks.
   db = await openTestDatabase(infra, '_claimers');
-  const config = loadConfig({ ...serviceEnvironment(infra, db.url, 'http://127.0.0.1:1'), EDGE_PORT: '0' });
-  database = openDatabase(config, { transactionEnded: () => undefined, transactionRetried: () => undefined });
+  database = openServiceDatabase(infra, db);
   for (let from = 0; from < CLAIMERS; from += 500) {
     const numbers = Array.from({ length: 500 }, (_, i) => from + i);
     await insert(

@@ -1,5 +1,4 @@
-import { loadConfig } from '../../../src/platform/config';
-import { openDatabase, type Database } from '../../../src/platform/db/database';
+import type { Database } from '../../../src/platform/db/database';
 import { withTx } from '../../../src/platform/db/tx';
 import type { Book } from '../../../src/quota/book';
 import { endFreeze, freezeUnits, revokeLots } from '../../../src/quota/freeze';
@@ -8,10 +7,11 @@ import { verifyLedgerOf } from '../../../src/cli/verify-ledger';
 import { monotonicMs } from '../../../src/platform/clock';
 import { mustSucceed } from '../../support/clients';
 import { openTestDatabase, type TestDatabase } from '../../support/database';
-import { consume, refund, registerMember, serviceEnvironment, startHarness, type Harness } from '../../support/harness';
+import { consume, refund, registerMember, startHarness, type Harness } from '../../support/harness';
 import { readInfra } from '../../support/infra';
 import { capture, getQuota, hold, release } from '../../support/quota-calls';
 import { expectBalanced, readLogWords, readUserRows } from '../../support/user-rows';
+import { openServiceDatabase } from '../../support/service-database';
 
 const DAY_MS = 86_400_000;
 const POLICY = { compensationGraceDays: 7 };
@@ -25,8 +25,7 @@ beforeAll(async () => {
   // A database of its own: the clock is moved past the deadlines of what other tests leave open.
   db = await openTestDatabase(readInfra(), '_freeze');
   h = await startHarness({ DATABASE_URL: db.url });
-  const config = loadConfig({ ...serviceEnvironment(h.infra, db.url, 'http://127.0.0.1:1'), EDGE_PORT: '0' });
-  database = openDatabase(config, { transactionEnded: () => undefined, transactionRetried: () => undefined });
+  database = openServiceDatabase(h.infra, db);
 });
 afterAll(async () => {
   await database.knex.destroy();

@@ -1,10 +1,10 @@
-import { loadConfig } from '../../../src/platform/config';
-import { openDatabase, type Database } from '../../../src/platform/db/database';
+import type { Database } from '../../../src/platform/db/database';
 import { cutPage } from '../../../src/platform/paging';
 import { listQuotaLogs, type LogFilter } from '../../../src/quota/quota.queries';
-import { newId, serviceEnvironment } from '../../support/harness';
+import { newId } from '../../support/harness';
 import { openTestDatabase, type Row, type TestDatabase } from '../../support/database';
 import { readInfra } from '../../support/infra';
+import { openServiceDatabase } from '../../support/service-database';
 
 const ROWS = 4_000;
 const START = new Date('2026-01-01T00:00:00.000Z');
@@ -18,9 +18,7 @@ beforeAll(async () => {
   const infra = readInfra();
   // Its rows are made by hand, without a chain: a database of their own keeps them out of other tests' ledger checks.
   db = await openTestDatabase(infra, '_logs');
-  const config = loadConfig({ ...serviceEnvironment(infra, db.url, 'http://127.0.0.1:1'), EDGE_PORT: '0' });
-  const observer = { transactionEnded: () => undefined, transactionRetried: () => undefined };
-  database = openDatabase(config, observer);
+  database = openServiceDatabase(infra, db);
   await insertLargeLog();
   await db.query('ANALYZE TABLE quota_logs');
 });

@@ -1,20 +1,11 @@
 import { TaskOutcome, type SettlementCase } from '../../../src/gen/billing/v1/quota_service.pb';
-import { loadConfig } from '../../../src/platform/config';
-import { openDatabase } from '../../../src/platform/db/database';
 import { listSettlementCases } from '../../../src/quota/settlement-case.queries';
 import { mustSucceed } from '../../support/clients';
 import { openTestDatabase, type TestDatabase } from '../../support/database';
-import {
-  consume,
-  refund,
-  registerUser,
-  serviceEnvironment,
-  startHarness,
-  until,
-  type Harness,
-} from '../../support/harness';
+import { consume, refund, registerUser, startHarness, until, type Harness } from '../../support/harness';
 import { readInfra } from '../../support/infra';
 import { hold, listCases, reportOutcome } from '../../support/quota-calls';
+import { openServiceDatabase } from '../../support/service-database';
 
 const HOUR_MS = 3_600_000;
 
@@ -95,8 +86,7 @@ describe('the open cases', () => {
 });
 
 test('a later page of open cases begins in the index where the page before ended, and sorts nothing', async () => {
-  const config = loadConfig({ ...serviceEnvironment(readInfra(), db.url, 'http://127.0.0.1:1'), EDGE_PORT: '0' });
-  const database = openDatabase(config, { transactionEnded: () => undefined, transactionRetried: () => undefined });
+  const database = openServiceDatabase(readInfra(), db);
   const statements: { sql: string; bindings: readonly unknown[] }[] = [];
   database.knex.on('query', (query: (typeof statements)[number]) => void statements.push(query));
   const { nextPageToken } = await listSettlementCases(database, false, 2, '');

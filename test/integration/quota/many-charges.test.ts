@@ -1,13 +1,13 @@
 import { TaskOutcome } from '../../../src/gen/billing/v1/quota_service.pb';
-import { loadConfig } from '../../../src/platform/config';
-import { openDatabase, type Database } from '../../../src/platform/db/database';
+import type { Database } from '../../../src/platform/db/database';
 import { readerOf } from '../../../src/platform/db/statements';
 import { withTx } from '../../../src/platform/db/tx';
 import { lockAccounts } from '../../../src/quota/account-reader';
 import { mustSucceed } from '../../support/clients';
-import { consume, registerMember, serviceEnvironment, startHarness, type Harness } from '../../support/harness';
+import { consume, registerMember, startHarness, type Harness } from '../../support/harness';
 import { batchConsume, hold, reportOutcome } from '../../support/quota-calls';
 import { expectBalanced } from '../../support/user-rows';
+import { openServiceDatabase } from '../../support/service-database';
 
 const CHARGES = 400;
 
@@ -15,8 +15,7 @@ let h: Harness;
 let database: Database;
 beforeAll(async () => {
   h = await startHarness();
-  const config = loadConfig({ ...serviceEnvironment(h.infra, h.db.url, 'http://127.0.0.1:1'), EDGE_PORT: '0' });
-  database = openDatabase(config, { transactionEnded: () => undefined, transactionRetried: () => undefined });
+  database = openServiceDatabase(h.infra, h.db);
 });
 afterAll(async () => {
   await database.knex.destroy();

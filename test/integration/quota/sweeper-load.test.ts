@@ -1,15 +1,15 @@
-import { loadConfig } from '../../../src/platform/config';
-import { openDatabase, type Database } from '../../../src/platform/db/database';
+import type { Database } from '../../../src/platform/db/database';
 import { startPoller } from '../../../src/platform/jobs/poller';
 import { createLogger } from '../../../src/platform/log';
 import { DUE_CHARGES_MAX, settleDueCharges } from '../../../src/quota';
 import { mustSucceed } from '../../support/clients';
 import { openTestDatabase, type TestDatabase } from '../../support/database';
-import { registerMember, serviceEnvironment, startHarness, until, type Harness } from '../../support/harness';
+import { registerMember, startHarness, until, type Harness } from '../../support/harness';
 import { readInfra } from '../../support/infra';
 import { batchConsume } from '../../support/quota-calls';
 import { openQuotaLane, type QuotaLane } from '../../support/quota-lane';
 import { hold } from '../../support/settlement';
+import { openServiceDatabase } from '../../support/service-database';
 
 /** What the sweeper does when much is due at once (R3.3): it reaches all of it, and stands in nobody's way. */
 
@@ -26,11 +26,7 @@ beforeAll(async () => {
   // A database of its own: what is due is counted here. Its own worker sleeps.
   db = await openTestDatabase(readInfra(), '_sweeper');
   h = await startHarness({ DATABASE_URL: db.url, WORKER_POLL_INTERVAL_MS: '600000' });
-  const config = loadConfig({ ...serviceEnvironment(h.infra, db.url, 'http://127.0.0.1:1'), EDGE_PORT: '0' });
-  database = openDatabase(
-    { ...config, DATABASE_POOL_SIZE: 6 },
-    { transactionEnded: () => undefined, transactionRetried: () => undefined },
-  );
+  database = openServiceDatabase(h.infra, db, { overrides: { DATABASE_POOL_SIZE: '6' } });
   lane = openQuotaLane(h.infra, db, h.clock, POLICY);
 });
 afterAll(async () => {

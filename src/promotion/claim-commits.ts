@@ -2,8 +2,7 @@ import { withBatchTx, type BatchEffect, type BatchTx } from '../platform/db/batc
 import type { Clock } from '../platform/clock';
 import type { Database } from '../platform/db/database';
 import { Doubts } from '../platform/db/doubts';
-import { GroupCommit, type LockMode, type Settled } from '../platform/db/group-commit';
-import { DomainError } from '../platform/errors';
+import { GroupCommit, settle, type LockMode, type Settled } from '../platform/db/group-commit';
 import { mintId } from '../platform/ids';
 import { ClaimBook, type ClaimCommand, type ClaimOutcome } from './claims';
 import { readForClaims } from './claim-reader';
@@ -89,22 +88,12 @@ class ClaimBatches {
     const outcomes = batch.map((command, index): Outcome => {
       if (isGone(index)) return { kind: 'later' };
       if (lockedElsewhere.has(command.promotionId)) return { kind: 'locked' };
-      return this.decideOne(book, command);
+      return settle(() => this.recognise(command, book.claim(command)));
     });
     const onDoubt = (): void => {
       for (const { command, coupon } of book.claims) this.doubts.note(command, coupon.id);
     };
     return { result: outcomes, writes: writesOfClaims(book, now), onDoubt };
-  }
-
-  /** A refusal claims nothing. Anything else that is thrown condemns the batch, which is then halved. */
-  private decideOne(book: ClaimBook, command: ClaimCommand): Outcome {
-    try {
-      return { kind: 'done', result: this.recognise(command, book.claim(command)) };
-    } catch (error) {
-      if (error instanceof DomainError) return { kind: 'refused', error };
-      throw error;
-    }
   }
 
   /** A COMMIT whose answer was lost is tried again, and then finds its own coupon. */

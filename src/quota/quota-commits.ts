@@ -1,10 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Clock } from '../platform/clock';
 import type { Database } from '../platform/db/database';
-import { GroupCommit, type LockMode, type Settled } from '../platform/db/group-commit';
+import { GroupCommit, settle, type LockMode, type Settled } from '../platform/db/group-commit';
 import { withBatchTx, type BatchEffect, type BatchTx } from '../platform/db/batch-tx';
 import { Doubts } from '../platform/db/doubts';
-import { DomainError } from '../platform/errors';
 import { lockAccounts } from './account-reader';
 import { writesOf } from './account-writer';
 import { Book } from './book';
@@ -134,7 +133,7 @@ class QuotaBatches {
     const outcomes = batch.map((command, index): Outcome => {
       const book = books.get(command.userId);
       if (isGone(index)) return { kind: 'later' };
-      if (book !== undefined) return this.decideOne(book, command);
+      if (book !== undefined) return settle(() => this.recognise(command, decide(book, command, this.parts.policy)));
       if (lockedElsewhere.has(command.userId)) return { kind: 'locked' };
       const error = quotaErrors.USER_NOT_FOUND({ metadata: { user_id: command.userId } });
       return { kind: 'refused', error };
@@ -143,16 +142,6 @@ class QuotaBatches {
       for (const [i, command] of batch.entries()) this.doubt(command, outcomes[i]);
     };
     return { result: outcomes, writes: writesOf([...books.values()], now), onDoubt };
-  }
-
-  /** A refusal leaves the book as it was. Anything else that is thrown condemns the batch, which is then halved. */
-  private decideOne(book: Book, command: QuotaCommand): Outcome {
-    try {
-      return { kind: 'done', result: this.recognise(command, decide(book, command, this.parts.policy)) };
-    } catch (error) {
-      if (error instanceof DomainError) return { kind: 'refused', error };
-      throw error;
-    }
   }
 
   /**

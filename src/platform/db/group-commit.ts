@@ -18,6 +18,16 @@ export type Settled<Result> =
   /** It is not its turn yet, for a reason that passes by itself: it is tried again, however often. */
   | { readonly kind: 'later' };
 
+/** Decides one command of a batch. A refusal is its outcome; anything else that is thrown condemns the batch, which is then halved. */
+export function settle<Result>(decide: () => Result): Settled<Result> {
+  try {
+    return { kind: 'done', result: decide() };
+  } catch (error) {
+    if (error instanceof DomainError) return { kind: 'refused', error };
+    throw error;
+  }
+}
+
 /** How a batch is to treat rows that are locked elsewhere. */
 export type LockMode = 'skip' | 'wait';
 

@@ -10,6 +10,7 @@ import {
   DUE_COUPONS_MAX,
   expireDueCoupons,
   type ClaimCommits,
+  type ClaimLimits,
 } from './promotion';
 import {
   createKeyRing,
@@ -29,7 +30,6 @@ import { startPoller, type PolledJob } from './platform/jobs/poller';
 import type { Logger } from './platform/log';
 import { createMetrics, type Metrics } from './platform/metrics';
 import { openRedis } from './platform/redis';
-import type { Redis } from 'ioredis';
 import { fen } from './platform/money';
 import { MS_PER_MINUTE } from './platform/time';
 import { createRpcServer, type RpcServer } from './platform/rpc/server';
@@ -74,7 +74,6 @@ interface Foundation {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly db: Database;
-  readonly redis: Redis;
   /** The one lane of quota commands, for callers and for what is due. */
   readonly commits: QuotaCommits;
   /** The one lane of claims. */
@@ -124,7 +123,7 @@ function paymentParts({ config, db, log, metrics }: Foundation): ApplyPaymentPar
 function buildLanes(
   { config, log, clock, metrics }: Pick<Foundation, 'config' | 'log' | 'clock' | 'metrics'>,
   closables: Closable[],
-): Pick<Foundation, 'redis' | 'commits' | 'claims'> {
+): Pick<Foundation, 'commits' | 'claims'> {
   const redis = openRedis(config.REDIS_URL, config.REDIS_TIMEOUT_MS, log);
   closables.push({ name: 'redis', close: () => Promise.resolve(redis.disconnect()) });
   const size = QUOTA_CONNECTIONS + CLAIM_CONNECTIONS;
@@ -148,7 +147,7 @@ function buildLanes(
     onBatch: (size, mode) => metrics.claimBatchSize.observe({ mode }, size),
   });
   closables.push({ name: 'claims', close: () => claims.close() });
-  return { redis, commits, claims };
+  return { commits, claims };
 }
 
 /** The way to WeChat Pay's API. */
@@ -170,9 +169,19 @@ function openWechatpay({ config, clock, log }: Foundation, closables: Closable[]
   return client;
 }
 
+/** The limits on claiming, on a connection of their own: each claim asks twice. */
+function openClaimLimits({ config, log }: Foundation, closables: Closable[]): ClaimLimits {
+  const redis = openRedis(config.REDIS_URL, config.REDIS_TIMEOUT_MS, log, { together: true });
+  closables.push({ name: 'limits redis', close: () => Promise.resolve(redis.disconnect()) });
+  return createClaimLimits(redis, {
+    perUser: config.CLAIMS_PER_MINUTE_PER_USER,
+    perCaller: config.CLAIMS_PER_MINUTE_PER_CALLER,
+  });
+}
+
 /** The gRPC role. */
 function buildRpc(foundation: Foundation, closables: Closable[]): RpcServer {
-  const { config, log, clock, metrics, db, commits, claims, redis } = foundation;
+  const { config, log, clock, metrics, db, commits, claims } = foundation;
   const refusals = new RefusalRecorder(db, log, (count) => metrics.refusalsDropped.inc(count));
   closables.push({ name: 'refusals', close: () => refusals.flush() });
   const wechatpay = openWechatpay(foundation, closables);
@@ -199,10 +208,7 @@ function buildRpc(foundation: Foundation, closables: Closable[]): RpcServer {
       db,
       clock,
       claims,
-      limits: createClaimLimits(redis, {
-        perUser: config.CLAIMS_PER_MINUTE_PER_USER,
-        perCaller: config.CLAIMS_PER_MINUTE_PER_CALLER,
-      }),
+      limits: openClaimLimits(foundation, closables),
       costLimit: fen(config.PROMOTION_COST_LIMIT),
     }),
     createOrderService({

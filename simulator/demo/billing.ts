@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { credentials, Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import { MembershipServiceClient } from '../../src/gen/billing/v1/membership_service.pb';
 import { OrderServiceClient } from '../../src/gen/billing/v1/order_service.pb';
+import { PromotionServiceClient } from '../../src/gen/billing/v1/promotion_service.pb';
 import { QuotaServiceClient } from '../../src/gen/billing/v1/quota_service.pb';
 import { ErrorInfo } from '../../src/gen/google/rpc/error_details.pb';
 import { Status } from '../../src/gen/google/rpc/status.pb';
@@ -14,6 +15,7 @@ import { Unexpected } from './unexpected';
 export interface Billing {
   readonly membership: MembershipServiceClient;
   readonly order: OrderServiceClient;
+  readonly promotion: PromotionServiceClient;
   readonly quota: QuotaServiceClient;
   close(): void;
 }
@@ -27,12 +29,14 @@ export function connectBilling({ grpc, tls }: Endpoints, identity: Identity): Bi
   const channel = credentials.createSsl(readFileSync(tls.ca), readFileSync(key), readFileSync(cert));
   const membership = new MembershipServiceClient(grpc, channel, CHANNEL_OPTIONS);
   const order = new OrderServiceClient(grpc, channel, CHANNEL_OPTIONS);
+  const promotion = new PromotionServiceClient(grpc, channel, CHANNEL_OPTIONS);
   const quota = new QuotaServiceClient(grpc, channel, CHANNEL_OPTIONS);
   return {
     membership,
     order,
+    promotion,
     quota,
-    close: () => [membership, order, quota].forEach((client) => client.close()),
+    close: () => [membership, order, promotion, quota].forEach((client) => client.close()),
   };
 }
 

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { Plan } from '../../src/gen/billing/v1/membership_service.pb';
 import { connectBilling } from './billing';
 import { openProofDatabase } from './database';
 import { readEndpoints } from './endpoints';
@@ -7,13 +8,15 @@ import type { Stage } from './stage';
 import { callAsSomebodyElse, forgeCallbacks } from './steps/attack';
 import { orderPlan, payOrder, register, showPlans } from './steps/buy';
 import { verifyLog } from './steps/ledger';
+import { claimCoupon, createPromotion, orderWithCoupon, payDiscounted } from './steps/promote';
 import { prove } from './steps/proof';
+import { provePromotion } from './steps/promotion-proof';
 import { consume, overConsume, refundTask, repeatConsume, reuseRequestId, showBalance } from './steps/use';
 import { Unexpected } from './unexpected';
 
 /**
- * The main job, end to end, on the running local stack: this program plays the order service, the AI task service and
- * the paying user. Exit code 0 when every claim holds, 1 otherwise. `--json` prints one JSON document instead.
+ * The main job, end to end, on the running local stack: this program plays the order service, the AI task service,
+ * operations and the paying user. Exit code 0 when every claim holds, 1 otherwise. `--json` prints one JSON document instead.
  */
 
 async function play(stage: Stage): Promise<void> {
@@ -32,8 +35,18 @@ async function play(stage: Stage): Promise<void> {
   const wrongTransactionId = await forgeCallbacks(stage, orderId, plan.planId);
   await callAsSomebodyElse(stage, balance);
 
+  await playPromotion(stage, plan);
+
   await verifyLog(stage);
   await prove(stage, { orderId, transactionId, wrongTransactionId });
+}
+
+async function playPromotion(stage: Stage, plan: Plan): Promise<void> {
+  const promotionId = await createPromotion(stage);
+  const promoted = await claimCoupon(stage, promotionId);
+  const orderId = await orderWithCoupon(promoted, plan);
+  await payDiscounted(promoted, orderId);
+  await provePromotion(promoted, orderId);
 }
 
 async function playOnLocalStack(report: Report, endpointsPath: string): Promise<void> {
@@ -41,12 +54,15 @@ async function playOnLocalStack(report: Report, endpointsPath: string): Promise<
   const database = await openProofDatabase(endpoints.databaseUrl);
   const aiTasks = connectBilling(endpoints, 'ai-task-service');
   const orders = connectBilling(endpoints, 'order-service');
+  const operations = connectBilling(endpoints, 'operations');
   const userId = `demo-${randomBytes(6).toString('hex')}`;
   try {
-    await play({ report, aiTasks, orders, wechatpayUrl: endpoints.wechatpay, database, userId });
+    const { wechatpay: wechatpayUrl, databaseUrl } = endpoints;
+    await play({ report, aiTasks, orders, operations, wechatpayUrl, database, databaseUrl, userId });
   } finally {
     aiTasks.close();
     orders.close();
+    operations.close();
     await database.close();
   }
 }
@@ -64,7 +80,9 @@ async function main(): Promise<number> {
   }
   const broken = report.end();
   if (broken.length === 0) {
-    report.say('\nEverything held: the money, the membership and the quota agree, and each step can be proved.');
+    report.say(
+      '\nEverything held: the money, the membership, the quota and the coupon agree, and each step can be proved.',
+    );
     return 0;
   }
   process.stderr.write(`\nNot everything held:\n${broken.map((claim) => `  ✗ ${claim}`).join('\n')}\n`);

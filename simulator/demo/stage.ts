@@ -9,9 +9,13 @@ export interface Stage {
   readonly aiTasks: Billing;
   /** The order service: registers users and sells memberships. */
   readonly orders: Billing;
+  /** Operations: make promotions. */
+  readonly operations: Billing;
   /** The local WeChat Pay. */
   readonly wechatpayUrl: string;
   readonly database: ProofDatabase;
+  /** For the checks that open a connection of their own. */
+  readonly databaseUrl: string;
   /** The user of this run; new every time. */
   readonly userId: string;
 }

@@ -1,7 +1,7 @@
 /** What the root and orders may use of promotions and coupons. Meaning and invariants: README.md. */
 export { checkPromotions, type PromotionReport } from './check-promotions';
 export { CLAIM_CONNECTIONS, createClaimCommits, type ClaimCommits } from './claim-commits';
-export { createClaimLimits } from './claim-limits';
+export { createClaimLimits, type ClaimLimits } from './claim-limits';
 export { DUE_COUPONS_MAX, expireDueCoupons } from './expire-due-coupons.job';
 export { countDiscount, holdCoupon, moveCoupon, type CouponUse, type HeldCoupon } from './held-coupon';
 export { discountFor, findCoupon } from './price-coupon';

@@ -50,18 +50,24 @@ export async function register({ report, orders: { membership }, userId }: Stage
   return first.quotaRemaining;
 }
 
-/** Asks for an order of a plan. The request names no amount: prices are the server's. */
-export async function createOrder(stage: Stage, requestId: string, planId: string): Promise<CreateOrderResponse> {
-  const { userId, orders } = stage;
-  const request = CreateOrderRequest.fromPartial({ requestId, userId, planId, channel: PaymentChannel.NATIVE });
-  return call(orders.order.createOrder.bind(orders.order), request);
+/** The request for an order of a plan, with a coupon or without. It names no amount: prices are the server's. */
+export function orderRequest({ userId }: Stage, requestId: string, planId: string, couponId = ''): CreateOrderRequest {
+  return CreateOrderRequest.fromPartial({ requestId, userId, planId, couponId, channel: PaymentChannel.NATIVE });
 }
 
-function showOrder({ report }: Stage, order: Order): void {
+/** Asks for an order of a plan. */
+export async function createOrder(stage: Stage, requestId: string, planId: string): Promise<CreateOrderResponse> {
+  const { order } = stage.orders;
+  return call(order.createOrder.bind(order), orderRequest(stage, requestId, planId));
+}
+
+/** An order as people read it. */
+export function showOrder({ report }: Stage, order: Order): void {
   report.record('order', {
     order: order.orderId,
     plan: order.planName,
     status: OrderStatus[order.status],
+    ...(order.couponId === '' ? {} : { price: yuan(order.originalAmount), discount: yuan(order.discountAmount) }),
     'to pay': yuan(order.finalAmount),
     'net + VAT': `${yuan(order.netAmount)} + ${yuan(order.taxAmount)}`,
     ...(order.status === OrderStatus.PAID ? { 'paid at': beijing(order.paidTime) } : {}),
@@ -95,7 +101,7 @@ const PAID_WAIT_MS = 15_000;
 const LOOK_AGAIN_MS = 100;
 
 /** 204 promises "applied, or safely stored to be applied": so the order may become paid a moment later. */
-async function waitUntilPaid(stage: Stage, orderId: string): Promise<Order> {
+export async function waitUntilPaid(stage: Stage, orderId: string): Promise<Order> {
   const deadlineMs = performance.now() + PAID_WAIT_MS;
   for (;;) {
     const order = await readOrder(stage, orderId);

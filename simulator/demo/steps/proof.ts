@@ -1,9 +1,10 @@
 import { format } from 'mysql2';
 import type { Cell } from '../../../src/cli/output';
 import type { Row } from '../database';
+import type { Report } from '../report';
 import type { Stage } from '../stage';
 
-/** Step 14: the proof (对账证明): questions to the database, each printed with its SQL and its answer. */
+/** Step 19: the proof (对账证明): questions to the database, each printed with its SQL and its answer. */
 
 /** The ids that the questions are about. */
 export interface ProofSubject {
@@ -14,7 +15,8 @@ export interface ProofSubject {
   readonly wrongTransactionId: string;
 }
 
-interface Question {
+/** A question to the database, and whether its answer is right. */
+export interface Question {
   readonly name: string;
   readonly claim: string;
   readonly sql: string;
@@ -23,7 +25,7 @@ interface Question {
 }
 
 /** Whether there is just one row, and what it says. */
-function onlyRow(rows: readonly Row[], test: (row: Row) => boolean): boolean {
+export function onlyRow(rows: readonly Row[], test: (row: Row) => boolean): boolean {
   const [row] = rows;
   return rows.length === 1 && row !== undefined && test(row);
 }
@@ -133,7 +135,8 @@ function toCell(value: unknown): Cell {
   return value === null || value === undefined ? 'NULL' : JSON.stringify(value);
 }
 
-async function ask({ report, database }: Stage, question: Question): Promise<void> {
+/** Puts a question: the SQL, the answer, the claim. */
+export async function ask({ report, database }: Stage, question: Question): Promise<void> {
   const statement = format(question.sql, [...question.values]);
   const rows = await database.read(statement);
   report.sql(question.name, statement);
@@ -155,10 +158,19 @@ const FORBIDDEN = [
   'UPDATE users SET quota_remaining = quota_remaining + 1000 WHERE id = ?',
 ];
 
-async function tryToRewrite({ report, database, userId }: Stage): Promise<void> {
+/** Says what is tried next. */
+export function announceRewriting(report: Report): void {
   report.say("\nRewriting history (改账) with the service's own database account:");
-  for (const sql of FORBIDDEN) {
-    const { isRefused, answer } = await database.tryForbidden(sql, [userId]);
+}
+
+/** Tries statements about one thing, each with its id, and checks that every one is refused. */
+export async function tryToRewrite(
+  { report, database }: Stage,
+  statements: readonly string[],
+  id: string,
+): Promise<void> {
+  for (const sql of statements) {
+    const { isRefused, answer } = await database.tryForbidden(sql, [id]);
     report.check(`${sql}\n  → ${answer}`, isRefused);
   }
 }
@@ -167,5 +179,6 @@ async function tryToRewrite({ report, database, userId }: Stage): Promise<void> 
 export async function prove(stage: Stage, subject: ProofSubject): Promise<void> {
   stage.report.step('The proof (对账证明), from the database');
   for (const question of questions(stage.userId, subject)) await ask(stage, question);
-  await tryToRewrite(stage);
+  announceRewriting(stage.report);
+  await tryToRewrite(stage, FORBIDDEN, stage.userId);
 }

@@ -28,7 +28,8 @@ export async function up(knex: Knex): Promise<void> {
       coupon_expire_time DATETIME(3) NULL,
       coupon_valid_days INT NOT NULL,
       created_by VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-      edited_by VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+      editors TEXT CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+      revision BIGINT NOT NULL,
       create_time DATETIME(3) NOT NULL,
       PRIMARY KEY (id),
       KEY promotions_by_status (status, id),
@@ -36,6 +37,7 @@ export async function up(knex: Knex): Promise<void> {
       CONSTRAINT promotions_discount CHECK (discount_value > 0 AND max_discount >= 0 AND min_order_amount >= 0
         AND (discount_type = 'fixed_amount' OR (discount_type = 'percentage' AND discount_value <= 100))),
       CONSTRAINT promotions_plans_json CHECK (JSON_VALID(plan_ids)),
+      CONSTRAINT promotions_editors_json CHECK (JSON_VALID(editors)),
       CONSTRAINT promotions_stock CHECK (total_quota > 0 AND claimed_count >= 0 AND claimed_count <= total_quota),
       CONSTRAINT promotions_budget CHECK (budget >= 0 AND budget_used >= 0 AND budget_used <= budget),
       CONSTRAINT promotions_window CHECK (claim_start_time IS NULL OR claim_end_time IS NULL
@@ -45,13 +47,13 @@ export async function up(knex: Knex): Promise<void> {
   await refuseInsertWhen(knex, 'promotions', {
     name: 'born_draft',
     condition:
-      "NEW.status <> 'draft' OR NEW.claimed_count <> 0 OR NEW.budget_used <> 0 OR NEW.edited_by <> NEW.created_by",
-    message: 'a promotion is born a draft of its creator',
+      "NEW.status <> 'draft' OR NEW.claimed_count <> 0 OR NEW.budget_used <> 0 OR NEW.revision <> 1",
+    message: 'a promotion is born a draft',
   });
   await refuseUpdateWhen(knex, 'promotions', {
     name: 'identity_frozen',
     condition: `OLD.id <> NEW.id OR OLD.created_by <> NEW.created_by OR OLD.create_time <> NEW.create_time
-      OR NEW.claimed_count < OLD.claimed_count`,
+      OR NEW.claimed_count < OLD.claimed_count OR NEW.revision < OLD.revision`,
     message: 'identity is frozen, and a claim is never taken back',
   });
   await refuseUpdateWhen(knex, 'promotions', {

@@ -33,7 +33,8 @@ const HOT_PROMOTION = {
   budget_used: 0,
   coupon_valid_days: 30,
   created_by: 'bench',
-  edited_by: 'bench',
+  editors: '["bench"]',
+  revision: 1,
   create_time: '2026-01-01 00:00:00.000',
 };
 

@@ -55,7 +55,8 @@ export async function createPromotion(
           claimedCount: 0,
           budgetUsed: 0,
           createdBy: identity,
-          editedBy: identity,
+          editors: JSON.stringify([identity]),
+          revision: 1,
           createTime: now,
         });
         const subject = { subjectType: 'promotion', subjectId: id, userId: null } as const;

@@ -40,7 +40,8 @@ export const promotionErrors = defineErrors({
   },
   SECOND_PERSON_REQUIRED: {
     code: 'PERMISSION_DENIED',
-    message: 'Somebody else than who created or last edited the promotion has to do this.',
+    message:
+      'Two people have to agree: raise it while it is paused, and let somebody activate it who has not edited it.',
   },
 });
 

@@ -35,7 +35,10 @@ export class PromotionRow extends Model {
   /** 0 where couponExpireTime is set. */
   declare couponValidDays: number;
   declare createdBy: string;
-  declare editedBy: string;
+  /** JSON of string[]: identities that made it what it is and that no second person has agreed to yet. */
+  declare editors: string;
+  /** Goes up with every edit. */
+  declare revision: number;
   declare createTime: Date;
 }
 

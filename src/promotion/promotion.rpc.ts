@@ -50,7 +50,10 @@ function nameOf<Name extends string>(names: Readonly<Record<Name, number>>, valu
 /** A message that must be there; its fields have their own rules. */
 const promotionMessage = z.custom<Promotion>((value) => value !== undefined, 'is required');
 
+const revision = z.number().int('must be a whole number').min(0, 'must not be negative');
+
 const writeRequest = z.object({ requestId: rules.opaqueId, promotion: promotionMessage });
+const updateRequest = z.object({ requestId: rules.opaqueId, promotion: promotionMessage, revision });
 /** Its id: one that is made where it is empty, or one that is known. */
 const newPromotion = z.object({ promotion: z.object({ promotionId: rules.optionalOpaqueId }) });
 const knownPromotion = z.object({ promotion: z.object({ promotionId: rules.opaqueId }) });
@@ -64,6 +67,7 @@ const statusRequest = z.object({
     context.addIssue('is not a known value');
     return z.NEVER;
   }),
+  revision,
 });
 
 const promotionRequest = z.object({ promotionId: rules.opaqueId });
@@ -113,7 +117,7 @@ function judgeFields<Name extends FieldName>(message: Promotion, names: readonly
 }
 
 function toPromotionMessage(row: PromotionRow): Promotion {
-  const { id: promotionId, status, claimedCount, budgetUsed, createdBy, createTime } = row;
+  const { id: promotionId, status, claimedCount, budgetUsed, createdBy, createTime, revision: current } = row;
   const { discountType, planIds, ...fields } = fromColumns(row);
   return {
     promotionId,
@@ -125,6 +129,7 @@ function toPromotionMessage(row: PromotionRow): Promotion {
     budgetUsed,
     createdBy,
     createTime,
+    revision: current,
   };
 }
 
@@ -162,10 +167,10 @@ function writes({ db, clock, costLimit }: PromotionServiceParts): Pick<Promotion
       return answer(await setPromotionStatus(db, command, policy));
     },
     updatePromotion: async ({ caller, signal }, request) => {
-      const { requestId, promotion } = writeRequest.parse(request);
+      const { requestId, promotion, revision: seen } = updateRequest.parse(request);
       const { promotionId } = knownPromotion.parse(request).promotion;
       const fields = judgeFields(promotion, namedFields(promotion, request.updateMask ?? []));
-      const command = { requestId, promotionId, fields, caller, signal, now: clock.now() };
+      const command = { requestId, promotionId, fields, revision: seen, caller, signal, now: clock.now() };
       return answer(await updatePromotion(db, command, policy));
     },
   };

@@ -46,10 +46,17 @@ function personOf(identity: string): string {
   return identity.split('/').at(-1) ?? identity;
 }
 
-/** Whether a caller is one of those who made a promotion what it is: who created it, who edited it last. */
-export function isFirstPerson(
-  caller: Pick<Caller, 'name'>,
-  promotion: { readonly createdBy: string; readonly editedBy: string },
-): boolean {
-  return [promotion.createdBy, promotion.editedBy].map(personOf).includes(caller.name);
+/** Whether a caller is among those who made a promotion what it is since somebody else agreed to it last. */
+export function isFirstPerson(caller: Pick<Caller, 'name'>, editors: readonly string[]): boolean {
+  return editors.map(personOf).includes(caller.name);
+}
+
+/** Those who made a promotion what it is, after somebody edited it. */
+export function withEditor(editors: readonly string[], identity: string): readonly string[] {
+  return editors.includes(identity) ? editors : [...editors, identity];
+}
+
+/** Those who made it what it is, after somebody brought it before users: nobody any more, if that was somebody else. */
+export function afterActivation(editors: readonly string[], caller: Pick<Caller, 'name'>): readonly string[] {
+  return isFirstPerson(caller, editors) ? editors : [];
 }

@@ -6,15 +6,18 @@ import type { Tx } from '../platform/db/tx';
 import { fromColumns } from './promotion-fields';
 import { promotionErrors } from './promotion.errors';
 import { PromotionRow, type PromotionStatus } from './promotion.model';
-import { lockPromotion } from './promotion.queries';
+import { lockPromotion, refuseStale } from './promotion.queries';
 import { mayMove } from './promotion-state';
-import { requireSecondPerson, type PromotionPolicy } from './require-second-person';
+import { editorsOf, isForTwo, secondPersonRequired, type PromotionPolicy } from './require-second-person';
+import { afterActivation, isFirstPerson } from './second-person';
 
 /** Move a promotion to a status. */
 export interface SetPromotionStatusCommand {
   readonly requestId: string;
   readonly promotionId: string;
   readonly status: PromotionStatus;
+  /** The revision that the caller has looked at; 0: any. */
+  readonly revision: number;
   readonly caller: Caller;
   readonly now: Date;
   readonly signal: AbortSignal;
@@ -24,19 +27,20 @@ type Effect = CommandEffect<{ readonly promotionId: string }>;
 
 /**
  * Moves a promotion under its lock. Where it stands already is no error and no change. Throws, in this order,
- * PROMOTION_NOT_FOUND, REQUEST_ID_REUSED, PROMOTION_NOT_ACTIVE (the move is not allowed), SECOND_PERSON_REQUIRED.
+ * PROMOTION_NOT_FOUND, REQUEST_ID_REUSED, INVALID_REQUEST (another revision), PROMOTION_NOT_ACTIVE (the move is not
+ * allowed), SECOND_PERSON_REQUIRED.
  */
 export async function setPromotionStatus(
   db: Database,
   command: SetPromotionStatusCommand,
   policy: PromotionPolicy,
 ): Promise<CommandResult<{ readonly promotionId: string }>> {
-  const { requestId, promotionId, status, caller, now, signal } = command;
+  const { requestId, promotionId, status, revision, caller, now, signal } = command;
   const owner = `caller:${caller.identity}`;
   const key = { service: 'PromotionService', owner, requestId, kind: 'SetPromotionStatus' };
   return runCommand(
     db,
-    { ...key, content: { promotion_id: promotionId, status }, now, signal },
+    { ...key, content: { promotion_id: promotionId, status, revision }, now, signal },
     {
       lock: (tx) => lockPromotion(tx, promotionId),
       run: (tx, promotion) => move(tx, promotion, command, policy),
@@ -51,15 +55,21 @@ async function move(
   policy: PromotionPolicy,
 ): Promise<Effect> {
   const { id, status: from } = promotion;
-  const { requestId, status, caller, now } = command;
+  const { requestId, status, revision, caller, now } = command;
+  refuseStale(promotion, revision);
   if (status === from) return { response: { promotionId: id }, audit: [], events: [] };
   if (!mayMove(from, status)) {
     throw promotionErrors.PROMOTION_NOT_ACTIVE({ metadata: { promotion_id: id, status: from } });
   }
-  if (status === 'active') {
-    await requireSecondPerson(tx, promotion, fromColumns(promotion), { caller, policy, now });
+  const editors = editorsOf(promotion.editors);
+  const isActivation = status === 'active';
+  if (isActivation && isFirstPerson(caller, editors) && (await isForTwo(tx, fromColumns(promotion), policy, now))) {
+    throw secondPersonRequired(promotion);
   }
-  const moved = await PromotionRow.query(tx).where({ id, status: from }).patch({ status });
+  const agreed = isActivation ? { editors: JSON.stringify(afterActivation(editors, caller)) } : {};
+  const moved = await PromotionRow.query(tx)
+    .where({ id, status: from })
+    .patch({ status, ...agreed });
   expectRows(moved, 1, `promotion ${id}`);
   const subject = { subjectType: 'promotion', subjectId: id, userId: null } as const;
   const states = { before: { status: from }, after: { status } };

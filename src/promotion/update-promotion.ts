@@ -14,7 +14,7 @@ import {
 } from './promotion-fields';
 import { promotionErrors } from './promotion.errors';
 import { PromotionRow } from './promotion.model';
-import { lockPromotion } from './promotion.queries';
+import { lockPromotion, refuseStale } from './promotion.queries';
 import {
   changedFields,
   frozenViolations,
@@ -22,7 +22,8 @@ import {
   relationViolations,
   timeViolations,
 } from './promotion-terms';
-import { requireSecondPerson, type PromotionPolicy } from './require-second-person';
+import { editorsOf, isForTwo, secondPersonRequired, type PromotionPolicy } from './require-second-person';
+import { withEditor } from './second-person';
 
 /** Change fields of a promotion. Each of them alone is right (promotion-terms.ts). */
 export interface UpdatePromotionCommand {
@@ -30,6 +31,8 @@ export interface UpdatePromotionCommand {
   readonly promotionId: string;
   /** What shall be changed; a field that is there and undefined shall become nothing. */
   readonly fields: Readonly<Partial<PromotionFields>>;
+  /** The revision that the caller has looked at; 0: any. */
+  readonly revision: number;
   readonly caller: Caller;
   readonly now: Date;
   readonly signal: AbortSignal;
@@ -39,20 +42,20 @@ type Effect = CommandEffect<{ readonly promotionId: string }>;
 
 /**
  * Changes a promotion under its lock. What is wanted as it is stored is no change. Throws, in this order,
- * PROMOTION_NOT_FOUND, REQUEST_ID_REUSED, PROMOTION_NOT_ACTIVE (it has ended), INVALID_REQUEST (the fields do not go
- * together, are frozen, or below what is out), PLAN_NOT_FOUND, SECOND_PERSON_REQUIRED.
+ * PROMOTION_NOT_FOUND, REQUEST_ID_REUSED, PROMOTION_NOT_ACTIVE (it has ended), INVALID_REQUEST (another revision; the
+ * fields do not go together, are frozen, or below what is out), PLAN_NOT_FOUND, SECOND_PERSON_REQUIRED.
  */
 export async function updatePromotion(
   db: Database,
   command: UpdatePromotionCommand,
   policy: PromotionPolicy,
 ): Promise<CommandResult<{ readonly promotionId: string }>> {
-  const { requestId, promotionId, fields, caller, now, signal } = command;
+  const { requestId, promotionId, fields, revision, caller, now, signal } = command;
   const owner = `caller:${caller.identity}`;
   const key = { service: 'PromotionService', owner, requestId, kind: 'UpdatePromotion' };
   // The names too: a field that shall become nothing looks like one that is not named.
   const names = (Object.keys(fields) as FieldName[]).map(protoName).sort();
-  const content = { promotion_id: promotionId, update_mask: names, ...describeFields(fields) };
+  const content = { promotion_id: promotionId, update_mask: names, revision, ...describeFields(fields) };
   return runCommand(
     db,
     { ...key, content, now, signal },
@@ -66,11 +69,12 @@ export async function updatePromotion(
 async function change(
   tx: Tx,
   promotion: PromotionRow,
-  { requestId, fields, caller, now }: UpdatePromotionCommand,
+  { requestId, fields, revision, caller, now }: UpdatePromotionCommand,
   policy: PromotionPolicy,
 ): Promise<Effect> {
   const { id, status, claimedCount, budgetUsed } = promotion;
   if (status === 'ended') throw promotionErrors.PROMOTION_NOT_ACTIVE({ metadata: { promotion_id: id, status } });
+  refuseStale(promotion, revision);
   const stored = fromColumns(promotion);
   const changed = changedFields(stored, fields);
   if (changed.length === 0) return { response: { promotionId: id }, audit: [], events: [] };
@@ -79,10 +83,11 @@ async function change(
   refuseViolations([...relationViolations(wanted, changed), ...timeViolations(pick(fields, changed), now)]);
   if (changed.includes('planIds')) await requirePlans(tx, wanted.planIds);
   const isRaised = wanted.totalQuota > stored.totalQuota || wanted.budget > stored.budget;
-  // A draft is judged when it is activated.
-  if (status !== 'draft' && isRaised) await requireSecondPerson(tx, promotion, wanted, { caller, policy, now });
+  // A draft, and one that is paused, are judged when they are activated. One that users have before them waits for nobody.
+  if (status === 'active' && isRaised && (await isForTwo(tx, wanted, policy, now))) throw secondPersonRequired(promotion);
 
-  const columns = { ...pick(toColumns(wanted), changed), editedBy: caller.identity };
+  const editors = JSON.stringify(withEditor(editorsOf(promotion.editors), caller.identity));
+  const columns = { ...pick(toColumns(wanted), changed), editors, revision: promotion.revision + 1 };
   expectRows(await PromotionRow.query(tx).where('id', id).patch(columns), 1, `promotion ${id}`);
   const subject = { subjectType: 'promotion', subjectId: id, userId: null } as const;
   const states = { before: describeFields(stored, changed), after: describeFields(wanted, changed) };

@@ -1,11 +1,15 @@
 import { CheckEntitlementRequest } from '../../src/gen/billing/v1/membership_service.pb';
 import { OrderStatus } from '../../src/gen/billing/v1/order_service.pb';
+import { CouponStatus } from '../../src/gen/billing/v1/promotion_service.pb';
 import { ConsumeQuotaRequest, RefundQuotaRequest } from '../../src/gen/billing/v1/quota_service.pb';
 import { call, mustSucceed } from '../support/clients';
 import { provenLog } from '../support/ledger-proof';
+import { createOrderCall, getOrderCall, quoteOrderCall } from '../support/order-calls';
+import { checkPromotionsOf } from '../support/promotion-check';
+import { claim, claimCall, listCouponsCall, openPromotion, stockOf } from '../support/promotions';
 import { setStage, type Stage } from '../support/service-process';
 
-/** The main job with the compiled program as its own process: register, buy, pay, consume, fail, refund, prove. */
+/** The main job with the compiled program as its own process: register, claim, buy, pay, consume, fail, refund, prove. */
 describe('the main job, end to end', () => {
   let stage: Stage;
   beforeAll(async () => {
@@ -48,5 +52,29 @@ describe('the main job, end to end', () => {
       'REFUND 30',
     ]);
     expect((await fetch(`${stage.internalUrl}/readyz`)).status).toBe(200);
+  });
+
+  test('a coupon is claimed once, held by one order, and used when the discounted amount is paid', async () => {
+    const userId = await stage.register();
+    const late = await stage.register();
+    const promotionId = await openPromotion(stage, { totalQuota: 1, budget: 1_000, newUsersOnly: true });
+    const { couponId } = await claim(stage, userId, promotionId);
+    expect(await claimCall(stage, { userId: late, promotionId })).toMatchObject({ reason: 'PROMOTION_SOLD_OUT' });
+
+    const priced = { originalAmount: 9900, discountAmount: 1000, finalAmount: 8900 };
+    const quote = await mustSucceed(quoteOrderCall(stage, { userId, planId: 'monthly', couponId }));
+    expect(quote).toEqual(priced);
+    const { order } = await mustSucceed(createOrderCall(stage, { userId, couponId }));
+    expect(order).toMatchObject({ ...priced, couponId, status: OrderStatus.PENDING });
+    expect(await createOrderCall(stage, { userId, couponId })).toMatchObject({ reason: 'COUPON_NOT_USABLE' });
+    const orderId = order?.orderId ?? '';
+    await stage.pay(orderId);
+
+    const paid = await mustSucceed(getOrderCall(stage, userId, orderId));
+    expect(paid.order).toMatchObject({ ...priced, status: OrderStatus.PAID });
+    const { coupons } = await mustSucceed(listCouponsCall(stage, { userId }));
+    expect(coupons).toMatchObject([{ couponId, status: CouponStatus.USED, orderId }]);
+    expect(await stockOf(stage.db, promotionId)).toEqual({ claimed: 1, budgetUsed: 1_000, used: 1 });
+    expect((await checkPromotionsOf(stage.db)).faults).toEqual([]);
   });
 });

@@ -42,6 +42,10 @@ export interface Stage extends Place {
   readonly infra: Infra;
   readonly db: TestDatabase;
   readonly places: readonly Place[];
+  /** Registers a new user. Returns the id. */
+  register(): Promise<string>;
+  /** Pays an order at the local WeChat Pay; returns when the service has answered the notification. */
+  pay(orderId: string): Promise<void>;
   /** Registers a user who buys the monthly plan and pays it: 510 units. */
   registerMember(): Promise<{ readonly userId: string; readonly orderId: string }>;
   close(): Promise<void>;
@@ -116,22 +120,31 @@ export async function setStage(overrides: Readonly<Record<string, string>> = {},
   const first = await makePlace(infra, settings);
   const places = [first];
   while (places.length < processes) places.push(await makePlace(infra, settings));
+  const register = async (): Promise<string> => {
+    const { membership } = first.as('order-service');
+    const userId = newId('u');
+    const request = { requestId: 'register', userId, identityHashes: [] };
+    await mustSucceed(call(membership.registerUser.bind(membership), request));
+    return userId;
+  };
+  const pay = async (orderId: string): Promise<void> => {
+    const init = { method: 'POST', headers: { 'content-type': 'application/json' } };
+    await fetch(`${simulator.url}/_control/pay`, { ...init, body: JSON.stringify({ order_id: orderId }) });
+  };
   return {
     ...first,
     infra,
     db,
     places,
+    register,
+    pay,
     registerMember: async () => {
-      const { membership, order } = first.as('order-service');
-      const userId = newId('u');
-      await mustSucceed(
-        call(membership.registerUser.bind(membership), { requestId: 'register', userId, identityHashes: [] }),
-      );
+      const { order } = first.as('order-service');
+      const userId = await register();
       const plan = { requestId: newId('order'), userId, planId: 'monthly', channel: PaymentChannel.NATIVE };
       const asked = call(order.createOrder.bind(order), CreateOrderRequest.fromPartial(plan));
       const orderId = (await mustSucceed(asked)).order?.orderId ?? '';
-      const init = { method: 'POST', headers: { 'content-type': 'application/json' } };
-      await fetch(`${simulator.url}/_control/pay`, { ...init, body: JSON.stringify({ order_id: orderId }) });
+      await pay(orderId);
       return { userId, orderId };
     },
     close: async () => {

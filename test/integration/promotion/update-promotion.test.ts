@@ -131,7 +131,7 @@ describe('UpdatePromotion of a draft', () => {
   test('is refused for a mask that names what is read only or unknown', async () => {
     const { promotionId } = await makeDraft(h);
     const readOnly = ['promotion_id', 'status', 'claimed_count', 'budget_used', 'created_by', 'create_time'];
-    for (const path of [...readOnly, 'edited_by', 'no_such', '*', '', 'totalQuota', 'promotion.name']) {
+    for (const path of [...readOnly, 'editors', 'revision', 'no_such', '*', '', 'totalQuota', 'promotion.name']) {
       await expectRefused({ promotionId, name: 'x' }, ['name', path], ['update_mask']);
     }
   });

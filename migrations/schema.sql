@@ -185,13 +185,15 @@ CREATE TABLE `promotions` (
   `coupon_expire_time` datetime(3) DEFAULT NULL,
   `coupon_valid_days` int(11) NOT NULL,
   `created_by` varchar(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-  `edited_by` varchar(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `editors` text CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `revision` bigint(20) NOT NULL,
   `create_time` datetime(3) NOT NULL,
   PRIMARY KEY (`id`),
   KEY `promotions_by_status` (`status`,`id`),
   CONSTRAINT `promotions_status_known` CHECK (`status` in ('draft','active','paused','ended')),
   CONSTRAINT `promotions_discount` CHECK (`discount_value` > 0 and `max_discount` >= 0 and `min_order_amount` >= 0 and (`discount_type` = 'fixed_amount' or `discount_type` = 'percentage' and `discount_value` <= 100)),
   CONSTRAINT `promotions_plans_json` CHECK (json_valid(`plan_ids`)),
+  CONSTRAINT `promotions_editors_json` CHECK (json_valid(`editors`)),
   CONSTRAINT `promotions_stock` CHECK (`total_quota` > 0 and `claimed_count` >= 0 and `claimed_count` <= `total_quota`),
   CONSTRAINT `promotions_budget` CHECK (`budget` >= 0 and `budget_used` >= 0 and `budget_used` <= `budget`),
   CONSTRAINT `promotions_window` CHECK (`claim_start_time` is null or `claim_end_time` is null or `claim_start_time` < `claim_end_time`),
@@ -465,10 +467,10 @@ CREATE TRIGGER IF NOT EXISTS plans_frozen BEFORE UPDATE ON plans FOR EACH ROW BE
 
 CREATE TRIGGER IF NOT EXISTS plans_no_delete BEFORE DELETE ON plans FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'plans: rows are never deleted';
 
-CREATE TRIGGER IF NOT EXISTS promotions_born_draft BEFORE INSERT ON promotions FOR EACH ROW BEGIN IF NEW.status <> 'draft' OR NEW.claimed_count <> 0 OR NEW.budget_used <> 0 OR NEW.edited_by <> NEW.created_by THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'promotions: a promotion is born a draft of its creator'; END IF; END;
+CREATE TRIGGER IF NOT EXISTS promotions_born_draft BEFORE INSERT ON promotions FOR EACH ROW BEGIN IF NEW.status <> 'draft' OR NEW.claimed_count <> 0 OR NEW.budget_used <> 0 OR NEW.revision <> 1 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'promotions: a promotion is born a draft'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS promotions_identity_frozen BEFORE UPDATE ON promotions FOR EACH ROW BEGIN IF OLD.id <> NEW.id OR OLD.created_by <> NEW.created_by OR OLD.create_time <> NEW.create_time
-      OR NEW.claimed_count < OLD.claimed_count THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'promotions: identity is frozen, and a claim is never taken back'; END IF; END;
+      OR NEW.claimed_count < OLD.claimed_count OR NEW.revision < OLD.revision THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'promotions: identity is frozen, and a claim is never taken back'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS promotions_never_goes_back BEFORE UPDATE ON promotions FOR EACH ROW BEGIN IF OLD.status <> NEW.status AND (OLD.status = 'ended' OR NEW.status = 'draft'
       OR (OLD.status = 'draft' AND NEW.status <> 'active')) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'promotions: a promotion never goes back'; END IF; END;

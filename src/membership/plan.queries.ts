@@ -22,16 +22,20 @@ export interface PlanOffer {
 
 type PlanKind = 'sale' | 'basic';
 
-/** Price versions in force at an instant, [valid_from, valid_to), of active plans of a kind. */
-function inForce(reader: Knex, kind: PlanKind, now: Date): QueryBuilder<PlanPriceRow> {
+/** Price versions of active plans of a kind that have not ended by an instant, [valid_from, valid_to). */
+function ofPlans(reader: Knex, kind: PlanKind, now: Date): QueryBuilder<PlanPriceRow> {
   return PlanPriceRow.query(reader)
     .join('plans', 'plans.id', 'plan_prices.plan_id')
     .select('plan_prices.*', 'plans.name as planName')
     .where({ 'plans.kind': kind, 'plans.status': 'active' })
-    .where('plan_prices.valid_from', '<=', now)
     .where((validity) => {
       void validity.whereNull('plan_prices.valid_to').orWhere('plan_prices.valid_to', '>', now);
     });
+}
+
+/** Price versions in force at an instant. */
+function inForce(reader: Knex, kind: PlanKind, now: Date): QueryBuilder<PlanPriceRow> {
+  return ofPlans(reader, kind, now).where('plan_prices.valid_from', '<=', now);
 }
 
 function toOffer(row: PlanPriceRow): PlanOffer {
@@ -84,9 +88,12 @@ export async function requirePlans(reader: Knex, planIds: readonly string[]): Pr
   if (unknown !== undefined) throw membershipErrors.PLAN_NOT_FOUND({ metadata: { plan_id: unknown } });
 }
 
-/** The highest price on sale at an instant among these plans, or among all where none is named; undefined without any. */
+/**
+ * The highest price, from an instant on, among these plans, or among all where none is named: versions that are announced
+ * count. Undefined without any.
+ */
 export async function readDearestPrice(reader: Knex, planIds: readonly string[], now: Date): Promise<Fen | undefined> {
-  const query = inForce(reader, 'sale', now).orderBy('plan_prices.price', 'desc').limit(1);
+  const query = ofPlans(reader, 'sale', now).orderBy('plan_prices.price', 'desc').limit(1);
   if (planIds.length > 0) void query.whereIn('plans.id', [...planIds]);
   const [dearest] = await query;
   return dearest === undefined ? undefined : fen(dearest.price);

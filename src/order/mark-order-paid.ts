@@ -39,7 +39,8 @@ export async function markOrderPaid(
   const period = await startPeriod(tx, userId, { orderId, ...soldBy(order) }, now);
 
   const subject = { subjectType: 'order', subjectId: orderId, userId } as const;
-  const after = { status, transaction_id: transactionId, paid_time: paidTime, period };
+  const used = order.couponId === null ? {} : { coupon_used: order.couponId };
+  const after = { status, transaction_id: transactionId, paid_time: paidTime, period, ...used };
   const entry = { action: 'MarkOrderPaid', actor: SYSTEM_ACTOR, ...subject, cause: transactionId ?? orderId };
   await appendAudit(tx, [{ ...entry, before: { status: order.status }, after }], now);
   const payload = { order_id: orderId, final_amount: order.finalAmount, transaction_id: transactionId };

@@ -48,7 +48,8 @@ export async function moveOrder(parts: MoveOrderParts, order: OrderRow, event: U
     const held = event === 'prepaid' ? undefined : await holdCouponOf(tx, order);
     if (held !== undefined) await moveCoupon(tx, held, 'released', couponUseOf(order), now);
     const change = { actor: SYSTEM_ACTOR, subjectType: 'order', subjectId: orderId, userId } as const;
-    const states = { before: { status: current.status }, after: { status } };
+    const released = held === undefined ? {} : { coupon_released: order.couponId };
+    const states = { before: { status: current.status }, after: { status, ...released } };
     await appendAudit(tx, [{ ...AUDITED[event], ...change, ...states }], now);
     await appendEvents(tx, [{ type: `order.${status}`, userId, payload: { order_id: orderId } }], now);
     if (held !== undefined) await countDiscount(tx, held, 'released', couponUseOf(order));

@@ -1,6 +1,9 @@
 import { Redis } from 'ioredis';
 import type { Logger } from './log';
 
+/** A connection that owes an answer for so many command time-outs is given up. */
+const SILENCES_MAX = 4;
+
 /**
  * A connection to Redis: the second layer, never the truth. It fails fast and holds nothing back while Redis is away, so
  * that no call waits for it. `together`: commands of one turn leave in one write, for many small ones at once.
@@ -12,6 +15,8 @@ export function openRedis(url: string, timeoutMs: number, log: Logger, { togethe
     maxRetriesPerRequest: 1,
     commandTimeout: timeoutMs,
     connectTimeout: 5_000,
+    // One that hangs is left: commands that wait for it would pile up as long as the connection lives.
+    socketTimeout: timeoutMs * SILENCES_MAX,
     retryStrategy: (attempt) => Math.min(attempt * 100, 2_000),
   });
   let isReported = false;

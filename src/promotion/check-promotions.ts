@@ -3,8 +3,11 @@ import type { Knex } from 'knex';
 /** A promotion of which two figures that must be the same are not. */
 export interface PromotionFault {
   readonly promotionId: string;
-  readonly figure: 'claimed_count' | 'coupons_by_status' | 'budget_used' | 'gmv' | 'paid_orders';
-  /** What the promotion says; of gmv and paid_orders: what the paid orders say that name its coupons. */
+  readonly figure: 'claimed_count' | 'coupons_by_status' | 'budget_used' | 'held_coupons' | 'gmv' | 'paid_orders';
+  /**
+   * What the promotion says; of gmv and paid_orders: what the paid orders say that name its coupons; of held_coupons: how
+   * many the orders confirm that its coupons are held or used by.
+   */
   readonly recorded: number;
   /** What its coupons say. */
   readonly counted: number;
@@ -40,6 +43,13 @@ const FAULTS = `
     FROM promotions p LEFT JOIN user_coupons c ON c.promotion_id = p.id AND c.status IN ('locked', 'used')
     WHERE p.budget > 0
     GROUP BY p.id, p.budget_used
+    UNION ALL
+    SELECT c.promotion_id, 'held_coupons', COUNT(CASE WHEN o.coupon_id = c.id AND o.user_id = c.user_id
+      AND o.discount_amount = c.discount_amount AND (
+        (c.status = 'locked' AND o.status IN ('created', 'pending', 'closing'))
+        OR (c.status = 'used' AND o.status IN ('paid', 'refunded'))) THEN 1 END), COUNT(*)
+    FROM user_coupons c LEFT JOIN orders o ON o.id = c.order_id
+    WHERE c.status IN ('locked', 'used') GROUP BY c.promotion_id
     UNION ALL
     SELECT promotion_id, 'gmv', SUM(from_orders), SUM(from_coupons) FROM (PAID) amounts GROUP BY promotion_id
     UNION ALL

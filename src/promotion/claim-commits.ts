@@ -2,6 +2,7 @@ import { withBatchTx, type BatchEffect, type BatchTx } from '../platform/db/batc
 import type { Clock } from '../platform/clock';
 import type { Database } from '../platform/db/database';
 import { Doubts } from '../platform/db/doubts';
+import { isDuplicateKey } from '../platform/db/sql-errors';
 import { GroupCommit, settle, type LockMode, type Settled } from '../platform/db/group-commit';
 import { mintId } from '../platform/ids';
 import { ClaimBook, type ClaimCommand, type ClaimOutcome } from './claims';
@@ -73,7 +74,14 @@ class ClaimBatches {
     mode: LockMode,
     isGone: (index: number) => boolean,
   ): Promise<readonly Outcome[]> {
-    return withBatchTx(this.parts.db, { name: 'ClaimBatch' }, (tx) => this.decideAll(tx, batch, mode, isGone));
+    const attempt = () =>
+      withBatchTx(this.parts.db, { name: 'ClaimBatch' }, (tx) => this.decideAll(tx, batch, mode, isGone));
+    return attempt().catch((error: unknown) => {
+      // Somebody else has committed the same request_id for another promotion: now it can be seen. Of several claims,
+      // halving finds the one.
+      if (batch.length > 1 || !isDuplicateKey(error)) throw error;
+      return attempt();
+    });
   }
 
   private async decideAll(

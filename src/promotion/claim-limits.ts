@@ -36,7 +36,9 @@ export function createClaimLimits(redis: Redis, { perUser, perCaller }: ClaimRat
   return {
     spend: async (userId, caller) => {
       try {
-        await Promise.all([users.consume(userId), callers.consume(caller)]);
+        // One after the other: what a user is refused must not use up what all users of the caller share.
+        await users.consume(userId);
+        await callers.consume(caller);
       } catch (reason) {
         if (!(reason instanceof RateLimiterRes)) throw reason;
         throw platformErrors.RATE_LIMITED({ metadata: { retry_after_ms: String(reason.msBeforeNext) } });

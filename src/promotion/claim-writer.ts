@@ -5,9 +5,6 @@ import type { ClaimBook, NewClaim } from './claims';
 
 /** What writes down a batch of claims: a handful of statements of many rows that go together with COMMIT. */
 
-/** Most claims that one event tells of, so that its payload stays small. */
-const CLAIMS_PER_EVENT_MAX = 500;
-
 /** What has to be written of the claims of a batch; nothing claimed: nothing. */
 export function writesOfClaims(book: ClaimBook, now: Date): readonly Write[] {
   const { claims } = book;
@@ -20,7 +17,7 @@ export function writesOfClaims(book: ClaimBook, now: Date): readonly Write[] {
     ),
     updateCounts(book),
     insert('audit_logs', AUDIT_COLUMNS, claims.map(auditValues)),
-    ...insertEvents(claims, now),
+    insertEvent(claims, now),
     insert('request_keys', KEY_COLUMNS, claims.map(keyValues)),
   ];
 }
@@ -64,14 +61,10 @@ function keyValues({ command, coupon }: NewClaim): readonly SqlValue[] {
 }
 
 /** One event tells of all claims of the transaction: [user, coupon, promotion]. */
-function insertEvents(claims: readonly NewClaim[], now: Date): readonly Write[] {
+function insertEvent(claims: readonly NewClaim[], now: Date): Write {
   const told = claims.map(({ coupon }) => [coupon.userId, coupon.id, coupon.promotionId]);
-  const rows: (readonly SqlValue[])[] = [];
-  for (let from = 0; from < told.length; from += CLAIMS_PER_EVENT_MAX) {
-    const part = told.slice(from, from + CLAIMS_PER_EVENT_MAX);
-    const [only, ...others] = part;
-    const userId = only === undefined || others.length > 0 ? null : (only[0] ?? null);
-    rows.push(['coupon.claimed', userId, JSON.stringify({ claims: part }), now]);
-  }
-  return [insert('outbox', ['type', 'user_id', 'payload', 'create_time'], rows)];
+  const [only, ...others] = told;
+  const userId = only === undefined || others.length > 0 ? null : (only[0] ?? null);
+  const row = ['coupon.claimed', userId, JSON.stringify({ claims: told }), now];
+  return insert('outbox', ['type', 'user_id', 'payload', 'create_time'], [row]);
 }

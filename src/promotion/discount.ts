@@ -40,7 +40,7 @@ function percentOf(amount: Fen, percent: number): number {
 }
 
 /** Why a coupon does not apply to an order. */
-export type NotApplicable = 'plan' | 'min_order_amount' | 'would_be_free';
+export type NotApplicable = 'plan' | 'min_order_amount' | 'would_be_free' | 'no_discount';
 
 /** What a coupon takes off an order, or why it does not apply to it. */
 export type CouponEffect =
@@ -56,6 +56,8 @@ export function couponEffect(
   if (terms.planIds.length > 0 && !terms.planIds.includes(planId)) return { kind: 'not_applicable', why: 'plan' };
   if (amount < terms.minOrderAmount) return { kind: 'not_applicable', why: 'min_order_amount' };
   const discount = discountOn(amount, terms);
+  // A coupon is not spent on nothing.
+  if (discount === 0) return { kind: 'not_applicable', why: 'no_discount' };
   if (discount === amount && !terms.mayBeFree) return { kind: 'not_applicable', why: 'would_be_free' };
   return { kind: 'applies', discount };
 }

@@ -21,7 +21,7 @@ export async function expireDueCoupons(db: Database, now: Date): Promise<number>
   );
   const ids = due.map(({ id }) => id).sort();
   if (ids.length === 0) return 0;
-  // By their keys and no other index: an order locks its coupon by the key, too.
+  // By their keys, as an order locks its coupon: the index by expiry is only read.
   await withTx(db, { name: 'ExpireCoupons' }, async (tx) => {
     await CouponRow.query(tx).whereIn('id', ids).where('status', 'unused').patch({ status: 'expired' });
   });

@@ -89,11 +89,11 @@ export async function countDiscount(
 }
 
 /**
- * An order was refunded in full: its coupon comes back where the promotion says so (lesson 37), and stays used where it
- * does not. Returns whether it came back.
+ * An order was refunded in full: its coupon comes back, and its part of the budget, where the promotion says so (lesson
+ * 37); it stays used where it does not. Counts on a shared row: call it last of all.
  */
-export async function returnCoupon(tx: Tx, held: HeldCoupon, use: CouponUse, now: Date): Promise<boolean> {
-  if (held.promotion.returnedOnRefund === 0) return false;
+export async function returnCoupon(tx: Tx, held: HeldCoupon, use: CouponUse, now: Date): Promise<void> {
+  if (held.promotion.returnedOnRefund === 0) return;
   await moveCoupon(tx, held, 'returned', use, now);
-  return true;
+  await countDiscount(tx, held, 'returned', use);
 }

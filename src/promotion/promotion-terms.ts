@@ -18,10 +18,14 @@ const VALID_DAYS_MAX = 3_650;
 const wholeNumber = (min: number, max: number) =>
   z.number().int('must be a whole number').min(min, `must be at least ${min}`).max(max, `must be at most ${max}`);
 
-const name = rules.freeText.refine(
-  (text) => new RegExp(`^.{1,${NAME_LENGTH_MAX}}$`, 'su').test(text),
-  `must have 1 to ${NAME_LENGTH_MAX} characters`,
-);
+const name = rules.freeText
+  .refine(
+    (text) => new RegExp(`^.{1,${NAME_LENGTH_MAX}}$`, 'su').test(text),
+    `must have 1 to ${NAME_LENGTH_MAX} characters`,
+  )
+  .refine((text) => text === '' || text.trim() !== '', 'must not be blank')
+  // They would show people who decide another name than is stored.
+  .refine((text) => !/[\u202a-\u202e\u2066-\u2069]/u.test(text), 'must not contain bidirectional controls');
 
 const planIds = z
   .array(rules.opaqueId)

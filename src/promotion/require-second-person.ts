@@ -12,14 +12,21 @@ export interface PromotionPolicy {
 }
 
 /** Whether two people have to agree to a promotion with these fields, by the prices of now and to come. */
-export async function isForTwo(tx: Tx, fields: PromotionFields, { costLimit }: PromotionPolicy, now: Date): Promise<boolean> {
+export async function isForTwo(
+  tx: Tx,
+  fields: PromotionFields,
+  { costLimit }: PromotionPolicy,
+  now: Date,
+): Promise<boolean> {
   const dearestPrice = await readDearestPrice(tx, fields.planIds, now);
   return needsSecondPerson(fields, dearestPrice, costLimit);
 }
 
 /** The refusal of a caller who is not the second person. `editors` says who is not. */
 export function secondPersonRequired({ id, editors }: PromotionRow): Error {
-  return promotionErrors.SECOND_PERSON_REQUIRED({ metadata: { promotion_id: id, editors: editorsOf(editors).join(' ') } });
+  return promotionErrors.SECOND_PERSON_REQUIRED({
+    metadata: { promotion_id: id, editors: editorsOf(editors).join(' ') },
+  });
 }
 
 /** The identities that a promotion names as its editors. */

@@ -15,7 +15,7 @@ export interface SuspiciousClaimer {
   readonly claims: number;
   /** Refunded ones too: they were paid. */
   readonly paidOrders: number;
-  /** Other users with coupons who share an identity. */
+  /** The most other users with coupons who share one identity. */
   readonly usersSharing: number;
 }
 
@@ -29,20 +29,13 @@ const LOOKS_MAX = 10;
 interface LookedAt {
   readonly userId: string;
   readonly claims: number;
-  readonly isSharing: number;
+  readonly usersSharing: number;
   readonly isIdle: number;
 }
 
-/** Claimers by id with what makes them suspicious: each of them costs a few index look-ups. */
+/** Claimers by id with how many they claimed, and whether they have done nothing else. */
 const LOOK = `
   SELECT g.user_id AS userId, g.claims,
-    EXISTS (
-      SELECT 1
-      FROM user_identities mine
-      JOIN user_identities theirs ON theirs.identity_index = mine.identity_index AND theirs.user_id <> mine.user_id
-      JOIN user_coupons c ON c.user_id = theirs.user_id
-      WHERE mine.user_id = g.user_id
-    ) AS isSharing,
     (g.claims >= ${IDLE_CLAIMS} AND u.membership_plan_id IS NULL AND NOT EXISTS (
       SELECT 1 FROM orders o WHERE o.user_id = g.user_id AND o.status IN ('paid', 'refunded')
     )) AS isIdle
@@ -53,26 +46,30 @@ const LOOK = `
   LEFT JOIN users u ON u.id = g.user_id
   ORDER BY g.user_id`;
 
-/** The figures of the few who are listed. */
-const FIGURES = `
-  SELECT u.id AS userId,
-    (SELECT COUNT(*) FROM orders o WHERE o.user_id = u.id AND o.status IN ('paid', 'refunded')) AS paidOrders,
-    (
-      SELECT COUNT(DISTINCT theirs.user_id)
-      FROM user_identities mine
-      JOIN user_identities theirs ON theirs.identity_index = mine.identity_index AND theirs.user_id <> mine.user_id
-      JOIN user_coupons c ON c.user_id = theirs.user_id
-      WHERE mine.user_id = u.id
-    ) AS usersSharing
-  FROM users u WHERE u.id IN (:userIds)`;
+/**
+ * With how many claimers these users share an identity, at most. Counted once for each identity and not for each user: a
+ * farm is many users of one.
+ */
+const SHARING = `
+  SELECT mine.user_id AS userId, MAX(shared.claimers) - 1 AS usersSharing
+  FROM user_identities mine
+  JOIN (
+    SELECT theirs.identity_index, COUNT(*) AS claimers
+    FROM (SELECT DISTINCT identity_index FROM user_identities WHERE user_id IN (:userIds)) known
+    JOIN user_identities theirs ON theirs.identity_index = known.identity_index
+    WHERE EXISTS (SELECT 1 FROM user_coupons c WHERE c.user_id = theirs.user_id)
+    GROUP BY theirs.identity_index
+  ) shared ON shared.identity_index = mine.identity_index
+  WHERE mine.user_id IN (:userIds)
+  GROUP BY mine.user_id
+  HAVING usersSharing > 0`;
 
-interface Figures {
-  readonly userId: string;
-  readonly paidOrders: number;
-  readonly usersSharing: number;
-}
+/** How many orders these users have paid. */
+const PAID_ORDERS = `
+  SELECT user_id AS userId, COUNT(*) AS paidOrders
+  FROM orders WHERE user_id IN (:userIds) AND status IN ('paid', 'refunded') GROUP BY user_id`;
 
-const isSuspicious = ({ isSharing, isIdle }: LookedAt): boolean => isSharing !== 0 || isIdle !== 0;
+const isSuspicious = ({ usersSharing, isIdle }: LookedAt): boolean => usersSharing > 0 || isIdle !== 0;
 
 /** Looks at claimers after an id until enough suspicious ones are found; one claimer more than is needed, if there is one. */
 async function lookAfter(reader: Knex, userId: string, enough: number): Promise<LookedAt[]> {
@@ -80,7 +77,9 @@ async function lookAfter(reader: Knex, userId: string, enough: number): Promise<
   let found = 0;
   for (let looks = 0; looks < LOOKS_MAX; looks += 1) {
     const after = seen.at(-1)?.userId ?? userId;
-    const [rows] = (await reader.raw(LOOK, { after, limit: LOOK_SIZE })) as [LookedAt[]];
+    const [looked] = (await reader.raw(LOOK, { after, limit: LOOK_SIZE })) as [Omit<LookedAt, 'usersSharing'>[]];
+    const sharing = await countFor<'usersSharing'>(reader, SHARING, looked);
+    const rows = looked.map((row) => ({ ...row, usersSharing: sharing.get(row.userId)?.usersSharing ?? 0 }));
     seen.push(...rows);
     found += rows.filter(isSuspicious).length;
     if (found > enough || rows.length < LOOK_SIZE) break;
@@ -110,20 +109,24 @@ export async function listSuspiciousClaimers(
   const seen = await readOnly(db, (reader) => lookAfter(reader, after, pageSize));
   const page = cutPage(seen, pageLength(seen, pageSize), filters, ({ userId }) => userId);
   const suspects = page.rows.filter(isSuspicious);
-  const figures = await readOnly(db, (reader) => readFigures(reader, suspects));
-  const rows = suspects.map(({ userId, claims, isSharing, isIdle }): SuspiciousClaimer => {
-    const { paidOrders = 0, usersSharing = 0 } = figures.get(userId) ?? {};
+  const paid = await readOnly(db, (reader) => countFor<'paidOrders'>(reader, PAID_ORDERS, suspects));
+  const rows = suspects.map(({ userId, claims, usersSharing, isIdle }): SuspiciousClaimer => {
     const reasons: SuspicionReason[] = [];
-    if (isSharing !== 0) reasons.push('shared_identity');
+    if (usersSharing > 0) reasons.push('shared_identity');
     if (isIdle !== 0) reasons.push('claims_without_orders');
-    return { userId, reasons, claims, paidOrders, usersSharing };
+    return { userId, reasons, claims, paidOrders: paid.get(userId)?.paidOrders ?? 0, usersSharing };
   });
   return { rows, nextPageToken: page.nextPageToken };
 }
 
-async function readFigures(reader: Knex, suspects: readonly LookedAt[]): Promise<ReadonlyMap<string, Figures>> {
-  if (suspects.length === 0) return new Map();
-  const userIds = suspects.map(({ userId }) => userId);
-  const [rows] = (await reader.raw(FIGURES, { userIds })) as [Figures[]];
+/** Counts something for each of these users; those without any are left out. */
+async function countFor<Figure extends string>(
+  reader: Knex,
+  sql: string,
+  users: readonly { readonly userId: string }[],
+): Promise<ReadonlyMap<string, Readonly<Record<Figure, number>>>> {
+  if (users.length === 0) return new Map();
+  const userIds = users.map(({ userId }) => userId);
+  const [rows] = (await reader.raw(sql, { userIds })) as [({ userId: string } & Record<Figure, number>)[]];
   return new Map(rows.map((row) => [row.userId, row]));
 }

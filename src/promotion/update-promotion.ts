@@ -84,7 +84,8 @@ async function change(
   if (changed.includes('planIds')) await requirePlans(tx, wanted.planIds);
   const isRaised = wanted.totalQuota > stored.totalQuota || wanted.budget > stored.budget;
   // A draft, and one that is paused, are judged when they are activated. One that users have before them waits for nobody.
-  if (status === 'active' && isRaised && (await isForTwo(tx, wanted, policy, now))) throw secondPersonRequired(promotion);
+  if (status === 'active' && isRaised && (await isForTwo(tx, wanted, policy, now)))
+    throw secondPersonRequired(promotion);
 
   const editors = JSON.stringify(withEditor(editorsOf(promotion.editors), caller.identity));
   const columns = { ...pick(toColumns(wanted), changed), editors, revision: promotion.revision + 1 };

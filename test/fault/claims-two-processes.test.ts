@@ -51,6 +51,25 @@ describe('two processes that claim from and order with one promotion', () => {
     expect(await stockOf(stage.db, promotionId)).toEqual({ claimed: 10, budgetUsed: 0, unused: 10 });
   }, 120_000);
 
+  test('one request_id for two promotions at both processes at once claims one of them', async () => {
+    const promotions = [await openPromotion(stage), await openPromotion(stage)];
+    const users = await registerUsers(60);
+    const replies = await Promise.all(
+      users.map((userId) =>
+        Promise.all(
+          promotions.map((promotionId, i) => claimCall(placeOf(i), { userId, promotionId, requestId: 'both' })),
+        ),
+      ),
+    );
+    const told = replies.map((pair) =>
+      pair
+        .map((reply) => (reply.ok ? 'claimed' : reply.reason))
+        .sort()
+        .join(' '),
+    );
+    expect(new Set(told)).toEqual(new Set(['REQUEST_ID_REUSED claimed']));
+  }, 120_000);
+
   test('claims and orders on one promotion with a budget, 64 callers at each process: nobody sees a deadlock, all figures agree', async () => {
     const promotionId = await openPromotion(stage, { totalQuota: 1_000, budget: 1_000_000 });
     const users = await registerUsers(512);

@@ -135,11 +135,13 @@ describe('R13.2, R13.3: a coupon on an order, for any terms, plan and amount', (
         const taken = greatestAllowed(base, given);
         const isOfPlan = given.planIds.length === 0 || given.planIds.some((id) => id === plan);
         const isEnough = base >= given.minOrderAmount;
-        const isRefusedAsFree = taken === BigInt(base) && !given.mayBeFree;
+        const isNothing = taken === 0n;
+        const isRefusedAsFree = !isNothing && taken === BigInt(base) && !given.mayBeFree;
         const effect = couponEffect({ planId: plan, amount: fen(base) }, given);
         const refused = effect.kind === 'not_applicable' ? effect.why : undefined;
         expect(refused === 'plan').toBe(!isOfPlan);
         expect(refused === 'min_order_amount').toBe(isOfPlan && !isEnough);
+        expect(refused === 'no_discount').toBe(isOfPlan && isEnough && isNothing);
         expect(refused === 'would_be_free').toBe(isOfPlan && isEnough && isRefusedAsFree);
         if (effect.kind === 'applies') expect(BigInt(effect.discount)).toBe(taken);
       }),

@@ -8,6 +8,8 @@ export interface PrivateRedis {
   readonly url: string;
   /** `kill -9`; resolves when it is gone. */
   kill(): Promise<void>;
+  /** `kill -STOP`: it takes connections and answers nothing, until it is killed. */
+  hang(): void;
   /** Starts it, on the same port. */
   start(): Promise<void>;
 }
@@ -18,10 +20,12 @@ const PATH = [process.env['PATH'] ?? '', '/usr/local/sbin', '/usr/sbin', '/sbin'
 /** Starts a Redis on a port of 127.0.0.1. */
 export async function startPrivateRedis(port: number): Promise<PrivateRedis> {
   let kill = async (): Promise<void> => undefined;
+  let hang = (): void => undefined;
   const start = async (): Promise<void> => {
     const words = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
     const server = spawn('redis-server', words, { cwd: tmpdir(), env: { PATH }, stdio: ['ignore', 'pipe', 'inherit'] });
     const ended = once(server, 'exit');
+    hang = () => void server.kill('SIGSTOP');
     kill = async () => {
       server.kill('SIGKILL');
       await ended;
@@ -35,5 +39,5 @@ export async function startPrivateRedis(port: number): Promise<PrivateRedis> {
     });
   };
   await start();
-  return { url: `redis://127.0.0.1:${port}/0`, start, kill: () => kill() };
+  return { url: `redis://127.0.0.1:${port}/0`, start, kill: () => kill(), hang: () => hang() };
 }

@@ -15,6 +15,8 @@ import { digestTables } from './table-digest';
 export interface CallAs {
   readonly as?: Identity;
   readonly requestId?: string;
+  /** The revision that was looked at; any unless given. */
+  readonly revision?: number;
 }
 
 /** ¥10 off for a month after the claim, a stock of 10, but for the fields given. */
@@ -43,9 +45,9 @@ export function setStatusCall(
   status: PromotionStatus,
   by: CallAs = {},
 ): Promise<Reply<SetPromotionStatusResponse>> {
-  const { as = 'operations', requestId = newId('status') } = by;
+  const { as = 'operations', requestId = newId('status'), revision = 0 } = by;
   const { promotion: client } = h.as(as);
-  return call(client.setPromotionStatus.bind(client), { requestId, promotionId, status });
+  return call(client.setPromotionStatus.bind(client), { requestId, promotionId, status, revision });
 }
 
 /** Makes a promotion and has the second person of operations activate it. Returns its id. */
@@ -57,9 +59,14 @@ export async function makeActive(h: Harness, fields: Partial<Promotion> = {}): P
 
 /** UpdatePromotion with these fields; without a mask those that are set. */
 export function updateCall(h: Harness, fields: Partial<Promotion>, updateMask?: string[], by: CallAs = {}) {
-  const { as = 'operations', requestId = newId('update') } = by;
+  const { as = 'operations', requestId = newId('update'), revision = 0 } = by;
   const { promotion: client } = h.as(as);
-  return call(client.updatePromotion.bind(client), { requestId, promotion: Promotion.fromPartial(fields), updateMask });
+  return call(client.updatePromotion.bind(client), {
+    requestId,
+    promotion: Promotion.fromPartial(fields),
+    updateMask,
+    revision,
+  });
 }
 
 export function getPromotionCall(h: Harness, promotionId: string) {

@@ -65,7 +65,12 @@ export async function createPromotion(stage: Stage): Promise<string> {
   });
   const draft = present((await call(client.createPromotion.bind(client), request)).promotion, 'promotion');
   const { promotionId } = draft;
-  const activate = { requestId: `activate-${userId}`, promotionId, status: PromotionStatus.ACTIVE };
+  const activate = {
+    requestId: `activate-${userId}`,
+    promotionId,
+    status: PromotionStatus.ACTIVE,
+    revision: draft.revision,
+  };
   const { promotion: answered } = await call(client.setPromotionStatus.bind(client), activate);
   const active = present(answered, 'promotion');
   showPromotion(stage, active);

@@ -99,6 +99,7 @@ describe('billing promotion check', () => {
     );
     expect(faults).toEqual([
       { promotionId: victim, figure: 'gmv', recorded: 0, counted: 8_400 },
+      { promotionId: victim, figure: 'held_coupons', recorded: 1, counted: 2 },
       { promotionId: victim, figure: 'paid_orders', recorded: 0, counted: 1 },
     ]);
   });

@@ -1,12 +1,17 @@
 import { freePorts } from '../../../bench/runner/free-ports';
 import { mustSucceed, type Reply } from '../../support/clients';
-import { registerUser, startHarness, type Harness } from '../../support/harness';
+import { monotonicMs } from '../../../src/platform/clock';
+import { createLogger } from '../../../src/platform/log';
+import { openRedis } from '../../../src/platform/redis';
+import { createClaimLimits } from '../../../src/promotion/claim-limits';
+import { registerUser, startHarness, until, type Harness } from '../../support/harness';
 import { startPrivateRedis, type PrivateRedis } from '../../support/private-redis';
 import { claimCall, openPromotion, stockOf } from '../../support/promotions';
 import { readUserRows } from '../../support/user-rows';
 
 const PER_USER = 10;
 const PER_CALLER = 40;
+const SILENT = createLogger({ level: 'silent', role: 'all', destination: { write: () => undefined } });
 
 /** R1.3 (恶意刷单): how often claims may be tried, by one user and by one caller, with and without Redis. */
 describe('the limits on claiming', () => {
@@ -72,5 +77,30 @@ describe('the limits on claiming', () => {
   test('while Redis is away claims go on, and the replica counts for itself', async () => {
     await redis.kill();
     expect(reasonsOf(await tryAsUser(PER_USER + 5))).toEqual({ claimed: PER_USER, [LIMITED]: 5 });
+  });
+
+  test('while Redis hangs claims go on, and what waits for it does not pile up', async () => {
+    const connection = openRedis(redis.url, 50, SILENT, { together: true });
+    await until('it is connected', () => Promise.resolve(connection.status === 'ready'));
+    const limits = createClaimLimits(connection, { perUser: 1_000_000, perCaller: 1_000_000 });
+    redis.hang();
+    const endMs = monotonicMs() + 1_000;
+    let spent = 0;
+    while (monotonicMs() < endMs) {
+      await Promise.all(Array.from({ length: 50 }, (_, i) => limits.spend(`u${i}`, 'caller')));
+      spent += 50;
+    }
+    expect(spent).toBeGreaterThan(100);
+    const queues = connection as unknown as { readonly commandQueue: { readonly length: number } };
+    await until('nothing waits for it', () => Promise.resolve(queues.commandQueue.length === 0));
+    connection.disconnect();
+  });
+
+  test('what one user is refused does not use up what the users of a caller share', async () => {
+    const promotionId = await openPromotion(h);
+    const greedy = await registerUser(h);
+    for (let tries = 0; tries < PER_CALLER; tries += 1) await claimCall(h, { userId: greedy, promotionId });
+    expect(await claimCall(h, { userId: greedy, promotionId })).toMatchObject({ ok: false, reason: 'RATE_LIMITED' });
+    await mustSucceed(claimCall(h, { userId: await registerUser(h), promotionId }));
   });
 });

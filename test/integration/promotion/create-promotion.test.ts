@@ -30,7 +30,12 @@ describe('CreatePromotion', () => {
     expect(promotion).toMatchObject({ name: '开学季', status: PromotionStatus.DRAFT, createdBy: CREATOR });
     expect(promotion).toMatchObject({ claimedCount: 0, budgetUsed: 0, totalQuota: 10, couponValidDays: 30 });
     const { row, audit, events } = await readTraces(h, promotion.promotionId);
-    expect(row).toMatchObject({ status: 'draft', created_by: CREATOR, editors: JSON.stringify([CREATOR]), revision: 1 });
+    expect(row).toMatchObject({
+      status: 'draft',
+      created_by: CREATOR,
+      editors: JSON.stringify([CREATOR]),
+      revision: 1,
+    });
     expect(audit).toMatchObject([
       { action: 'CreatePromotion', actor: CREATOR, user_id: null, cause: requestId, before_state: null },
     ]);

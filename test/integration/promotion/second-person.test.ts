@@ -5,10 +5,11 @@ import { makeDraft, promotionState, setStatusCall, updateCall } from '../../supp
 
 const { ACTIVE, PAUSED, ENDED } = PromotionStatus;
 const LIMIT = 100_000;
+const second = { as: 'operations-2' } as const;
 
 /**
- * Design §5: what may make an order free, or can cost more than the limit, comes before users only by two people: whoever
- * created it or edited it last is not the second.
+ * What may make an order free, or can cost more than the limit, comes before users only by two people: whoever created or
+ * edited it since the other agreed is not the second.
  */
 describe('a second person', () => {
   let h: Harness;
@@ -56,24 +57,45 @@ describe('a second person', () => {
     await mustSucceed(activate(promotionId, 'operations'));
   });
 
-  test('is nobody who edited it last, either; who looked at it only is', async () => {
+  test('is nobody who has edited it, whoever edited it after that; naming what is there already is no edit', async () => {
     const { promotionId } = await makeDraft(h, { mayBeFree: true });
-    await mustSucceed(updateCall(h, { promotionId, name: '改过' }, undefined, { as: 'operations-2' }));
-    await expectSecond(() => activate(promotionId, 'operations-2'), promotionId);
-    await expectSecond(() => activate(promotionId, 'operations'), promotionId);
-    // Naming what is there already is no edit.
-    await mustSucceed(updateCall(h, { promotionId, name: '再改' }));
-    await mustSucceed(updateCall(h, { promotionId, name: '再改' }, undefined, { as: 'operations-2' }));
-    await mustSucceed(activate(promotionId, 'operations-2'));
+    await mustSucceed(updateCall(h, { promotionId, name: '新人立减 10 元' }, undefined, { as: 'operations-2' }));
+    const looked = await makeDraft(h, { mayBeFree: true });
+    await mustSucceed(updateCall(h, { promotionId: looked.promotionId, name: looked.name }, undefined, second));
+    await mustSucceed(activate(looked.promotionId, 'operations-2'));
+
+    // The second slips in terms of their own, and the first mends a typo after that.
+    const slipped = await makeDraft(h);
+    const evil = { promotionId: slipped.promotionId, mayBeFree: true, discountValue: 9_900, budget: 10 ** 12 };
+    await mustSucceed(updateCall(h, evil, undefined, second));
+    await mustSucceed(updateCall(h, { promotionId: slipped.promotionId, name: '再改' }));
+    for (const as of ['operations', 'operations-2'] as const) {
+      await expectSecond(() => activate(slipped.promotionId, as), slipped.promotionId);
+    }
   });
 
-  test('is judged again when it is resumed; the first may always pause and end it', async () => {
+  test('has agreed until somebody edits it: either resumes it then; the first may always pause and end it', async () => {
     const { promotionId } = await makeDraft(h, { mayBeFree: true });
     await mustSucceed(activate(promotionId, 'operations-2'));
     await mustSucceed(setStatusCall(h, promotionId, PAUSED));
+    await mustSucceed(activate(promotionId, 'operations'));
+    await mustSucceed(setStatusCall(h, promotionId, PAUSED));
+    await mustSucceed(updateCall(h, { promotionId, name: '改过' }));
     await expectSecond(() => activate(promotionId, 'operations'), promotionId);
     await mustSucceed(activate(promotionId, 'operations-2'));
     await mustSucceed(setStatusCall(h, promotionId, ENDED));
+  });
+
+  test('agrees to what they have looked at: another revision is refused', async () => {
+    const { promotionId, revision } = await makeDraft(h, { mayBeFree: true, discountValue: 1 });
+    await mustSucceed(updateCall(h, { promotionId, discountValue: 9_900 }));
+    const before = await promotionState(h);
+    const stale = await setStatusCall(h, promotionId, ACTIVE, { as: 'operations-2', revision });
+    expect(stale).toMatchObject({ ok: false, reason: 'INVALID_REQUEST', fields: ['revision'] });
+    const late = await updateCall(h, { promotionId, name: '改过' }, undefined, { as: 'operations-2', revision });
+    expect(late).toMatchObject({ ok: false, reason: 'INVALID_REQUEST', fields: ['revision'] });
+    expect(await promotionState(h)).toEqual(before);
+    await mustSucceed(setStatusCall(h, promotionId, ACTIVE, { as: 'operations-2', revision: revision + 1 }));
   });
 
   test('is not asked for where it stands already, nor for a repeat', async () => {
@@ -85,27 +107,29 @@ describe('a second person', () => {
     expect((await mustSucceed(setStatusCall(h, promotionId, ACTIVE, by))).replayed).toBe(true);
   });
 
-  test('raises stock or budget beyond the limit, the first does not: not by small steps after its activation', async () => {
+  test('agrees to a raise beyond the limit as well: nobody raises what users have before them', async () => {
     const { promotionId } = await makeDraft(h, { discountValue: 1_000, totalQuota: 100 });
     await mustSucceed(activate(promotionId, 'operations'));
-    await expectSecond(() => updateCall(h, { promotionId, totalQuota: 101 }), promotionId);
-    await mustSucceed(setStatusCall(h, promotionId, PAUSED));
-    await expectSecond(() => updateCall(h, { promotionId, totalQuota: 101 }), promotionId);
+    for (const as of ['operations', 'operations-2'] as const) {
+      await expectSecond(() => updateCall(h, { promotionId, totalQuota: 101 }, undefined, { as }), promotionId);
+      await expectSecond(() => updateCall(h, { promotionId, totalQuota: 10 ** 12 }, undefined, { as }), promotionId);
+    }
     await mustSucceed(updateCall(h, { promotionId, totalQuota: 99, name: '减少' }));
     await mustSucceed(updateCall(h, { promotionId, totalQuota: 100 }));
-    await mustSucceed(updateCall(h, { promotionId, totalQuota: 101 }, undefined, { as: 'operations-2' }));
-    // Now the second is who edited it last: nobody of the two goes on alone.
-    await expectSecond(
-      () => updateCall(h, { promotionId, totalQuota: 102 }, undefined, { as: 'operations-2' }),
-      promotionId,
-    );
-    await mustSucceed(updateCall(h, { promotionId, name: '只改名' }, undefined, { as: 'operations-2' }));
+    // Paused it is raised, and somebody else resumes it.
+    await mustSucceed(setStatusCall(h, promotionId, PAUSED));
+    await mustSucceed(updateCall(h, { promotionId, totalQuota: 101 }));
+    await expectSecond(() => activate(promotionId, 'operations'), promotionId);
+    await mustSucceed(activate(promotionId, 'operations-2'));
 
+    // Whoever raises it is a first person, too.
     const limited = await makeDraft(h, { budget: LIMIT });
-    await mustSucceed(activate(limited.promotionId, 'operations'));
+    await mustSucceed(activate(limited.promotionId, 'operations-2'));
+    await mustSucceed(setStatusCall(h, limited.promotionId, PAUSED));
     const more = { promotionId: limited.promotionId, budget: LIMIT + 1 };
-    await expectSecond(() => updateCall(h, more), limited.promotionId);
-    await mustSucceed(updateCall(h, more, undefined, { as: 'operations-2' }));
+    await mustSucceed(updateCall(h, more, undefined, second));
+    await expectSecond(() => activate(limited.promotionId, 'operations-2'), limited.promotionId);
+    await mustSucceed(activate(limited.promotionId, 'operations'));
   });
 
   test('is asked for after everything else that is wrong (which refusal wins)', async () => {

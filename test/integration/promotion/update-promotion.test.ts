@@ -41,11 +41,12 @@ describe('UpdatePromotion of a draft', () => {
     const { promotion, replayed } = await mustSucceed(
       updateCall(h, fields, undefined, { requestId, as: 'operations-2' }),
     );
-    expect(promotion).toEqual({ ...made, ...fields });
+    expect(promotion).toEqual({ ...made, ...fields, revision: 2 });
     expect(replayed).toBe(false);
     const { row, audit, events } = await readTraces(h, promotionId);
     const editor = 'spiffe://billing/operations/operations-2';
-    expect(row).toMatchObject({ edited_by: editor, created_by: 'spiffe://billing/operations/operations' });
+    const creator = 'spiffe://billing/operations/operations';
+    expect(row).toMatchObject({ editors: JSON.stringify([creator, editor]), created_by: creator });
     expect(audit[1]).toMatchObject({ action: 'UpdatePromotion', actor: editor, cause: requestId, user_id: null });
     expect(JSON.parse(String(audit[1]?.['before_state']))).toEqual({
       ...{ name: made.name, discount_value: 1_000, may_be_free: false },
@@ -72,7 +73,7 @@ describe('UpdatePromotion of a draft', () => {
       updateCall(h, { promotionId, couponValidDays: 7, name: 'not named', mayBeFree: true }, mask),
     );
     const emptied = { claimEndTime: undefined, couponExpireTime: undefined, budget: 0, planIds: [] };
-    expect(promotion).toEqual({ ...made, promotionId, ...emptied, couponValidDays: 7 });
+    expect(promotion).toEqual({ ...made, promotionId, ...emptied, couponValidDays: 7, revision: 2 });
   });
 
   test('may change every field but its id', async () => {
@@ -193,7 +194,7 @@ describe('UpdatePromotion after draft', () => {
     h.clock.advanceMs(3 * DAY_MS);
     // Its coupons have expired meanwhile: that is not this change's doing.
     const { promotion } = await mustSucceed(updateCall(h, { ...read, name: '新名字' }));
-    expect(promotion).toEqual({ ...read, name: '新名字' });
+    expect(promotion).toEqual({ ...read, name: '新名字', revision: Number(read?.revision) + 1 });
   });
 
   test('never goes below what is claimed and used, nor gains or loses a budget (R13.4)', async () => {

@@ -1,5 +1,11 @@
 import { fen } from '../../../src/platform/money';
-import { couponEffect, discountOn, type CouponEffect, type DiscountTerms } from '../../../src/promotion/discount';
+import {
+  couponEffect,
+  discountOn,
+  type CouponEffect,
+  type DiscountTerms,
+  type NotApplicable,
+} from '../../../src/promotion/discount';
 
 const MOST = Number.MAX_SAFE_INTEGER;
 
@@ -73,7 +79,7 @@ describe('R13.2, R13.3: a coupon on an order', () => {
     mayBeFree: false,
   };
   const half: CouponEffect = { kind: 'applies', discount: fen(500) };
-  const refused = (why: 'plan' | 'min_order_amount' | 'would_be_free'): CouponEffect => ({
+  const refused = (why: NotApplicable): CouponEffect => ({
     kind: 'not_applicable',
     why,
   });
@@ -114,20 +120,21 @@ describe('R13.2, R13.3: a coupon on an order', () => {
       1_000,
       refused('would_be_free'),
     ],
-    ['does not apply to what is free', { minOrderAmount: fen(0) }, 'pro', 0, refused('would_be_free')],
+    ['does not apply to what is free', { minOrderAmount: fen(0) }, 'pro', 0, refused('no_discount')],
+    ['nor where it may make it free', { minOrderAmount: fen(0), mayBeFree: true }, 'pro', 0, refused('no_discount')],
     [
-      'takes nothing off what is free, where it may be',
-      { minOrderAmount: fen(0), mayBeFree: true },
-      'pro',
-      0,
-      { kind: 'applies', discount: fen(0) },
-    ],
-    [
-      'may come to nothing on very little',
+      'is not spent where it comes to nothing',
       { discountValue: 1, minOrderAmount: fen(0) },
       'pro',
-      1,
-      { kind: 'applies', discount: fen(0) },
+      99,
+      refused('no_discount'),
+    ],
+    [
+      'is spent for a single fen',
+      { discountValue: 1, minOrderAmount: fen(0) },
+      'pro',
+      100,
+      { kind: 'applies', discount: fen(1) },
     ],
   ])('%s', (_, change, planId, amount, effect) => {
     expect(couponEffect({ planId, amount: fen(amount) }, { ...terms, ...change })).toEqual(effect);

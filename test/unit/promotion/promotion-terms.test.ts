@@ -59,6 +59,8 @@ describe('the terms of a promotion', () => {
     ['without a name', { name: '' }, 'name'],
     ['with a name of 65 characters', { name: '名'.repeat(65) }, 'name'],
     ['with a line break in the name', { name: 'a\nb' }, 'name'],
+    ['with a name of spaces', { name: '   ' }, 'name'],
+    ['with a name that reads otherwise than it is stored', { name: '立减\u202e001' }, 'name'],
     ['without a type', { discountType: undefined }, 'discount_type'],
     ['of nothing', { discountValue: 0 }, 'discount_value'],
     ['of less than nothing', { discountValue: -1 }, 'discount_value'],

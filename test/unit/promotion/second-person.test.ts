@@ -1,5 +1,11 @@
 import { fen } from '../../../src/platform/money';
-import { highestCost, isFirstPerson, needsSecondPerson } from '../../../src/promotion/second-person';
+import {
+  afterActivation,
+  highestCost,
+  isFirstPerson,
+  needsSecondPerson,
+  withEditor,
+} from '../../../src/promotion/second-person';
 
 const TERMS = {
   discountType: 'fixed_amount',
@@ -41,10 +47,22 @@ describe('a second person', () => {
     expect(needsSecondPerson(PERCENT, undefined, TRILLION)).toBe(true);
   });
 
-  test('is who neither created nor last edited it, whatever the role', () => {
-    const promotion = { createdBy: 'spiffe://billing/operations/anna', editedBy: 'spiffe://billing/operations/bo' };
-    expect(['anna', 'bo', 'ann', 'operations', 'cy'].map((name) => isFirstPerson({ name }, promotion))).toEqual([
-      ...[true, true, false, false, false],
-    ]);
+  const [anna, bo, cy] = ['anna', 'bo', 'cy'].map((name) => `spiffe://billing/operations/${name}`) as [
+    string,
+    string,
+    string,
+  ];
+
+  test('is nobody who is among the editors, whatever the role', () => {
+    const names = ['anna', 'bo', 'ann', 'operations', 'cy'];
+    expect(names.map((name) => isFirstPerson({ name }, [anna, bo]))).toEqual([true, true, false, false, false]);
+  });
+
+  test('who edits joins the editors once, and stays one until somebody else has activated it', () => {
+    const edited = withEditor(withEditor(withEditor([anna], bo), anna), bo);
+    expect(edited).toEqual([anna, bo]);
+    expect(afterActivation(edited, { name: 'anna' })).toEqual([anna, bo]);
+    expect(afterActivation(edited, { name: 'cy' })).toEqual([]);
+    expect(withEditor([], cy)).toEqual([cy]);
   });
 });

@@ -144,6 +144,7 @@ const BREAKS: Readonly<Record<string, { readonly sql: string; readonly outcome: 
     sql: 'UPDATE promotions SET budget_used = budget_used + 1 WHERE budget_used BETWEEN 1 AND budget - 1 LIMIT 1',
     outcome: 'found',
   },
+  'INV-28': { sql: "UPDATE user_coupons SET discount_amount = 1 WHERE status = 'used' LIMIT 1", outcome: BY_TRIGGER },
 };
 
 /** The canonical form as the page describes it, from a row as the database holds it. */

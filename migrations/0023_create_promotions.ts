@@ -47,8 +47,8 @@ export async function up(knex: Knex): Promise<void> {
   await refuseInsertWhen(knex, 'promotions', {
     name: 'born_draft',
     condition:
-      "NEW.status <> 'draft' OR NEW.claimed_count <> 0 OR NEW.budget_used <> 0 OR NEW.revision <> 1",
-    message: 'a promotion is born a draft',
+      "NEW.status <> 'draft' OR NEW.claimed_count <> 0 OR NEW.budget_used <> 0 OR NEW.revision <> 1 OR NEW.editors <> CONCAT('[\"', NEW.created_by, '\"]')",
+    message: 'a promotion is born a draft that its creator made',
   });
   await refuseUpdateWhen(knex, 'promotions', {
     name: 'identity_frozen',

@@ -467,7 +467,7 @@ CREATE TRIGGER IF NOT EXISTS plans_frozen BEFORE UPDATE ON plans FOR EACH ROW BE
 
 CREATE TRIGGER IF NOT EXISTS plans_no_delete BEFORE DELETE ON plans FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'plans: rows are never deleted';
 
-CREATE TRIGGER IF NOT EXISTS promotions_born_draft BEFORE INSERT ON promotions FOR EACH ROW BEGIN IF NEW.status <> 'draft' OR NEW.claimed_count <> 0 OR NEW.budget_used <> 0 OR NEW.revision <> 1 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'promotions: a promotion is born a draft'; END IF; END;
+CREATE TRIGGER IF NOT EXISTS promotions_born_draft BEFORE INSERT ON promotions FOR EACH ROW BEGIN IF NEW.status <> 'draft' OR NEW.claimed_count <> 0 OR NEW.budget_used <> 0 OR NEW.revision <> 1 OR NEW.editors <> CONCAT('["', NEW.created_by, '"]') THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'promotions: a promotion is born a draft that its creator made'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS promotions_identity_frozen BEFORE UPDATE ON promotions FOR EACH ROW BEGIN IF OLD.id <> NEW.id OR OLD.created_by <> NEW.created_by OR OLD.create_time <> NEW.create_time
       OR NEW.claimed_count < OLD.claimed_count OR NEW.revision < OLD.revision THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'promotions: identity is frozen, and a claim is never taken back'; END IF; END;

@@ -152,7 +152,7 @@ function addCheck(promotion: Command, { output }: CommandParts): void {
   promotion
     .command('check')
     .description(
-      'compare stock, budget and GMV of every promotion with its coupons (DATABASE_URL; default: the local stack)',
+      'compare stock, budget, GMV and held coupons of every promotion with coupons and orders (DATABASE_URL; default: the local stack)',
     )
     .action(async () => {
       const { promotions, coupons, faults } = await checkPromotionsOf(findDatabaseUrl());

@@ -90,11 +90,12 @@ export async function requirePlans(reader: Knex, planIds: readonly string[]): Pr
 
 /**
  * The highest price, from an instant on, among these plans, or among all where none is named: versions that are announced
- * count. Undefined without any.
+ * count. Undefined when there is none, and when one of those named has none: nobody can say what it will cost.
  */
 export async function readDearestPrice(reader: Knex, planIds: readonly string[], now: Date): Promise<Fen | undefined> {
-  const query = ofPlans(reader, 'sale', now).orderBy('plan_prices.price', 'desc').limit(1);
-  if (planIds.length > 0) void query.whereIn('plans.id', [...planIds]);
-  const [dearest] = await query;
-  return dearest === undefined ? undefined : fen(dearest.price);
+  const query = ofPlans(reader, 'sale', now).orderBy('plan_prices.price', 'desc');
+  const prices = planIds.length === 0 ? await query.limit(1) : await query.whereIn('plans.id', [...planIds]);
+  const priced = new Set(prices.map(({ planId }) => planId));
+  const [dearest] = prices;
+  return dearest === undefined || planIds.some((id) => !priced.has(id)) ? undefined : fen(dearest.price);
 }

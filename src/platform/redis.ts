@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis';
 import type { Logger } from './log';
 
-/** A connection that owes an answer for so many command time-outs is given up. */
-const SILENCES_MAX = 4;
+/** A connection that owes an answer for so long is given up. Long enough for a process that stood still to read what is there. */
+const SILENCE_MAX_MS = 1_000;
 
 /**
  * A connection to Redis: the second layer, never the truth. It fails fast and holds nothing back while Redis is away, so
@@ -16,7 +16,9 @@ export function openRedis(url: string, timeoutMs: number, log: Logger, { togethe
     commandTimeout: timeoutMs,
     connectTimeout: 5_000,
     // One that hangs is left: commands that wait for it would pile up as long as the connection lives.
-    socketTimeout: timeoutMs * SILENCES_MAX,
+    socketTimeout: SILENCE_MAX_MS,
+    // Nobody waits any more for what was given up: sent again it would take locks for nobody, and count what is counted.
+    autoResendUnfulfilledCommands: false,
     retryStrategy: (attempt) => Math.min(attempt * 100, 2_000),
   });
   let isReported = false;

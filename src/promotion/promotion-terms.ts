@@ -25,7 +25,7 @@ const name = rules.freeText
   )
   .refine((text) => text === '' || text.trim() !== '', 'must not be blank')
   // They would show people who decide another name than is stored.
-  .refine((text) => !/[\u202a-\u202e\u2066-\u2069]/u.test(text), 'must not contain bidirectional controls');
+  .refine((text) => !/\p{Bidi_Control}/u.test(text), 'must not contain bidirectional controls');
 
 const planIds = z
   .array(rules.opaqueId)

@@ -66,13 +66,13 @@ async function move(
   if (isActivation && isFirstPerson(caller, editors) && (await isForTwo(tx, fromColumns(promotion), policy, now))) {
     throw secondPersonRequired(promotion);
   }
-  const agreed = isActivation ? { editors: JSON.stringify(afterActivation(editors, caller)) } : {};
+  const left = isActivation ? afterActivation(editors, caller) : editors;
   const moved = await PromotionRow.query(tx)
     .where({ id, status: from })
-    .patch({ status, ...agreed });
+    .patch({ status, editors: JSON.stringify(left) });
   expectRows(moved, 1, `promotion ${id}`);
   const subject = { subjectType: 'promotion', subjectId: id, userId: null } as const;
-  const states = { before: { status: from }, after: { status } };
+  const states = { before: { status: from, editors }, after: { status, editors: left, revision: promotion.revision } };
   return {
     response: { promotionId: id },
     audit: [{ action: 'SetPromotionStatus', actor: caller.identity, ...subject, cause: requestId, ...states }],

@@ -22,9 +22,9 @@ export interface SuspiciousClaimer {
 /** Coupons from which on somebody without any order is worth a look. */
 const IDLE_CLAIMS = 5;
 /** Claimers that one statement looks at. */
-const LOOK_SIZE = 2_000;
+const LOOK_SIZE = 900;
 /** Statements of one call; a page may then be short, and its token says where to go on. */
-const LOOKS_MAX = 10;
+const LOOKS_MAX = 22;
 
 interface LookedAt {
   readonly userId: string;
@@ -46,19 +46,26 @@ const LOOK = `
   LEFT JOIN users u ON u.id = g.user_id
   ORDER BY g.user_id`;
 
+/** Users of one identity that are counted; it may have more. */
+const SHARING_MAX = 1_000;
+
 /**
- * With how many claimers these users share an identity, at most. Counted once for each identity and not for each user: a
- * farm is many users of one.
+ * With how many claimers these users share an identity, at most. Counted once for each identity and not for each user, and
+ * of its first users by id only: a farm is many users of one.
  */
 const SHARING = `
   SELECT mine.user_id AS userId, MAX(shared.claimers) - 1 AS usersSharing
   FROM user_identities mine
   JOIN (
-    SELECT theirs.identity_index, COUNT(*) AS claimers
-    FROM (SELECT DISTINCT identity_index FROM user_identities WHERE user_id IN (:userIds)) known
-    JOIN user_identities theirs ON theirs.identity_index = known.identity_index
-    WHERE EXISTS (SELECT 1 FROM user_coupons c WHERE c.user_id = theirs.user_id)
-    GROUP BY theirs.identity_index
+    SELECT members.identity_index, COUNT(*) AS claimers
+    FROM (
+      SELECT theirs.identity_index, theirs.user_id,
+        ROW_NUMBER() OVER (PARTITION BY theirs.identity_index ORDER BY theirs.user_id) AS place
+      FROM (SELECT DISTINCT identity_index FROM user_identities WHERE user_id IN (:userIds)) known
+      JOIN user_identities theirs ON theirs.identity_index = known.identity_index
+    ) members
+    WHERE members.place <= ${SHARING_MAX + 1} AND EXISTS (SELECT 1 FROM user_coupons c WHERE c.user_id = members.user_id)
+    GROUP BY members.identity_index
   ) shared ON shared.identity_index = mine.identity_index
   WHERE mine.user_id IN (:userIds)
   GROUP BY mine.user_id

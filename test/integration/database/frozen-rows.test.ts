@@ -58,7 +58,7 @@ async function insertCoupon({ db: into }: Harness, userId: string): Promise<void
     `INSERT INTO promotions (id, name, status, discount_type, discount_value, max_discount, min_order_amount, plan_ids,
        new_users_only, may_be_free, returned_on_refund, total_quota, claimed_count, budget, budget_used, coupon_valid_days,
        created_by, editors, revision, create_time)
-     VALUES (?, 'test', 'draft', 'fixed_amount', 100, 0, 0, '[]', 0, 0, 0, 10, 0, 0, 0, 30, 'test', '[]', 1, '2026-01-01')`,
+     VALUES (?, 'test', 'draft', 'fixed_amount', 100, 0, 0, '[]', 0, 0, 0, 10, 0, 0, 0, 30, 'test', '["test"]', 1, '2026-01-01')`,
     [promotionId],
   );
   await into.query('UPDATE promotions SET claimed_count = 1 WHERE id = ?', [promotionId]);

@@ -1,6 +1,6 @@
 import { CouponStatus, PromotionStatus } from '../../../src/gen/billing/v1/promotion_service.pb';
 import { mustSucceed } from '../../support/clients';
-import { newId, registerMember, registerUser, startHarness, type Harness } from '../../support/harness';
+import { newId, registerMember, registerUser, startHarness, until, type Harness } from '../../support/harness';
 import {
   claim,
   claimCall,
@@ -109,6 +109,27 @@ describe('ClaimCoupon', () => {
       ]);
       expect(await h.db.query('SELECT id FROM user_coupons WHERE user_id = ?', [userId])).toHaveLength(1);
     }
+  });
+
+  test('a request_id that another transaction takes at the same moment is REQUEST_ID_REUSED, not a fault', async () => {
+    const promotionId = await openPromotion(h);
+    const userId = await registerUser(h);
+    const other = await h.db.connect('root');
+    await other.query('START TRANSACTION');
+    await other.query('INSERT INTO request_keys VALUES (?)', [
+      [`user:${userId}`, 'PromotionService', 'taken', 'ClaimCoupon', Buffer.alloc(32), '{"couponId":"x"}', new Date()],
+    ]);
+    const claiming = claimCall(h, { userId, promotionId, requestId: 'taken' });
+    await until('the claim waits for the key', async () => {
+      const [row] = await h.db.query(
+        "SELECT COUNT(*) AS waits FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'",
+      );
+      return Number(row?.['waits']) > 0;
+    });
+    await other.query('COMMIT');
+    await other.end();
+    expect(await claiming).toMatchObject({ ok: false, code: 'ALREADY_EXISTS', reason: 'REQUEST_ID_REUSED' });
+    expect(await stockOf(h.db, promotionId)).toEqual({ claimed: 0, budgetUsed: 0 });
   });
 
   describe('refuses, and nothing changes:', () => {

@@ -83,17 +83,20 @@ describe('the limits on claiming', () => {
     const connection = openRedis(redis.url, 50, SILENT, { together: true });
     await until('it is connected', () => Promise.resolve(connection.status === 'ready'));
     const limits = createClaimLimits(connection, { perUser: 1_000_000, perCaller: 1_000_000 });
-    redis.hang();
-    const endMs = monotonicMs() + 1_000;
-    let spent = 0;
-    while (monotonicMs() < endMs) {
-      await Promise.all(Array.from({ length: 50 }, (_, i) => limits.spend(`u${i}`, 'caller')));
-      spent += 50;
+    try {
+      redis.hang();
+      const endMs = monotonicMs() + 1_000;
+      let spent = 0;
+      while (monotonicMs() < endMs) {
+        await Promise.all(Array.from({ length: 50 }, (_, i) => limits.spend(`u${i}`, 'caller')));
+        spent += 50;
+      }
+      expect(spent).toBeGreaterThan(100);
+      const queues = connection as unknown as { readonly commandQueue: { readonly length: number } };
+      await until('nothing waits for it', () => Promise.resolve(queues.commandQueue.length === 0));
+    } finally {
+      connection.disconnect();
     }
-    expect(spent).toBeGreaterThan(100);
-    const queues = connection as unknown as { readonly commandQueue: { readonly length: number } };
-    await until('nothing waits for it', () => Promise.resolve(queues.commandQueue.length === 0));
-    connection.disconnect();
   });
 
   test('what one user is refused does not use up what the users of a caller share', async () => {

@@ -42,10 +42,12 @@ describe('SetPromotionStatus', () => {
       expect([promotion?.status, replayed]).toEqual([status, false]);
       const { row, audit, events } = await readTraces(h, promotionId);
       expect(row).toEqual({ ...before.row, status: to });
+      const editors = ['spiffe://billing/operations/operations'];
       expect(audit.slice(before.audit.length)).toMatchObject([
         {
           ...{ action: 'SetPromotionStatus', actor: 'spiffe://billing/operations/operations', cause: requestId },
-          ...{ user_id: null, before_state: `{"status":"${from}"}`, after_state: `{"status":"${to}"}` },
+          ...{ user_id: null, before_state: JSON.stringify({ status: from, editors }) },
+          after_state: JSON.stringify({ status: to, editors, revision: 1 }),
         },
       ]);
       expect(events.slice(before.events.length)).toMatchObject([{ type: `promotion.${to}`, user_id: null }]);

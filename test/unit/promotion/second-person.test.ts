@@ -56,6 +56,7 @@ describe('a second person', () => {
   test('is nobody who is among the editors, whatever the role', () => {
     const names = ['anna', 'bo', 'ann', 'operations', 'cy'];
     expect(names.map((name) => isFirstPerson({ name }, [anna, bo]))).toEqual([true, true, false, false, false]);
+    expect(isFirstPerson({ name: 'dora' }, ['spiffe://billing/finance/dora'])).toBe(true);
   });
 
   test('who edits joins the editors once, and stays one until somebody else has activated it', () => {

@@ -119,12 +119,11 @@ describe('ClaimCoupon', () => {
     await other.query('INSERT INTO request_keys VALUES (?)', [
       [`user:${userId}`, 'PromotionService', 'taken', 'ClaimCoupon', Buffer.alloc(32), '{"couponId":"x"}', new Date()],
     ]);
+    const ownId = other.threadId;
     const claiming = claimCall(h, { userId, promotionId, requestId: 'taken' });
     await until('the claim waits for the key', async () => {
-      const [row] = await h.db.query(
-        "SELECT COUNT(*) AS waits FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'",
-      );
-      return Number(row?.['waits']) > 0;
+      const statements = await h.db.query('SHOW PROCESSLIST');
+      return statements.some(({ Info, Id }) => Id !== ownId && String(Info).startsWith('INSERT INTO request_keys'));
     });
     await other.query('COMMIT');
     await other.end();

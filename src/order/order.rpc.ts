@@ -136,8 +136,7 @@ export function createOrderService(parts: OrderServiceParts): RpcService {
     },
     listOrders: async (_context, request) => {
       const asked = listRequest.parse(request);
-      const wanted = Object.entries(STATUSES).find(([, value]) => Number(value) === asked.status);
-      const filter = { userId: asked.userId, status: wanted?.[0] };
+      const filter = { userId: asked.userId, status: rules.nameOf(STATUSES, asked.status) };
       const page = await listOrders(db, filter, asked.pageSize, asked.pageToken);
       return { orders: page.rows.map(toOrderMessage), nextPageToken: page.nextPageToken };
     },

@@ -82,3 +82,9 @@ export const optionalInstant = z
 export function enumFilter(known: readonly number[]): z.ZodType<number> {
   return z.number().refine((value) => value === 0 || (value > 0 && known.includes(value)), 'is not a known value');
 }
+
+/** The name that a number of the wire stands for; undefined for 0, which as a filter means "all", and for unknown numbers. */
+export function nameOf<Name extends string>(numbers: Readonly<Record<Name, number>>, value: number): Name | undefined {
+  const found = Object.entries<number>(numbers).find(([, known]) => known === value);
+  return found?.[0] as Name | undefined;
+}

@@ -1,5 +1,5 @@
-import { insertRows, valuesTable, type SqlValue } from '../platform/db/sql-text';
-import type { Write } from '../platform/db/statements';
+import { valuesTable, type SqlValue } from '../platform/db/sql-text';
+import { insertOf, type Write } from '../platform/db/statements';
 import { CLAIM_SERVICE, ownerOf } from './claim-reader';
 import type { ClaimBook, NewClaim } from './claims';
 
@@ -10,20 +10,16 @@ export function writesOfClaims(book: ClaimBook, now: Date): readonly Write[] {
   const { claims } = book;
   if (claims.length === 0) return [];
   return [
-    insert(
+    insertOf(
       'user_coupons',
       ['id', 'user_id', 'promotion_id', 'status', 'claim_time', 'expire_time'],
       claims.map(couponValues),
     ),
     updateCounts(book),
-    insert('audit_logs', AUDIT_COLUMNS, claims.map(auditValues)),
+    insertOf('audit_logs', AUDIT_COLUMNS, claims.map(auditValues)),
     insertEvent(claims, now),
-    insert('request_keys', KEY_COLUMNS, claims.map(keyValues)),
+    insertOf('request_keys', KEY_COLUMNS, claims.map(keyValues)),
   ];
-}
-
-function insert(table: string, columns: readonly string[], rows: readonly (readonly SqlValue[])[]): Write {
-  return { sql: insertRows(table, columns, rows), rows: rows.length, isInsert: true, what: table };
 }
 
 function couponValues({ coupon }: NewClaim): readonly SqlValue[] {
@@ -66,5 +62,5 @@ function insertEvent(claims: readonly NewClaim[], now: Date): Write {
   const [only, ...others] = told;
   const userId = only === undefined || others.length > 0 ? null : (only[0] ?? null);
   const row = ['coupon.claimed', userId, JSON.stringify({ claims: told }), now];
-  return insert('outbox', ['type', 'user_id', 'payload', 'create_time'], [row]);
+  return insertOf('outbox', ['type', 'user_id', 'payload', 'create_time'], [row]);
 }

@@ -77,8 +77,7 @@ export function couponHandlers({ db, clock, claims, limits }: CouponHandlersPart
     listCoupons: async (_context, request) => {
       const asked = listRequest.parse(request);
       const now = clock.now();
-      const wanted = Object.entries(STATUSES).find(([, value]) => Number(value) === asked.status);
-      const filter = { userId: asked.userId, status: wanted?.[0] as StoredStatus | undefined };
+      const filter = { userId: asked.userId, status: rules.nameOf(STATUSES, asked.status) };
       const page = await listCoupons(db, filter, asked.pageSize, asked.pageToken, now);
       return { coupons: page.rows.map((coupon) => toCouponMessage(coupon, now)), nextPageToken: page.nextPageToken };
     },

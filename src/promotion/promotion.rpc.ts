@@ -41,12 +41,6 @@ const REASONS: Readonly<Record<FoundReason, SuspicionReason>> = {
   claims_without_orders: SuspicionReason.CLAIMS_WITHOUT_ORDERS,
 };
 
-/** The name that a wire value stands for. */
-function nameOf<Name extends string>(names: Readonly<Record<Name, number>>, value: number): Name | undefined {
-  const found = Object.entries<number>(names).find(([, known]) => known === value);
-  return found?.[0] as Name | undefined;
-}
-
 /** A message that must be there; its fields have their own rules. */
 const promotionMessage = z.custom<Promotion>((value) => value !== undefined, 'is required');
 
@@ -62,7 +56,7 @@ const statusRequest = z.object({
   requestId: rules.opaqueId,
   promotionId: rules.opaqueId,
   status: z.number().transform((value, context): StoredStatus => {
-    const status = nameOf(STATUSES, value);
+    const status = rules.nameOf(STATUSES, value);
     if (status !== undefined) return status;
     context.addIssue('is not a known value');
     return z.NEVER;
@@ -84,7 +78,7 @@ const listRequest = z.object({
 function readFields(message: Promotion): Record<FieldName, unknown> {
   const values: Readonly<Record<string, unknown>> = {
     ...message,
-    discountType: nameOf(DISCOUNT_TYPES, message.discountType),
+    discountType: rules.nameOf(DISCOUNT_TYPES, message.discountType),
   };
   return Object.fromEntries(FIELD_NAMES.map((field) => [field, values[field]])) as Record<FieldName, unknown>;
 }
@@ -185,7 +179,7 @@ function reads({ db, clock }: PromotionServiceParts): Omit<PromotionHandlers, Wr
     },
     listPromotions: async (_context, request) => {
       const { status, pageSize, pageToken } = listRequest.parse(request);
-      const page = await listPromotions(db, nameOf(STATUSES, status), pageSize, pageToken);
+      const page = await listPromotions(db, rules.nameOf(STATUSES, status), pageSize, pageToken);
       return { promotions: page.rows.map(toPromotionMessage), nextPageToken: page.nextPageToken };
     },
     getPromotionStats: async (_context, request) => {

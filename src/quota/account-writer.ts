@@ -1,5 +1,5 @@
-import { insertRows, literal, valuesTable, type SqlValue } from '../platform/db/sql-text';
-import type { Write } from '../platform/db/statements';
+import { literal, valuesTable, type SqlValue } from '../platform/db/sql-text';
+import { insertOf, type Write } from '../platform/db/statements';
 import type { Charge, Lot, NewLot, Posting, ReportedOutcome } from './account';
 import type { Book } from './book';
 
@@ -60,9 +60,7 @@ export function writesOf(books: readonly Book[], now: Date): readonly Write[] {
 
 /** One insert of the rows, or none. */
 function insert(table: string, columns: readonly string[], rows: readonly (readonly SqlValue[])[]): readonly Write[] {
-  return rows.length === 0
-    ? []
-    : [{ sql: insertRows(table, columns, rows), rows: rows.length, isInsert: true, what: table }];
+  return rows.length === 0 ? [] : [insertOf(table, columns, rows)];
 }
 
 function insertLogs(books: readonly Book[]): readonly Write[] {

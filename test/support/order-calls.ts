@@ -7,7 +7,7 @@ import {
 } from '../../src/gen/billing/v1/order_service.pb';
 import { call, type Reply } from './clients';
 import { newId } from './harness';
-import type { Callers } from './promotions';
+import type { Callers } from './promotion-calls';
 
 /** OrderService as the order service calls it. */
 

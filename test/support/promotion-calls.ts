@@ -5,11 +5,16 @@ import {
   type ListPromotionsRequest,
   type SetPromotionStatusResponse,
 } from '../../src/gen/billing/v1/promotion_service.pb';
-import { call, mustSucceed, type Identity, type Reply } from './clients';
+import { call, mustSucceed, type BillingClient, type Identity, type Reply } from './clients';
 import { newId, type Harness } from './harness';
 import { digestTables } from './table-digest';
 
 /** PromotionService as people of operations call it. What is about coupons: promotions.ts. */
+
+/** Whoever has clients: a harness, or a place of several processes. */
+export interface Callers {
+  as(identity: Identity): BillingClient;
+}
 
 /** Who calls, under which request id; a new one unless given. */
 export interface CallAs {
@@ -26,21 +31,21 @@ export function aPromotion(fields: Partial<Promotion> = {}): Promotion {
 }
 
 /** CreatePromotion of a promotion as it is given. */
-export function createPromotionCall(h: Harness, promotion: Promotion | undefined, by: CallAs = {}) {
+export function createPromotionCall(h: Callers, promotion: Promotion | undefined, by: CallAs = {}) {
   const { as = 'operations', requestId = newId('create') } = by;
   const { promotion: client } = h.as(as);
   return call(client.createPromotion.bind(client), { requestId, promotion });
 }
 
 /** Makes a draft and returns it as it was answered. */
-export async function makeDraft(h: Harness, fields: Partial<Promotion> = {}, by: CallAs = {}): Promise<Promotion> {
+export async function makeDraft(h: Callers, fields: Partial<Promotion> = {}, by: CallAs = {}): Promise<Promotion> {
   const { promotion } = await mustSucceed(createPromotionCall(h, aPromotion(fields), by));
   if (promotion === undefined) throw new Error('no promotion was answered');
   return promotion;
 }
 
 export function setStatusCall(
-  h: Harness,
+  h: Callers,
   promotionId: string,
   status: PromotionStatus,
   by: CallAs = {},
@@ -51,14 +56,14 @@ export function setStatusCall(
 }
 
 /** Makes a promotion and has the second person of operations activate it. Returns its id. */
-export async function makeActive(h: Harness, fields: Partial<Promotion> = {}): Promise<string> {
+export async function makeActive(h: Callers, fields: Partial<Promotion> = {}): Promise<string> {
   const { promotionId } = await makeDraft(h, fields);
   await mustSucceed(setStatusCall(h, promotionId, PromotionStatus.ACTIVE, { as: 'operations-2' }));
   return promotionId;
 }
 
 /** UpdatePromotion with these fields; without a mask those that are set. */
-export function updateCall(h: Harness, fields: Partial<Promotion>, updateMask?: string[], by: CallAs = {}) {
+export function updateCall(h: Callers, fields: Partial<Promotion>, updateMask?: string[], by: CallAs = {}) {
   const { as = 'operations', requestId = newId('update'), revision = 0 } = by;
   const { promotion: client } = h.as(as);
   return call(client.updatePromotion.bind(client), {
@@ -69,23 +74,23 @@ export function updateCall(h: Harness, fields: Partial<Promotion>, updateMask?: 
   });
 }
 
-export function getPromotionCall(h: Harness, promotionId: string) {
+export function getPromotionCall(h: Callers, promotionId: string) {
   const { promotion: client } = h.as('order-service');
   return call(client.getPromotion.bind(client), { promotionId });
 }
 
-export function listPromotionsCall(h: Harness, fields: Partial<ListPromotionsRequest> = {}) {
+export function listPromotionsCall(h: Callers, fields: Partial<ListPromotionsRequest> = {}) {
   const { promotion: client } = h.as('order-service');
   const request = { status: PromotionStatus.UNSPECIFIED, pageSize: 0, pageToken: '', ...fields };
   return call(client.listPromotions.bind(client), request);
 }
 
-export function statsCall(h: Harness, promotionId: string) {
+export function statsCall(h: Callers, promotionId: string) {
   const { promotion: client } = h.as('finance');
   return call(client.getPromotionStats.bind(client), { promotionId });
 }
 
-export function suspectsCall(h: Harness, pageSize = 0, pageToken = '') {
+export function suspectsCall(h: Callers, pageSize = 0, pageToken = '') {
   const { promotion: client } = h.as('auditor');
   return call(client.listSuspiciousClaimers.bind(client), { pageSize, pageToken });
 }

@@ -1,46 +1,31 @@
 import {
   ClaimCouponRequest,
-  CreatePromotionRequest,
-  DiscountType,
   ListCouponsRequest,
   PromotionStatus,
-  SetPromotionStatusRequest,
   type ClaimCouponResponse,
   type Coupon,
   type Promotion,
 } from '../../src/gen/billing/v1/promotion_service.pb';
-import { call, mustSucceed, type BillingClient, type Identity, type Reply } from './clients';
+import { call, mustSucceed, type Reply } from './clients';
 import type { TestDatabase } from './database';
 import { newId } from './harness';
+import { makeDraft, setStatusCall, type Callers } from './promotion-calls';
 
-/** PromotionService as operations and the order service call it. */
-
-/** Whoever has clients: a harness, or a place of several processes. */
-export interface Callers {
-  as(identity: Identity): BillingClient;
-}
+/** Coupons as the order service calls for them, and promotions to claim them from. */
 
 /** Fields of a promotion that may be left to what is usual. */
 export type PromotionFields = Partial<Omit<Promotion, 'status' | 'claimedCount' | 'budgetUsed'>>;
 
 /** Creates a promotion: 10 yuan off, a stock of 100, coupons for 30 days, but for the fields given. Returns its id. */
 export async function createPromotion(callers: Callers, fields: PromotionFields = {}): Promise<string> {
-  const { promotion } = callers.as('operations');
-  const usual = { name: '测试活动', discountType: DiscountType.FIXED_AMOUNT, discountValue: 1_000 };
-  const validity = fields.couponExpireTime === undefined ? { couponValidDays: 30 } : {};
-  const request = CreatePromotionRequest.fromPartial({
-    requestId: newId('promotion'),
-    promotion: { ...usual, totalQuota: 100, ...validity, ...fields },
-  });
-  const { promotion: made } = await mustSucceed(call(promotion.createPromotion.bind(promotion), request));
-  return made?.promotionId ?? '';
+  const validity = fields.couponExpireTime === undefined ? {} : { couponValidDays: 0 };
+  const { promotionId } = await makeDraft(callers, { totalQuota: 100, ...validity, ...fields });
+  return promotionId;
 }
 
 /** Moves a promotion, as a second person. */
 export async function setStatus(callers: Callers, promotionId: string, status: PromotionStatus): Promise<void> {
-  const { promotion } = callers.as('operations-2');
-  const request = SetPromotionStatusRequest.fromPartial({ requestId: newId('status'), promotionId, status });
-  await mustSucceed(call(promotion.setPromotionStatus.bind(promotion), request));
+  await mustSucceed(setStatusCall(callers, promotionId, status, { as: 'operations-2' }));
 }
 
 /** Creates a promotion that coupons can be claimed from. */

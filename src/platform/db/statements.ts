@@ -1,4 +1,5 @@
 import assert from 'node:assert';
+import { insertRows, type SqlValue } from './sql-text';
 import { connectionOf, type Tx, type TxConnection } from './tx';
 
 /**
@@ -35,6 +36,11 @@ export function readerOf(tx: Tx): ReadTogether {
 /** Runs writes in a transaction of withTx. Affected rows are always checked: another number than meant is a fault of ours. */
 export async function writeTogether(tx: Tx, writes: readonly Write[]): Promise<void> {
   checkAffected(writes, await runTogether(connectionOf(tx), writes));
+}
+
+/** One insert of rows, their columns named in the order of each row's values. */
+export function insertOf(table: string, columns: readonly string[], rows: readonly (readonly SqlValue[])[]): Write {
+  return { sql: insertRows(table, columns, rows), rows: rows.length, isInsert: true, what: table };
 }
 
 /** A BIGINT as the driver read it; refuses what a number can not hold, which the driver would have rounded. */

@@ -26,6 +26,12 @@ import * as createUserCoupons from './0024_create_user_coupons';
 import * as letOrdersCarryCoupons from './0025_let_orders_carry_coupons';
 import * as createUserIdentities from './0026_create_user_identities';
 import * as letAuditsNameNoUser from './0027_let_audits_name_no_user';
+import * as createAlerts from './0028_create_alerts';
+import * as createRefunds from './0029_create_refunds';
+import * as letPaymentsTellDiscounts from './0030_let_payments_tell_discounts';
+import * as letOrdersEnd from './0031_let_orders_end';
+import * as createOrderPayers from './0032_create_order_payers';
+import * as letPeriodsBeRevoked from './0033_let_periods_be_revoked';
 
 interface Migration {
   readonly name: string;
@@ -61,6 +67,12 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0025_let_orders_carry_coupons', up: letOrdersCarryCoupons.up },
   { name: '0026_create_user_identities', up: createUserIdentities.up },
   { name: '0027_let_audits_name_no_user', up: letAuditsNameNoUser.up },
+  { name: '0028_create_alerts', up: createAlerts.up },
+  { name: '0029_create_refunds', up: createRefunds.up },
+  { name: '0030_let_payments_tell_discounts', up: letPaymentsTellDiscounts.up },
+  { name: '0031_let_orders_end', up: letOrdersEnd.up },
+  { name: '0032_create_order_payers', up: createOrderPayers.up },
+  { name: '0033_let_periods_be_revoked', up: letPeriodsBeRevoked.up },
 ];
 
 /** Feeds a list to knex. Migrations only go forward: a mistake is mended by the next one. */

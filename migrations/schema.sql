@@ -1,5 +1,29 @@
 -- What all migrations together make. Written by `npm run schema:write`; do not edit.
 
+CREATE TABLE `alerts` (
+  `id` varchar(26) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `kind` varchar(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `severity` varchar(8) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `subject_type` varchar(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `subject_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `user_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
+  `details` text NOT NULL,
+  `occurrences` int(11) NOT NULL DEFAULT 1,
+  `open_time` datetime(3) NOT NULL,
+  `last_time` datetime(3) NOT NULL,
+  `resolve_time` datetime(3) DEFAULT NULL,
+  `resolution` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '',
+  `open_key` varchar(128) CHARACTER SET ascii COLLATE ascii_bin GENERATED ALWAYS AS (case when `resolve_time` is null then concat(`kind`,':',`subject_type`,':',`subject_id`) end) STORED,
+  PRIMARY KEY (`id`),
+  UNIQUE KEY `uk_alerts_open` (`open_key`),
+  KEY `alerts_by_open` (`resolve_time`,`open_time`),
+  KEY `alerts_by_subject` (`subject_type`,`subject_id`),
+  CONSTRAINT `alerts_severity_known` CHECK (`severity` in ('warning','critical')),
+  CONSTRAINT `alerts_details_json` CHECK (json_valid(`details`)),
+  CONSTRAINT `alerts_occurrences` CHECK (`occurrences` > 0),
+  CONSTRAINT `alerts_resolution` CHECK (`resolve_time` is null = (`resolution` = ''))
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
 CREATE TABLE `audit_logs` (
   `id` bigint(20) NOT NULL AUTO_INCREMENT,
   `action` varchar(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
@@ -42,11 +66,20 @@ CREATE TABLE `membership_periods` (
   `end_time` datetime(3) NOT NULL,
   `next_grant_time` datetime(3) DEFAULT NULL,
   `create_time` datetime(3) NOT NULL,
+  `revoke_time` datetime(3) DEFAULT NULL,
+  `revoke_units` bigint(20) NOT NULL DEFAULT 0,
   PRIMARY KEY (`user_id`,`period_no`),
   UNIQUE KEY `uk_membership_periods_order` (`order_id`),
   KEY `membership_periods_by_next_grant` (`next_grant_time`),
   CONSTRAINT `membership_periods_interval` CHECK (`start_time` < `end_time`),
   CONSTRAINT `membership_periods_features_json` CHECK (json_valid(`features`))
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE `order_payers` (
+  `order_id` varchar(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `sealed_payer` blob NOT NULL,
+  `create_time` datetime(3) NOT NULL,
+  PRIMARY KEY (`order_id`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 CREATE TABLE `orders` (
@@ -77,10 +110,16 @@ CREATE TABLE `orders` (
   `expire_time` datetime(3) NOT NULL,
   `paid_time` datetime(3) DEFAULT NULL,
   `apply_time` datetime(3) DEFAULT NULL,
+  `close_reason` varchar(16) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
+  `prepay_deadline` datetime(3) DEFAULT NULL,
+  `next_check_time` datetime(3) DEFAULT NULL,
+  `check_attempts` int(11) NOT NULL DEFAULT 0,
+  `invoice_reference` varchar(64) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
   PRIMARY KEY (`id`),
   UNIQUE KEY `uk_orders_transaction` (`transaction_id`),
   KEY `orders_by_user` (`user_id`,`id`),
   KEY `orders_by_user_status` (`user_id`,`status`,`id`),
+  KEY `orders_by_next_check` (`next_check_time`),
   CONSTRAINT `orders_status_known` CHECK (`status` in ('created','pending','closing','paid','closed','failed','refunded')),
   CONSTRAINT `orders_channel_known` CHECK (`channel` in ('native','jsapi','h5','app')),
   CONSTRAINT `orders_period` CHECK (`period_unit` in ('day','month') and `period_count` > 0),
@@ -116,6 +155,8 @@ CREATE TABLE `payments` (
   `success_time` datetime(3) NOT NULL,
   `create_time` datetime(3) NOT NULL,
   `applied_order_id` varchar(32) CHARACTER SET ascii COLLATE ascii_bin GENERATED ALWAYS AS (case when `status` = 'applied' then `order_id` end) STORED,
+  `provider_discounts` text DEFAULT NULL CHECK (`provider_discounts` is null or json_valid(`provider_discounts`)),
+  `bank_type` varchar(32) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
   PRIMARY KEY (`id`),
   UNIQUE KEY `uk_payments_transaction` (`transaction_id`),
   UNIQUE KEY `uk_payments_applied_order` (`applied_order_id`),
@@ -294,6 +335,44 @@ CREATE TABLE `quota_task_outcomes` (
   CONSTRAINT `quota_task_outcomes_amounts` CHECK (`charges_settled` >= 0 and `quota_remaining` >= 0)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
+CREATE TABLE `refunds` (
+  `id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `order_id` varchar(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `user_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `payment_id` varchar(26) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `transaction_id` varchar(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `cause` varchar(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `amount` bigint(20) NOT NULL,
+  `total` bigint(20) NOT NULL,
+  `currency` char(3) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `reason` varchar(80) NOT NULL,
+  `requested_by` varchar(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `notify_url` varchar(255) NOT NULL,
+  `replaces` varchar(64) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
+  `frozen_units` bigint(20) NOT NULL DEFAULT 0,
+  `freeze_sequence` bigint(20) DEFAULT NULL,
+  `paused_grant_time` datetime(3) DEFAULT NULL,
+  `status` varchar(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `refund_id` varchar(32) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
+  `attempts` int(11) NOT NULL DEFAULT 0,
+  `next_attempt_time` datetime(3) DEFAULT NULL,
+  `create_time` datetime(3) NOT NULL,
+  `success_time` datetime(3) DEFAULT NULL,
+  `apply_time` datetime(3) DEFAULT NULL,
+  PRIMARY KEY (`id`),
+  UNIQUE KEY `uk_refunds_refund_id` (`refund_id`),
+  UNIQUE KEY `uk_refunds_replaces` (`replaces`),
+  KEY `refunds_by_order` (`order_id`,`create_time`),
+  KEY `refunds_by_payment` (`payment_id`,`status`),
+  KEY `refunds_by_next_attempt` (`next_attempt_time`),
+  CONSTRAINT `refunds_cause_known` CHECK (`cause` in ('requested','automatic','external')),
+  CONSTRAINT `refunds_status_known` CHECK (`status` in ('created','processing','succeeded','closed','abnormal','failed')),
+  CONSTRAINT `refunds_amounts` CHECK (`amount` > 0 and `amount` <= `total` and `frozen_units` >= 0),
+  CONSTRAINT `refunds_freeze` CHECK (`freeze_sequence` is null = (`frozen_units` = 0)),
+  CONSTRAINT `refunds_currency_known` CHECK (`currency` = 'CNY'),
+  CONSTRAINT `refunds_success` CHECK (`status` <> 'succeeded' or `refund_id` is not null and `success_time` is not null and `apply_time` is not null)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
 CREATE TABLE `registration_grant_days` (
   `caller` varchar(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   `business_day` date NOT NULL,
@@ -419,6 +498,10 @@ CREATE TABLE `wechatpay_notifications` (
   CONSTRAINT `wechatpay_notifications_content_json` CHECK (json_valid(`content`))
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
+CREATE TRIGGER IF NOT EXISTS alerts_frozen BEFORE UPDATE ON alerts FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.kind <=> NEW.kind) OR NOT (OLD.severity <=> NEW.severity) OR NOT (OLD.subject_type <=> NEW.subject_type) OR NOT (OLD.subject_id <=> NEW.subject_id) OR NOT (OLD.user_id <=> NEW.user_id) OR NOT (OLD.open_time <=> NEW.open_time) OR (OLD.resolve_time IS NOT NULL AND NOT (OLD.resolve_time <=> NEW.resolve_time)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'alerts: identity and money columns are frozen'; END IF; IF OLD.resolve_time IS NOT NULL THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'alerts: a resolved alert stays as it is'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS alerts_no_delete BEFORE DELETE ON alerts FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'alerts: rows are never deleted';
+
 CREATE TRIGGER IF NOT EXISTS audit_logs_no_delete BEFORE DELETE ON audit_logs FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'audit_logs: rows are never deleted';
 
 CREATE TRIGGER IF NOT EXISTS audit_logs_no_update BEFORE UPDATE ON audit_logs FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'audit_logs: rows are never changed';
@@ -434,7 +517,18 @@ CREATE TRIGGER IF NOT EXISTS membership_periods_no_delete BEFORE DELETE ON membe
 CREATE TRIGGER IF NOT EXISTS membership_periods_paid_order BEFORE INSERT ON membership_periods FOR EACH ROW BEGIN IF NOT EXISTS (
       SELECT 1 FROM orders o WHERE o.id = NEW.order_id AND o.user_id = NEW.user_id AND o.paid_time IS NOT NULL) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'membership_periods: a period needs its paid order'; END IF; END;
 
+CREATE TRIGGER IF NOT EXISTS membership_periods_revoked_stays BEFORE UPDATE ON membership_periods FOR EACH ROW BEGIN IF (OLD.revoke_time IS NOT NULL AND NOT (OLD.revoke_time <=> NEW.revoke_time))
+      OR NEW.revoke_units < OLD.revoke_units OR NEW.revoke_units > NEW.quota_units
+      OR (OLD.revoke_time IS NOT NULL AND NEW.next_grant_time IS NOT NULL) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'membership_periods: a revoked period stays revoked, and gives nothing more'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS order_payers_frozen BEFORE UPDATE ON order_payers FOR EACH ROW BEGIN IF NOT (OLD.order_id <=> NEW.order_id) OR NOT (OLD.create_time <=> NEW.create_time) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'order_payers: identity and money columns are frozen'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS order_payers_no_delete BEFORE DELETE ON order_payers FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'order_payers: rows are never deleted';
+
 CREATE TRIGGER IF NOT EXISTS orders_born_unpaid BEFORE INSERT ON orders FOR EACH ROW BEGIN IF NEW.paid_time IS NOT NULL OR NEW.transaction_id IS NOT NULL OR NEW.refunded_amount <> 0 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: an order is born unpaid'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS orders_close_reason_frozen BEFORE UPDATE ON orders FOR EACH ROW BEGIN IF (OLD.close_reason IS NOT NULL AND NOT (OLD.close_reason <=> NEW.close_reason))
+      OR (NEW.prepay_deadline IS NULL AND OLD.prepay_deadline IS NOT NULL) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: why an order was closed is said once, and a prepay that was sent stays sent'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS orders_discount_is_a_coupons BEFORE INSERT ON orders FOR EACH ROW BEGIN IF (NEW.discount_amount > 0 AND NEW.coupon_id IS NULL) OR (NEW.coupon_id IS NOT NULL AND NOT EXISTS (
       SELECT 1 FROM user_coupons c WHERE c.id = NEW.coupon_id AND c.user_id = NEW.user_id AND c.status = 'unused')) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: a discount needs an unused coupon of the buyer'; END IF; END;
@@ -451,6 +545,12 @@ CREATE TRIGGER IF NOT EXISTS orders_no_delete BEFORE DELETE ON orders FOR EACH R
 CREATE TRIGGER IF NOT EXISTS orders_paid_holds_its_coupon BEFORE UPDATE ON orders FOR EACH ROW BEGIN IF NEW.paid_time IS NOT NULL AND OLD.paid_time IS NULL AND NEW.coupon_id IS NOT NULL AND NOT EXISTS (
       SELECT 1 FROM user_coupons c WHERE c.id = NEW.coupon_id AND c.order_id = NEW.id AND c.status = 'locked') THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: paid needs the coupon that the order was priced with'; END IF; END;
 
+CREATE TRIGGER IF NOT EXISTS orders_refunded_by_refunds BEFORE UPDATE ON orders FOR EACH ROW BEGIN IF (NEW.refunded_amount <> OLD.refunded_amount AND NEW.refunded_amount <> (
+        SELECT COALESCE(SUM(r.amount), 0) FROM refunds r JOIN payments p ON p.id = r.payment_id
+        WHERE r.order_id = NEW.id AND r.status = 'succeeded' AND p.status = 'applied'))
+      OR (NEW.status = 'refunded' AND (OLD.status NOT IN ('paid', 'refunded')
+        OR NEW.refunded_amount <> NEW.final_amount OR NEW.final_amount = 0)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: refunded is what succeeded refunds brought back'; END IF; END;
+
 CREATE TRIGGER IF NOT EXISTS outbox_no_delete BEFORE DELETE ON outbox FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'outbox: rows are never deleted';
 
 CREATE TRIGGER IF NOT EXISTS outbox_no_update BEFORE UPDATE ON outbox FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'outbox: rows are never changed';
@@ -458,6 +558,12 @@ CREATE TRIGGER IF NOT EXISTS outbox_no_update BEFORE UPDATE ON outbox FOR EACH R
 CREATE TRIGGER IF NOT EXISTS payments_frozen BEFORE UPDATE ON payments FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.order_id <=> NEW.order_id) OR NOT (OLD.user_id <=> NEW.user_id) OR NOT (OLD.method <=> NEW.method) OR NOT (OLD.transaction_id <=> NEW.transaction_id) OR NOT (OLD.amount <=> NEW.amount) OR NOT (OLD.payer_total <=> NEW.payer_total) OR NOT (OLD.currency <=> NEW.currency) OR NOT (OLD.trade_type <=> NEW.trade_type) OR NOT (OLD.success_time <=> NEW.success_time) OR NOT (OLD.create_time <=> NEW.create_time) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'payments: identity and money columns are frozen'; END IF; IF NEW.status = 'applied' AND OLD.status <> 'applied' THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'payments: money that did not pay its order on arrival never pays it later'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS payments_no_delete BEFORE DELETE ON payments FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'payments: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS payments_refunded_by_refunds BEFORE UPDATE ON payments FOR EACH ROW BEGIN IF OLD.status <> NEW.status AND (OLD.status IN ('applied', 'refunded') OR NEW.status = 'received'
+      OR (NEW.status = 'refunded' AND OLD.amount <> (SELECT COALESCE(SUM(r.amount), 0)
+        FROM refunds r WHERE r.payment_id = OLD.id AND r.status = 'succeeded'))) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'payments: refunded is what succeeded refunds brought back'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS payments_told_frozen BEFORE UPDATE ON payments FOR EACH ROW BEGIN IF NOT (OLD.provider_discounts <=> NEW.provider_discounts) OR NOT (OLD.bank_type <=> NEW.bank_type) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'payments: what WeChat Pay told is frozen'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS plan_prices_frozen BEFORE UPDATE ON plan_prices FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.plan_id <=> NEW.plan_id) OR NOT (OLD.list_price <=> NEW.list_price) OR NOT (OLD.price <=> NEW.price) OR NOT (OLD.currency <=> NEW.currency) OR NOT (OLD.period_unit <=> NEW.period_unit) OR NOT (OLD.period_count <=> NEW.period_count) OR NOT (OLD.quota_units <=> NEW.quota_units) OR NOT (OLD.features <=> NEW.features) OR NOT (OLD.tax_rate_basis_points <=> NEW.tax_rate_basis_points) OR NOT (OLD.valid_from <=> NEW.valid_from) OR NOT (OLD.create_time <=> NEW.create_time) OR (OLD.valid_to IS NOT NULL AND NOT (OLD.valid_to <=> NEW.valid_to)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'plan_prices: identity and money columns are frozen'; END IF; END;
 
@@ -519,6 +625,20 @@ CREATE TRIGGER IF NOT EXISTS quota_logs_no_update BEFORE UPDATE ON quota_logs FO
 CREATE TRIGGER IF NOT EXISTS quota_task_outcomes_no_delete BEFORE DELETE ON quota_task_outcomes FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_task_outcomes: rows are never deleted';
 
 CREATE TRIGGER IF NOT EXISTS quota_task_outcomes_no_update BEFORE UPDATE ON quota_task_outcomes FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_task_outcomes: rows are never changed';
+
+CREATE TRIGGER IF NOT EXISTS refunds_frozen BEFORE UPDATE ON refunds FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.order_id <=> NEW.order_id) OR NOT (OLD.user_id <=> NEW.user_id) OR NOT (OLD.payment_id <=> NEW.payment_id) OR NOT (OLD.transaction_id <=> NEW.transaction_id) OR NOT (OLD.cause <=> NEW.cause) OR NOT (OLD.amount <=> NEW.amount) OR NOT (OLD.total <=> NEW.total) OR NOT (OLD.currency <=> NEW.currency) OR NOT (OLD.reason <=> NEW.reason) OR NOT (OLD.requested_by <=> NEW.requested_by) OR NOT (OLD.notify_url <=> NEW.notify_url) OR NOT (OLD.replaces <=> NEW.replaces) OR NOT (OLD.frozen_units <=> NEW.frozen_units) OR NOT (OLD.freeze_sequence <=> NEW.freeze_sequence) OR NOT (OLD.paused_grant_time <=> NEW.paused_grant_time) OR NOT (OLD.create_time <=> NEW.create_time) OR (OLD.refund_id IS NOT NULL AND NOT (OLD.refund_id <=> NEW.refund_id)) OR (OLD.success_time IS NOT NULL AND NOT (OLD.success_time <=> NEW.success_time)) OR (OLD.apply_time IS NOT NULL AND NOT (OLD.apply_time <=> NEW.apply_time)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'refunds: identity and money columns are frozen'; END IF; IF OLD.status <> NEW.status AND (OLD.status IN ('succeeded', 'closed', 'failed') OR NEW.status = 'created') THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'refunds: a refund never goes back'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS refunds_has_its_payment BEFORE INSERT ON refunds FOR EACH ROW BEGIN IF NOT EXISTS (
+      SELECT 1 FROM payments p WHERE p.id = NEW.payment_id AND p.order_id = NEW.order_id AND p.user_id = NEW.user_id
+        AND p.transaction_id = NEW.transaction_id AND p.amount = NEW.total AND p.currency = NEW.currency) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'refunds: a refund needs its payment'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS refunds_no_delete BEFORE DELETE ON refunds FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'refunds: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS refunds_succeeds_within_payment BEFORE UPDATE ON refunds FOR EACH ROW BEGIN IF NEW.status = 'succeeded' AND OLD.status <> 'succeeded' AND NEW.amount + (SELECT COALESCE(SUM(r.amount), 0)
+      FROM refunds r WHERE r.payment_id = NEW.payment_id AND r.id <> NEW.id AND r.status = 'succeeded') > NEW.total THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'refunds: never more goes back than came'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS refunds_within_payment BEFORE INSERT ON refunds FOR EACH ROW BEGIN IF NEW.amount + (SELECT COALESCE(SUM(r.amount), 0) FROM refunds r WHERE r.payment_id = NEW.payment_id
+      AND (r.status = 'succeeded' OR (NEW.cause <> 'external' AND r.status NOT IN ('closed', 'failed')))) > NEW.total THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'refunds: never more goes back than came'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS registration_grant_days_counts_up BEFORE UPDATE ON registration_grant_days FOR EACH ROW BEGIN IF OLD.caller <> NEW.caller OR OLD.business_day <> NEW.business_day OR NEW.granted <> OLD.granted + 1 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'registration_grant_days: grants are counted one by one'; END IF; END;
 

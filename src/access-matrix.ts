@@ -1,5 +1,6 @@
 import { MembershipServiceService } from './gen/billing/v1/membership_service.pb';
 import { OrderServiceService } from './gen/billing/v1/order_service.pb';
+import { PaymentServiceService } from './gen/billing/v1/payment_service.pb';
 import { PromotionServiceService } from './gen/billing/v1/promotion_service.pb';
 import { QuotaServiceService } from './gen/billing/v1/quota_service.pb';
 import type { Role } from './platform/calls';
@@ -7,6 +8,7 @@ import type { Role } from './platform/calls';
 const DEFINITIONS = {
   ...MembershipServiceService,
   ...OrderServiceService,
+  ...PaymentServiceService,
   ...PromotionServiceService,
   ...QuotaServiceService,
 };
@@ -31,6 +33,8 @@ const READS: readonly BillingRpc[] = [
   'billing.v1.OrderService/GetOrder',
   'billing.v1.OrderService/GetOrderPayment',
   'billing.v1.OrderService/ListOrders',
+  'billing.v1.OrderService/QuoteRefund',
+  'billing.v1.PaymentService/ListNotifications',
   'billing.v1.PromotionService/GetPromotion',
   'billing.v1.PromotionService/ListPromotions',
   'billing.v1.PromotionService/GetPromotionStats',
@@ -74,6 +78,9 @@ export const ACCESS_MATRIX: Readonly<Record<Role, readonly BillingRpc[]>> = {
     'billing.v1.OrderService/GetOrder',
     'billing.v1.OrderService/GetOrderPayment',
     'billing.v1.OrderService/ListOrders',
+    'billing.v1.OrderService/CancelOrder',
+    'billing.v1.OrderService/QuoteRefund',
+    'billing.v1.OrderService/AttachInvoice',
     'billing.v1.PromotionService/ClaimCoupon',
     'billing.v1.PromotionService/ListCoupons',
     'billing.v1.PromotionService/GetPromotion',
@@ -84,7 +91,8 @@ export const ACCESS_MATRIX: Readonly<Record<Role, readonly BillingRpc[]>> = {
     'billing.v1.PromotionService/CreatePromotion',
     'billing.v1.PromotionService/SetPromotionStatus',
     'billing.v1.PromotionService/UpdatePromotion',
+    'billing.v1.PaymentService/ReplayNotification',
   ],
-  finance: READS,
+  finance: [...READS, 'billing.v1.OrderService/RefundOrder', 'billing.v1.OrderService/AttachInvoice'],
   auditor: READS,
 };

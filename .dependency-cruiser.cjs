@@ -1,13 +1,15 @@
 /** Import rules (docs/architecture.md): platform knows no domain; a domain sees itself, platform and what is below it. */
-const DOMAINS = ['quota', 'membership', 'promotion', 'payment', 'order'];
+const DOMAINS = ['alert', 'quota', 'membership', 'promotion', 'payment', 'order', 'refund'];
 
 /** What each domain may import, beside itself and platform: only the index of the domains below it. */
 const BELOW = {
+  alert: [],
   quota: [],
-  payment: [],
+  payment: ['alert'],
   membership: ['quota'],
   promotion: ['quota', 'membership'],
-  order: ['quota', 'membership', 'promotion', 'payment'],
+  order: ['alert', 'quota', 'membership', 'promotion', 'payment'],
+  refund: ['alert', 'quota', 'membership', 'promotion', 'payment', 'order'],
 };
 
 const domainRules = DOMAINS.flatMap((domain) => {

@@ -8,6 +8,11 @@ export interface SigningKey {
   readonly privateKey: KeyObject;
 }
 
+/** A key whose certificate merchants download. */
+export interface PlatformCertificate extends SigningKey {
+  readonly certificate: X509Certificate;
+}
+
 /** Which of WeChat Pay's two key modes signs: the static public key, or the rotating platform certificate. */
 export type SerialMode = 'public-key' | 'platform';
 
@@ -19,14 +24,15 @@ export interface Material {
   readonly apiv3Key: string;
   readonly merchantSerial: string;
   readonly merchantPublicKey: KeyObject;
-  readonly signingKeys: Readonly<Record<SerialMode, SigningKey>>;
+  readonly publicKey: SigningKey;
+  readonly platform: PlatformCertificate;
 }
 
 const CONFIG_KEYS = ['mchid', 'appid', 'apiv3Key', 'merchantSerial', 'platformSerial', 'publicKeyId'] as const;
 type MaterialConfig = Record<(typeof CONFIG_KEYS)[number], string>;
 
 /**
- * Reads the material directory: config.json, merchant.crt, platform.key and public.key.
+ * Reads the material directory: config.json, merchant.crt, platform.key, platform.crt and public.key.
  * @throws Error naming the file and what is wrong with it; never with its contents.
  */
 export function loadMaterial(materialDir: string): Material {
@@ -36,16 +42,17 @@ export function loadMaterial(materialDir: string): Material {
   if (withoutLeadingZeros(merchant.serialNumber) !== withoutLeadingZeros(config.merchantSerial)) {
     throw new Error(`config.json: merchantSerial is not the serial of merchant.crt (${merchant.serialNumber})`);
   }
+  const platformKey = createPrivateKey(read('platform.key'));
+  const certificate = new X509Certificate(read('platform.crt'));
+  if (!certificate.checkPrivateKey(platformKey)) throw new Error('platform.crt does not belong to platform.key');
   return {
     mchid: config.mchid,
     appid: config.appid,
     apiv3Key: config.apiv3Key,
     merchantSerial: config.merchantSerial,
     merchantPublicKey: merchant.publicKey,
-    signingKeys: {
-      'public-key': { serial: config.publicKeyId, privateKey: createPrivateKey(read('public.key')) },
-      platform: { serial: config.platformSerial, privateKey: createPrivateKey(read('platform.key')) },
-    },
+    publicKey: { serial: config.publicKeyId, privateKey: createPrivateKey(read('public.key')) },
+    platform: { serial: config.platformSerial, privateKey: platformKey, certificate },
   };
 }
 

@@ -13,16 +13,21 @@ const esOnlyPackages = ['temporal-polyfill', 'temporal-utils', 'temporal-spec'];
 
 /** What measures latencies runs by itself, after all the rest: what else runs on the machine would be measured, too. */
 const MEASURED = ['test/fault/slow-user-latency.test.ts', 'test/fault/redis-lock-holder.test.ts'];
-const isMeasuring = process.env['BILLING_TEST_PHASE'] === 'measured';
+/** What drives a browser, which `npm run test:browser` installs: no part of `npm test`. */
+const BROWSER = ['test/browser/cashier.test.ts'];
+
+/** The files of each phase (BILLING_TEST_PHASE); any other name, and none, means all the rest. */
+const PHASES = { measured: MEASURED, browser: BROWSER };
+const phase = PHASES[process.env['BILLING_TEST_PHASE']];
 
 module.exports = {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
-  testMatch: isMeasuring ? MEASURED.map((path) => `<rootDir>/${path}`) : ['<rootDir>/test/**/*.test.ts'],
-  testPathIgnorePatterns: isMeasuring ? [] : ['/node_modules/', ...MEASURED],
+  testMatch: phase === undefined ? ['<rootDir>/test/**/*.test.ts'] : phase.map((path) => `<rootDir>/${path}`),
+  testPathIgnorePatterns: phase === undefined ? ['/node_modules/', ...Object.values(PHASES).flat()] : [],
   transform: { '^.+\\.[tj]s$': swc },
   transformIgnorePatterns: [`/node_modules/(?!(${esOnlyPackages.join('|')})/)`],
-  maxWorkers: isMeasuring ? 1 : 2,
+  maxWorkers: phase === undefined ? 2 : 1,
   // A worker keeps something of every file it ran; collecting gigabytes stops it for a second, which latencies then show.
   workerIdleMemoryLimit: '1GB',
   testTimeout: 30_000,

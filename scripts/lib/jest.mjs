@@ -1,4 +1,4 @@
-/** Runs jest on an empty MariaDB and Redis of its own: what `npm test` and `npm run test:soak` have in common. */
+/** Runs jest on an empty MariaDB and Redis of its own: what `npm test` and the other runs of tests have in common. */
 import { rmSync } from 'node:fs';
 import { readJsonIfThere, writeAtomic } from './files.mjs';
 import { ROOT, STATE_DIRECTORIES, inRoot } from './paths.mjs';
@@ -32,7 +32,7 @@ function describeInfrastructure(stack) {
 }
 
 /** First everything that may run side by side, then what measures latencies, by itself (jest.config.cjs). */
-const PHASES = ['side-by-side', 'measured'];
+const TEST_PHASES = ['side-by-side', 'measured'];
 
 /** Runs one phase of jest and returns its exit code and counts; a suite that could not run counts as one failure. */
 async function runPhase(phase, stack, jestArguments, settings, signal) {
@@ -54,10 +54,10 @@ async function runPhase(phase, stack, jestArguments, settings, signal) {
 }
 
 /** Runs jest and returns its exit code and counts. Arguments that match no test are a failure. */
-async function runJest(stack, jestArguments, settings, signal) {
+async function runJest(stack, jestArguments, { settings, phases }, signal) {
   writeAtomic(stack.within('infra.json'), `${JSON.stringify(describeInfrastructure(stack), null, 2)}\n`, 0o600);
   const total = { code: 0, passed: 0, failed: 0 };
-  for (const phase of PHASES) {
+  for (const phase of phases) {
     if (signal.aborted) break;
     const { code, passed, failed } = await runPhase(phase, stack, jestArguments, settings, signal);
     total.code ||= code;
@@ -68,16 +68,21 @@ async function runJest(stack, jestArguments, settings, signal) {
 }
 
 /**
- * Prepares the clone, starts the servers, runs jest with these arguments and environment settings, and stops the servers.
- * The last line is always `N passed, N failed`. Returns the exit code.
+ * Prepares the clone, starts the servers, runs jest with these arguments, environment settings and phases, and stops the
+ * servers. `prepare` installs what these tests need beside the rest. The last line is always `N passed, N failed`. Returns
+ * the exit code.
  */
-export async function runTests(jestArguments, settings = {}) {
+export async function runTests(
+  jestArguments,
+  { settings = {}, phases = TEST_PHASES, prepare = async () => undefined } = {},
+) {
   let counts = { code: 1, passed: 0, failed: 1 };
   const { signal } = catchSignals();
   try {
     await prepareAll();
+    await prepare();
     counts = await withScratchInfrastructure(STATE_DIRECTORIES.test, (stack) =>
-      runJest(stack, jestArguments, settings, signal),
+      runJest(stack, jestArguments, { settings, phases }, signal),
     );
   } catch (error) {
     say(error.message);

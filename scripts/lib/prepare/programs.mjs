@@ -24,7 +24,12 @@ function locate(name) {
   return undefined;
 }
 
-/** Absolute path of a program that `installPrograms` has made sure of. */
+/** Whether a program is there. */
+export function isInstalled(name) {
+  return locate(name) !== undefined;
+}
+
+/** Absolute path of a program that was made sure of. */
 export function programPath(name) {
   const found = locate(name);
   if (found === undefined) throw new Failure(`The program ${name} is missing.`);
@@ -66,7 +71,7 @@ export async function installDebianPackages(packages) {
 
 /** Makes sure every program is there, or says once what is to be installed. */
 export async function installPrograms() {
-  const missing = () => PROGRAMS.filter((name) => locate(name) === undefined);
+  const missing = () => PROGRAMS.filter((name) => !isInstalled(name));
   if (missing().length === 0) return;
   await installDebianPackages(PACKAGES);
   if (missing().length > 0) {

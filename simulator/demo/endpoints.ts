@@ -6,7 +6,7 @@ import { Unexpected } from './unexpected';
 /** Where the local stack is, as `npm run up` writes it to `.local/endpoints.json`. Certificates are absolute paths here. */
 
 /** Who this demo acts as. */
-export type Identity = 'ai-task-service' | 'order-service' | 'operations';
+export type Identity = 'ai-task-service' | 'order-service' | 'operations' | 'finance';
 
 const pair = z.object({ cert: z.string(), key: z.string() });
 const schema = z.object({
@@ -15,7 +15,7 @@ const schema = z.object({
   databaseUrl: z.url(),
   tls: z.object({
     ca: z.string(),
-    identities: z.object({ 'ai-task-service': pair, 'order-service': pair, operations: pair }),
+    identities: z.object({ 'ai-task-service': pair, 'order-service': pair, operations: pair, finance: pair }),
   }),
 });
 
@@ -36,6 +36,7 @@ export function readEndpoints(path: string): Endpoints {
         'ai-task-service': absolute(identities['ai-task-service']),
         'order-service': absolute(identities['order-service']),
         operations: absolute(identities.operations),
+        finance: absolute(identities.finance),
       },
     },
   };

@@ -6,7 +6,8 @@ import { readEndpoints } from './endpoints';
 import { createReport, type Report } from './report';
 import type { Stage } from './stage';
 import { callAsSomebodyElse, forgeCallbacks } from './steps/attack';
-import { orderPlan, payOrder, register, showPlans } from './steps/buy';
+import { cancelOrder, proveRefund, refundOrder, useSome, waitForLostCallback } from './steps/afterwards';
+import { orderPlan, payOrder, register, registerAs, showPlans } from './steps/buy';
 import { verifyLog } from './steps/ledger';
 import { claimCoupon, createPromotion, orderWithCoupon, payDiscounted } from './steps/promote';
 import { prove } from './steps/proof';
@@ -16,7 +17,7 @@ import { Unexpected } from './unexpected';
 
 /**
  * The main job, end to end, on the running local stack: this program plays the order service, the AI task service,
- * operations and the paying user. Exit code 0 when every claim holds, 1 otherwise. `--json` prints one JSON document instead.
+ * operations, finance and the paying user. Exit code 0 when every claim holds, 1 otherwise. `--json` prints one JSON document instead.
  */
 
 async function play(stage: Stage): Promise<void> {
@@ -36,6 +37,7 @@ async function play(stage: Stage): Promise<void> {
   await callAsSomebodyElse(stage, balance);
 
   await playPromotion(stage, plan);
+  await playAfterwards(stage, plan);
 
   await verifyLog(stage);
   await prove(stage, { orderId, transactionId, wrongTransactionId });
@@ -49,20 +51,31 @@ async function playPromotion(stage: Stage, plan: Plan): Promise<void> {
   await provePromotion(promoted, orderId);
 }
 
+async function playAfterwards(stage: Stage, plan: Plan): Promise<void> {
+  const buyer = await registerAs(stage, `${stage.userId}-regrets`);
+  await cancelOrder(buyer, plan);
+  const orderId = await waitForLostCallback(buyer, plan);
+  const used = await useSome(buyer);
+  const refundId = await refundOrder(buyer, orderId, plan, used);
+  await proveRefund(buyer, orderId, refundId);
+}
+
 async function playOnLocalStack(report: Report, endpointsPath: string): Promise<void> {
   const endpoints = readEndpoints(endpointsPath);
   const database = await openProofDatabase(endpoints.databaseUrl);
   const aiTasks = connectBilling(endpoints, 'ai-task-service');
   const orders = connectBilling(endpoints, 'order-service');
   const operations = connectBilling(endpoints, 'operations');
+  const finance = connectBilling(endpoints, 'finance');
   const userId = `demo-${randomBytes(6).toString('hex')}`;
   try {
     const { wechatpay: wechatpayUrl, databaseUrl } = endpoints;
-    await play({ report, aiTasks, orders, operations, wechatpayUrl, database, databaseUrl, userId });
+    await play({ report, aiTasks, orders, operations, finance, wechatpayUrl, database, databaseUrl, userId });
   } finally {
     aiTasks.close();
     orders.close();
     operations.close();
+    finance.close();
     await database.close();
   }
 }
@@ -81,7 +94,7 @@ async function main(): Promise<number> {
   const broken = report.end();
   if (broken.length === 0) {
     report.say(
-      '\nEverything held: the money, the membership, the quota and the coupon agree, and each step can be proved.',
+      '\nEverything held: the money, the membership, the quota, the coupon and the refund agree, and each step can be proved.',
     );
     return 0;
   }

@@ -21,6 +21,8 @@ export interface PaymentTwist {
   readonly out_trade_no?: string;
   readonly corrupt?: 'body' | 'signature' | 'stale';
   readonly retry?: boolean;
+  /** No notification at all: it is lost on its way. */
+  readonly drop?: boolean;
 }
 
 /** Pays an order. Returns when the service has answered the first attempt of every copy. */
@@ -35,4 +37,10 @@ export async function pay(wechatpayUrl: string, orderId: string, twist: PaymentT
   if (!response.ok) throw new Unexpected(`The local WeChat Pay answered ${response.status}: ${text}`);
   const { transaction_id: transactionId, deliveries } = answerSchema.parse(JSON.parse(text));
   return { transactionId, deliveries };
+}
+
+/** How an order stands at the local WeChat Pay: NOTPAY, SUCCESS, REFUND or CLOSED. */
+export async function standingOf(wechatpayUrl: string, orderId: string): Promise<string> {
+  const response = await fetch(new URL(`/_control/orders/${orderId}`, wechatpayUrl));
+  return z.object({ trade_state: z.string() }).parse(await response.json()).trade_state;
 }

@@ -11,6 +11,8 @@ export interface Stage {
   readonly orders: Billing;
   /** Operations: make promotions. */
   readonly operations: Billing;
+  /** Finance: refunds. */
+  readonly finance: Billing;
   /** The local WeChat Pay. */
   readonly wechatpayUrl: string;
   readonly database: ProofDatabase;

@@ -50,6 +50,16 @@ export async function register({ report, orders: { membership }, userId }: Stage
   return first.quotaRemaining;
 }
 
+/** A user of the steps that follow. */
+export async function registerAs(stage: Stage, userId: string): Promise<Stage> {
+  const { membership } = stage.orders;
+  await call(
+    membership.registerUser.bind(membership),
+    RegisterUserRequest.fromPartial({ requestId: 'register', userId }),
+  );
+  return { ...stage, userId };
+}
+
 /** The request for an order of a plan, with a coupon or without. It names no amount: prices are the server's. */
 export function orderRequest({ userId }: Stage, requestId: string, planId: string, couponId = ''): CreateOrderRequest {
   return CreateOrderRequest.fromPartial({ requestId, userId, planId, couponId, channel: PaymentChannel.NATIVE });
@@ -82,7 +92,8 @@ export async function orderPlan(stage: Stage, plan: Plan): Promise<string> {
   const created = await createOrder(stage, 'buy-membership', plan.planId);
   const order = present(created.order, 'order');
   showOrder(stage, order);
-  const codeUrl = present(created.payment?.method?.value.codeUrl, 'code_url');
+  const { method } = created.payment ?? {};
+  const codeUrl = present(method?.$case === 'native' ? method.value.codeUrl : undefined, 'code_url');
   report.record('payment', { code_url: codeUrl });
   report.say(await qrText(codeUrl, { type: 'utf8', margin: 2 }));
   report.check(
@@ -94,7 +105,7 @@ export async function orderPlan(stage: Stage, plan: Plan): Promise<string> {
 
 /** One order as it is now. */
 export async function readOrder({ userId, orders: { order } }: Stage, orderId: string): Promise<Order> {
-  return present((await call(order.getOrder.bind(order), { userId, orderId })).order, 'order');
+  return present((await call(order.getOrder.bind(order), { userId, orderId, refresh: false })).order, 'order');
 }
 
 const PAID_WAIT_MS = 15_000;

@@ -1,4 +1,4 @@
-import { RegisterUserRequest, type Plan } from '../../../src/gen/billing/v1/membership_service.pb';
+import type { Plan } from '../../../src/gen/billing/v1/membership_service.pb';
 import { OrderStatus } from '../../../src/gen/billing/v1/order_service.pb';
 import {
   ClaimCouponRequest,
@@ -15,7 +15,7 @@ import { pay } from '../payer';
 import type { Stage } from '../stage';
 import { present } from '../unexpected';
 import { REFUSAL_HEADINGS, refusalRow, yuan } from '../wording';
-import { orderRequest, showOrder, waitUntilPaid } from './buy';
+import { orderRequest, registerAs, showOrder, waitUntilPaid } from './buy';
 
 /** A promotion (活动): one coupon, claimed once, held by one order, used by its payment. */
 
@@ -79,16 +79,6 @@ export async function createPromotion(stage: Stage): Promise<string> {
     draft.status === PromotionStatus.DRAFT && active.status === PromotionStatus.ACTIVE && active.claimedCount === 0,
   );
   return promotionId;
-}
-
-/** A user of the steps that follow. */
-async function registerAs(stage: Stage, userId: string): Promise<Stage> {
-  const { membership } = stage.orders;
-  await call(
-    membership.registerUser.bind(membership),
-    RegisterUserRequest.fromPartial({ requestId: 'register', userId }),
-  );
-  return { ...stage, userId };
 }
 
 function claimRequest({ userId }: Stage, requestId: string, promotionId: string): ClaimCouponRequest {

@@ -44,6 +44,21 @@ export function orderNotExist(): ApiError {
   return new ApiError(404, 'ORDER_NOT_EXIST', '订单不存在', 268512771);
 }
 
+/** The order is paid; the code is spelt differently from endpoint to endpoint. */
+export function orderPaid(code: 'ORDERPAID' | 'ORDER_PAID'): ApiError {
+  return new ApiError(400, code, '该订单已支付', 268498689);
+}
+
+/** 404 RESOURCE_NOT_EXISTS. */
+export function resourceNotExists(message: string): ApiError {
+  return new ApiError(404, 'RESOURCE_NOT_EXISTS', message, INTERNAL_UNPUBLISHED);
+}
+
+/** 400 INVALID_REQUEST: a rule of the business. */
+export function invalidRequest(message: string, internalNumber = INTERNAL_UNPUBLISHED): ApiError {
+  return new ApiError(400, 'INVALID_REQUEST', message, internalNumber);
+}
+
 function printable(value: unknown): string {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
   return text.slice(0, 128);

@@ -1,7 +1,9 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { randomAlphanumeric } from './identifiers';
+import type { SigningKey } from './material';
 import { spoiledSignature, type SignatureHeaders } from './signature';
 
-/** What can be made wrong with the first attempt of a notification. README.md says what each does. */
+/** What can be made wrong with an attempt of a notification. README.md says what each does. */
 export const CORRUPTIONS = [
   'body',
   'signature',
@@ -13,6 +15,7 @@ export const CORRUPTIONS = [
   'ciphertext',
   'not-json',
   'oversized',
+  'forged',
 ] as const;
 export type Corruption = (typeof CORRUPTIONS)[number];
 
@@ -22,6 +25,15 @@ const OVERSIZE_BYTES = 1_048_576;
 /** The instant that is signed: `stale` is signed correctly, but ten minutes ago. */
 export function signedInstant(now: Date, corruption: Corruption | undefined): Date {
   return corruption === 'stale' ? new Date(now.getTime() - STALE_MS) : now;
+}
+
+let forgersKey: KeyObject | undefined;
+
+/** The key that signs: `forged` is signed by somebody who is not WeChat Pay, yet claims WeChat Pay's serial. */
+export function signer(key: SigningKey, corruption: Corruption | undefined): SigningKey {
+  if (corruption !== 'forged') return key;
+  forgersKey ??= generateKeyPairSync('rsa', { modulusLength: 2_048 }).privateKey;
+  return { serial: key.serial, privateKey: forgersKey };
 }
 
 /** Spoils the body before it is signed: such a notification is authentic, yet unusable. */

@@ -1,9 +1,11 @@
 import { Agent, request } from 'undici';
 import type { Clock } from '../../src/platform/clock';
 import type { Books } from './books';
+import type { Corruption } from './corruption';
 import { isAccepted, type Attempt, type Delivery } from './delivery';
+import { corruptionOf, type Faults } from './faults';
+import type { KeyRing } from './key-ring';
 import type { Log } from './log';
-import type { Material } from './material';
 import { notificationRequest } from './notification';
 
 const S = 1_000;
@@ -24,7 +26,9 @@ const ANSWER_BYTES_MAX = 65_536;
 
 interface CourierOptions {
   readonly books: Books;
-  readonly material: Material;
+  readonly keys: KeyRing;
+  readonly apiv3Key: string;
+  readonly faults: Faults;
   readonly clock: Clock;
   readonly log: Log;
   readonly retryDelaysMs: readonly number[];
@@ -46,10 +50,23 @@ export class Courier {
 
   /** Makes one attempt now, books its outcome and plans the next; resolves once it was answered or failed. */
   async attempt(delivery: Delivery): Promise<Attempt> {
-    const attempt = await this.post(delivery);
-    // A process that is closing books nothing: the delivery stays pending and the next process takes it up.
-    if (!this.closing.signal.aborted) this.book(delivery.deliveryId, attempt);
-    return attempt;
+    if (!this.options.books.settings().areCallbacksEnabled) return this.fail(delivery, 'CALLBACKS_OFF');
+    const spoilt = delivery.attempts.length === 0 ? delivery.corruption : undefined;
+    if (spoilt !== undefined) return this.send(delivery, spoilt);
+    const fault = this.options.faults.takeForCallback(new URL(delivery.url).pathname);
+    switch (fault?.name) {
+      case 'callback-lost':
+        return this.fail(delivery, 'LOST');
+      case 'callback-duplicated':
+        return (await Promise.all([this.send(delivery, undefined), this.post(delivery, undefined)]))[0];
+      case 'callback-delayed':
+        return this.postpone({ ...delivery, isHeld: false }, 'DELAYED', fault.delayMs);
+      case 'callback-reordered':
+        if (delivery.eventType !== 'TRANSACTION.SUCCESS') return this.send(delivery, undefined);
+        return this.postpone({ ...delivery, isHeld: true }, 'HELD', fault.delayMs);
+      default:
+        return this.send(delivery, fault === undefined ? undefined : corruptionOf(fault.name));
+    }
   }
 
   /** Attempts at the booked time. The timer does not keep the process alive. */
@@ -57,7 +74,7 @@ export class Courier {
     const delayMs = Math.max(0, delivery.nextAttemptTimeMs - this.options.clock.machineNow().getTime());
     const timer = setTimeout(() => {
       this.timers.delete(delivery.deliveryId);
-      void this.attempt(delivery);
+      void this.attempt(this.options.books.delivery(delivery.deliveryId) ?? delivery);
     }, delayMs);
     timer.unref();
     this.timers.set(delivery.deliveryId, timer);
@@ -65,8 +82,7 @@ export class Courier {
 
   /** Stops repeating a notification of a payment that was replaced. */
   supersede(delivery: Delivery): void {
-    clearTimeout(this.timers.get(delivery.deliveryId));
-    this.timers.delete(delivery.deliveryId);
+    this.unschedule(delivery);
     this.options.books.putDelivery({ ...delivery, state: 'superseded' });
   }
 
@@ -77,9 +93,52 @@ export class Courier {
     await this.agent.destroy();
   }
 
-  private async post(delivery: Delivery): Promise<Attempt> {
-    const { clock, material, callbackTimeoutMs } = this.options;
-    const { headers, body } = notificationRequest(delivery, material, clock.now());
+  private unschedule(delivery: Delivery): void {
+    clearTimeout(this.timers.get(delivery.deliveryId));
+    this.timers.delete(delivery.deliveryId);
+  }
+
+  private async send(delivery: Delivery, corruption: Corruption | undefined): Promise<Attempt> {
+    const attempt = await this.post(delivery, corruption);
+    // A process that is closing books nothing: the delivery stays pending and the next process takes it up.
+    if (this.closing.signal.aborted) return attempt;
+    this.book(delivery.deliveryId, attempt);
+    if (delivery.eventType !== 'TRANSACTION.SUCCESS') this.letGo(delivery.outTradeNo);
+    return attempt;
+  }
+
+  /** WeChat Pay believes that it sent, and hears nothing. */
+  private fail(delivery: Delivery, why: string): Attempt {
+    const attempt = { status: 0, body: why, timeMs: this.options.clock.machineNow().getTime() };
+    this.book(delivery.deliveryId, attempt);
+    return attempt;
+  }
+
+  /** Not an attempt: it is made later, and may then meet another fault. */
+  private postpone(delivery: Delivery, why: string, delayMs: number): Attempt {
+    const timeMs = this.options.clock.machineNow().getTime();
+    const postponed = { ...delivery, nextAttemptTimeMs: timeMs + delayMs };
+    this.options.books.putDelivery(postponed);
+    this.schedule(postponed);
+    return { status: 0, body: why, timeMs };
+  }
+
+  /** Sends what waited until a refund of the order was told. */
+  private letGo(outTradeNo: string): void {
+    const { books } = this.options;
+    for (const delivery of books.deliveriesOf(outTradeNo)) {
+      if (delivery.isHeld !== true || delivery.state !== 'pending') continue;
+      this.unschedule(delivery);
+      const free = { ...delivery, isHeld: false };
+      books.putDelivery(free);
+      void this.send(free, undefined);
+    }
+  }
+
+  private async post(delivery: Delivery, corruption: Corruption | undefined): Promise<Attempt> {
+    const { clock, keys, apiv3Key, callbackTimeoutMs } = this.options;
+    const key = keys.signingKey(delivery.serialMode);
+    const { headers, body } = notificationRequest({ delivery, corruption, key, apiv3Key, now: clock.now() });
     const timeMs = clock.machineNow().getTime();
     const signal = AbortSignal.any([this.closing.signal, AbortSignal.timeout(callbackTimeoutMs)]);
     try {

@@ -1,5 +1,6 @@
 import type { Corruption } from './corruption';
 import type { SerialMode } from './material';
+import type { RefundOutcome } from './refund';
 
 /** One answer of the merchant; status 0 means that none came (refused, dropped or timed out), body then says why. */
 export interface Attempt {
@@ -8,11 +9,15 @@ export interface Attempt {
   readonly timeMs: number;
 }
 
+/** What a notification can be about. */
+export type EventType = 'TRANSACTION.SUCCESS' | `REFUND.${RefundOutcome}`;
+
 /** One copy of a notification on its way. Values are replaced, never changed in place. */
 export interface Delivery {
   readonly deliveryId: string;
   /** The same for all copies and repeats of one notification. */
   readonly notificationId: string;
+  readonly eventType: EventType;
   readonly outTradeNo: string;
   readonly transactionId: string;
   readonly url: string;
@@ -23,6 +28,8 @@ export interface Delivery {
   /** Spoils the first attempt only: like WeChat Pay after a signature probe, repeats are true. */
   readonly corruption?: Corruption;
   readonly isRetried: boolean;
+  /** Waits until a refund of the same order was told, or for its time, whichever comes first. */
+  readonly isHeld?: boolean;
   /** superseded: the payment it tells of was replaced by another. */
   readonly state: 'pending' | 'delivered' | 'abandoned' | 'superseded';
   readonly attempts: readonly Attempt[];

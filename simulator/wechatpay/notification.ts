@@ -1,8 +1,8 @@
-import { createCipheriv } from 'node:crypto';
-import { signedInstant, spoilAfterSigning, spoilBeforeSigning } from './corruption';
-import type { Delivery } from './delivery';
-import { newRequestId, randomAlphanumeric } from './identifiers';
-import type { Material } from './material';
+import { signedInstant, signer, spoilAfterSigning, spoilBeforeSigning, type Corruption } from './corruption';
+import type { Delivery, EventType } from './delivery';
+import { seal } from './encryption';
+import { newRequestId } from './identifiers';
+import type { SigningKey } from './material';
 import { signatureHeaders } from './signature';
 
 interface NotificationRequest {
@@ -10,21 +10,36 @@ interface NotificationRequest {
   readonly body: Buffer;
 }
 
-/** The HTTP request of one attempt: encrypted and signed afresh, spoilt only when it is the first and meant to be. */
-export function notificationRequest(delivery: Delivery, material: Material, now: Date): NotificationRequest {
-  const corruption = delivery.attempts.length === 0 ? delivery.corruption : undefined;
+const SUMMARIES: Readonly<Record<EventType, string>> = {
+  'TRANSACTION.SUCCESS': '支付成功',
+  'REFUND.SUCCESS': '退款成功',
+  'REFUND.ABNORMAL': '退款异常',
+  'REFUND.CLOSED': '退款关闭',
+};
+
+interface NotificationInput {
+  readonly delivery: Delivery;
+  readonly corruption: Corruption | undefined;
+  readonly key: SigningKey;
+  readonly apiv3Key: string;
+  readonly now: Date;
+}
+
+/** The HTTP request of one attempt: encrypted and signed afresh, spoilt when it is meant to be. */
+export function notificationRequest(input: NotificationInput): NotificationRequest {
+  const { delivery, corruption, key, apiv3Key, now } = input;
+  const kind = delivery.eventType === 'TRANSACTION.SUCCESS' ? 'transaction' : 'refund';
   const envelope = {
     id: delivery.notificationId,
     create_time: delivery.createTime,
     resource_type: 'encrypt-resource',
-    event_type: 'TRANSACTION.SUCCESS',
-    summary: '支付成功',
-    resource: encryptedResource(delivery.resource, 'transaction', material.apiv3Key),
+    event_type: delivery.eventType,
+    summary: SUMMARIES[delivery.eventType],
+    resource: { original_type: kind, ...seal(JSON.stringify(delivery.resource), kind, apiv3Key) },
   };
   const body = spoilBeforeSigning(Buffer.from(JSON.stringify(envelope)), corruption);
-  const key = material.signingKeys[delivery.serialMode];
-  const signed = { headers: signatureHeaders(key, body, signedInstant(now, corruption)), body };
-  const message = spoilAfterSigning(signed, corruption);
+  const headers = signatureHeaders(signer(key, corruption), body, signedInstant(now, corruption));
+  const message = spoilAfterSigning({ headers, body }, corruption);
   return {
     headers: {
       'Content-Type': 'application/json',
@@ -34,20 +49,5 @@ export function notificationRequest(delivery: Delivery, material: Material, now:
       ...message.headers,
     },
     body: message.body,
-  };
-}
-
-/** AEAD_AES_256_GCM: the nonce is used as its 12 ASCII bytes, the tag follows the data. */
-function encryptedResource(plaintext: object, kind: 'transaction', apiv3Key: string): object {
-  const nonce = randomAlphanumeric(12);
-  const cipher = createCipheriv('aes-256-gcm', Buffer.from(apiv3Key), Buffer.from(nonce), { authTagLength: 16 });
-  cipher.setAAD(Buffer.from(kind));
-  const data = Buffer.concat([cipher.update(JSON.stringify(plaintext), 'utf8'), cipher.final(), cipher.getAuthTag()]);
-  return {
-    original_type: kind,
-    algorithm: 'AEAD_AES_256_GCM',
-    ciphertext: data.toString('base64'),
-    associated_data: kind,
-    nonce,
   };
 }

@@ -14,6 +14,11 @@ interface IntegerRule {
   readonly min?: number;
   readonly max?: number;
 }
+interface NumberRule {
+  readonly kind: 'number';
+  readonly min: number;
+  readonly max: number;
+}
 interface BooleanRule {
   readonly kind: 'boolean';
 }
@@ -26,7 +31,9 @@ interface ObjectRule {
   readonly fields: Fields;
   readonly bytesMax?: number;
 }
-type Rule = (StringRule | IntegerRule | BooleanRule | ArrayRule | ObjectRule) & { readonly isRequired?: true };
+type Rule = (StringRule | IntegerRule | NumberRule | BooleanRule | ArrayRule | ObjectRule) & {
+  readonly isRequired?: true;
+};
 
 /** The fields of a request body; every other key is refused, as WeChat Pay refuses extra parameters. */
 export type Fields = Readonly<Record<string, Rule>>;
@@ -38,6 +45,8 @@ export const text = (charactersMax: number, more: Omit<StringRule, 'kind' | 'cha
   ...more,
 });
 export const integer = (bounds: Omit<IntegerRule, 'kind'> = {}): IntegerRule => ({ kind: 'integer', ...bounds });
+/** A number that need not be whole; WeChat Pay itself has none. */
+export const number = (bounds: Omit<NumberRule, 'kind'>): NumberRule => ({ kind: 'number', ...bounds });
 export const flag: BooleanRule = { kind: 'boolean' };
 export const list = (of: Rule): ArrayRule => ({ kind: 'array', of });
 export const object = (fields: Fields, more: { bytesMax?: number } = {}): ObjectRule => ({
@@ -88,6 +97,9 @@ function checkValue(value: unknown, rule: Rule, pointer: string): void {
       return checkString(value, rule, pointer);
     case 'integer':
       return checkInteger(value, rule, pointer);
+    case 'number':
+      if (typeof value === 'number' && value >= rule.min && value <= rule.max) return;
+      throw paramError({ ...at(pointer, value), issue: `取值应在 ${rule.min} 与 ${rule.max} 之间` });
     case 'boolean':
       if (typeof value !== 'boolean') throw paramError({ ...at(pointer, value), issue: '类型应为布尔值' });
       return;

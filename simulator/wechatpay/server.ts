@@ -7,15 +7,20 @@ import { Authorizer } from './authorization';
 import { Books } from './books';
 import { controlRouter } from './control/router';
 import { CALLBACK_TIMEOUT_MS, COMPRESSED_RETRY_DELAYS_MS, Courier } from './courier';
-import { FaultQueue } from './faults';
+import { cashierRouter } from './cashier/router';
+import { Faults } from './faults';
+import { Holding } from './holding';
+import { KeyRing } from './key-ring';
 import type { Log } from './log';
 import { loadMaterial } from './material';
+import { Notifier } from './notifier';
+import { RefundDesk } from './refund-desk';
 
 export interface SimulatorOptions {
   /** 0 takes any free port. */
   readonly port: number;
   readonly materialDir: string;
-  /** Where orders and notifications survive a restart; without it they live in memory only. */
+  /** Where orders, refunds and notifications survive a restart; without it they live in memory only. */
   readonly stateDir?: string;
   readonly clock: Clock;
   /** Waits before the repeats of a refused notification; default: WeChat Pay's table, a hundred times faster. */
@@ -37,30 +42,42 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   const { clock, log = () => undefined } = options;
   const material = loadMaterial(options.materialDir);
   const books = new Books(options.stateDir);
+  const keys = new KeyRing(material, books, clock);
+  const faults = new Faults();
   const courier = new Courier({
     books,
-    material,
+    keys,
+    apiv3Key: material.apiv3Key,
+    faults,
     clock,
     log,
     retryDelaysMs: options.retryDelaysMs ?? COMPRESSED_RETRY_DELAYS_MS,
     callbackTimeoutMs: options.callbackTimeoutMs ?? CALLBACK_TIMEOUT_MS,
   });
+  const notifier = new Notifier({ books, courier, keys, clock });
+  const refunds = new RefundDesk({ books, notifier, clock });
   const authorizer = new Authorizer(material, clock);
   const reportBug = (error: unknown): void => {
     log({ event: 'bug', error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
   };
-  const shared = { books, material, clock, courier, authorizer, faults: new FaultQueue(), reportBug };
+  const money = { books, material, courier, notifier, refunds, clock, reportBug };
+  const holding = new Holding();
+  const shared = { ...money, keys, authorizer, faults, holding };
 
   const app = express();
   app.disable('x-powered-by').disable('etag');
   app.use(logRequest(log));
   app.use('/_control', controlRouter(shared));
+  app.use('/cashier', cashierRouter(money));
   app.use(apiRouter(shared));
   const server = await listen(app, options.port);
   courier.resume();
+  refunds.resume();
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     close: async () => {
+      holding.close();
+      refunds.close();
       await courier.close();
       await new Promise<void>((resolve) => {
         server.close(() => resolve());

@@ -21,7 +21,6 @@ describe('the main job, end to end', () => {
   test('a member of 510 units consumes, is refused what he has not, and gets a failed task back', async () => {
     const { userId, orderId } = await stage.registerMember();
     const { quota, membership } = stage.as('ai-task-service');
-    const { order } = stage.as('order-service');
     const quotaOf = async () => (await mustSucceed(call(quota.getQuota.bind(quota), { userId }))).quotaRemaining;
     const consume = (requestId: string, amount: number) =>
       call(
@@ -29,7 +28,7 @@ describe('the main job, end to end', () => {
         ConsumeQuotaRequest.fromPartial({ userId, requestId, amount, taskId: requestId }),
       );
 
-    const paid = await mustSucceed(call(order.getOrder.bind(order), { userId, orderId }));
+    const paid = await mustSucceed(getOrderCall(stage, userId, orderId));
     expect(paid.order).toMatchObject({ status: OrderStatus.PAID, finalAmount: 9900 });
     expect(await quotaOf()).toBe(510);
     const entitled = CheckEntitlementRequest.fromPartial({ userId, feature: 'image.upscale', amount: 1 });

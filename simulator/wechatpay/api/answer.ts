@@ -1,9 +1,10 @@
 import type { Response } from 'express';
 import type { Clock } from '../../../src/platform/clock';
-import { type ApiError, paramError } from '../api-error';
+import type { ApiError } from '../api-error';
 import { newRequestId } from '../identifiers';
-import type { Material, SigningKey } from '../material';
+import type { SigningKey } from '../material';
 import { signatureHeaders, spoiledSignature } from '../signature';
+import type { FileContent } from './operation';
 
 /** An answer before it is signed; `code` is what the log shows. */
 export interface Answer {
@@ -11,6 +12,8 @@ export interface Answer {
   readonly code: string;
   readonly internalNumber: number;
   readonly body: object | string | undefined;
+  /** Instead of a body; never signed. */
+  readonly file?: FileContent;
 }
 
 export type Signing = 'signed' | 'unsigned' | 'badly-signed';
@@ -21,23 +24,14 @@ export function refusal(error: ApiError): Answer {
   return { status, code, internalNumber, body: { code, message, ...(detail === undefined ? {} : { detail }) } };
 }
 
-/**
- * The key that signs the answer: the one that the request's Wechatpay-Serial names; the platform certificate when the
- * header is absent.
- * @throws ApiError PARAM_ERROR when no key has that name.
- */
-export function answerKey(material: Material, requestedSerial: string | undefined): SigningKey {
-  const { platform, 'public-key': publicKey } = material.signingKeys;
-  if (requestedSerial === undefined || requestedSerial === platform.serial) return platform;
-  if (requestedSerial === publicKey.serial) return publicKey;
-  const issue = '平台证书序列号或微信支付公钥ID不存在';
-  throw paramError({ location: 'header', field: 'Wechatpay-Serial', value: requestedSerial, issue });
-}
-
 /** Sends the exact bytes that were signed. */
 export function send(res: Response, answer: Answer, signing: Signing, key: SigningKey, clock: Clock): void {
   res.locals['code'] = answer.code;
   res.status(answer.status).set('Request-ID', newRequestId(answer.internalNumber));
+  if (answer.file !== undefined) {
+    res.set('Content-Type', answer.file.contentType);
+    return void res.end(signing === 'badly-signed' ? spoiledFile(answer.file.bytes) : answer.file.bytes);
+  }
   const body = bodyBytes(answer.body);
   if (signing !== 'unsigned') {
     const headers = signatureHeaders(key, body, clock.now());
@@ -53,4 +47,11 @@ export function send(res: Response, answer: Answer, signing: Signing, key: Signi
 function bodyBytes(body: Answer['body']): Buffer {
   if (body === undefined) return Buffer.alloc(0);
   return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
+}
+
+/** What has no signature is spoilt by one bit of its end, so that its hash is wrong. */
+function spoiledFile(bytes: Buffer): Buffer {
+  const spoiled = Buffer.from(bytes);
+  spoiled.writeUInt8(spoiled.readUInt8(spoiled.length - 1) ^ 1, spoiled.length - 1);
+  return spoiled;
 }

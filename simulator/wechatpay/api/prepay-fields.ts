@@ -1,10 +1,13 @@
+import { isIP } from 'node:net';
 import { flag, integer, list, object, required, text, type Fields } from '../schema';
 
 /** Shape of an out_trade_no: 6 to 32 of these characters. */
 export const OUT_TRADE_NO = /^[0-9A-Za-z_\-|*]{6,32}$/;
 const RFC3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:Z|[+-]\d{2}:\d{2})$/;
 
-/** The fields that all products' prepay share. */
+const STORE_INFO = object({ id: required(text(32)), name: text(256), area_code: text(32), address: text(512) });
+
+/** The fields of Native and app payment, which all products' prepay share. */
 export const PREPAY_FIELDS: Fields = {
   appid: required(text(32)),
   mchid: required(text(32)),
@@ -36,16 +39,48 @@ export const PREPAY_FIELDS: Fields = {
   scene_info: object({
     payer_client_ip: required(text(45)),
     device_id: text(32),
-    store_info: object({ id: required(text(32)), name: text(256), area_code: text(32), address: text(512) }),
+    store_info: STORE_INFO,
   }),
   settle_info: object({ profit_sharing: flag }),
 };
+
+/** The payer by the openid that he has under the appid. */
+export const JSAPI_PREPAY_FIELDS: Fields = {
+  ...PREPAY_FIELDS,
+  payer: required(object({ openid: required(text(128)) })),
+};
+
+/** The browser that pays. */
+export const H5_PREPAY_FIELDS: Fields = {
+  ...PREPAY_FIELDS,
+  scene_info: required(
+    object({
+      payer_client_ip: required(text(45, { check: addressIssue })),
+      device_id: text(32),
+      store_info: STORE_INFO,
+      h5_info: required(
+        object({
+          type: required(text(32, { oneOf: ['iOS', 'Android', 'Wap'] })),
+          app_name: text(64),
+          app_url: text(128),
+          bundle_id: text(128),
+          package_name: text(128),
+        }),
+      ),
+    }),
+  ),
+};
+
+function addressIssue(value: string): string | undefined {
+  return isIP(value) === 0 ? '不是有效的 IP 地址' : undefined;
+}
 
 function timeIssue(value: string): string | undefined {
   return Number.isNaN(Date.parse(value)) ? '不是有效的时间' : undefined;
 }
 
-function notifyUrlIssue(value: string): string | undefined {
+/** What is wrong with an address for notifications, if anything. */
+export function notifyUrlIssue(value: string): string | undefined {
   if (!URL.canParse(value)) return '不是有效的 URL';
   const url = new URL(value);
   if (url.protocol !== 'https:' && url.protocol !== 'http:') return '必须为 http(s) 地址';

@@ -2,20 +2,34 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { raw, Router, type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express';
 import { ApiError, INTERNAL_UNPUBLISHED, paramError } from '../api-error';
 import type { Authorizer } from '../authorization';
-import type { Fault, FaultQueue } from '../faults';
+import type { ApiFaultName, Fault, Faults } from '../faults';
+import type { Holding } from '../holding';
+import type { KeyRing } from '../key-ring';
 import type { SigningKey } from '../material';
-import { answerKey, refusal, send, type Answer, type Signing } from './answer';
-import { nativePrepay } from './native-prepay';
+import { applyAbnormalRefund } from './abnormal-refund';
+import { refusal, send, type Answer, type Signing } from './answer';
+import { downloadBill, getFundFlowBill, getTradeBill } from './bills';
+import { listCertificates } from './certificates';
+import { closeOrder } from './close-order';
 import type { ApiContext, Operation } from './operation';
+import { appPrepay, h5Prepay, jsapiPrepay, nativePrepay } from './prepay';
 import { queryByOutTradeNo, queryByTransactionId } from './query-order';
+import { createRefund, queryRefund } from './refund';
 
-const OPERATIONS: readonly Operation[] = [nativePrepay, queryByOutTradeNo, queryByTransactionId];
+const OPERATIONS: readonly Operation[] = [
+  ...[nativePrepay, jsapiPrepay, h5Prepay, appPrepay],
+  ...[queryByOutTradeNo, queryByTransactionId, closeOrder],
+  ...[createRefund, queryRefund, applyAbnormalRefund],
+  ...[getTradeBill, getFundFlowBill, downloadBill],
+  listCertificates,
+];
 
 const REQUEST_BYTES_MAX = 1_048_576;
 
 interface ApiDependencies extends ApiContext {
   readonly authorizer: Authorizer;
-  readonly faults: FaultQueue;
+  readonly faults: Faults;
+  readonly holding: Holding;
   readonly reportBug: (error: unknown) => void;
 }
 
@@ -51,8 +65,10 @@ function verifyRequest({ authorizer }: ApiDependencies): RequestHandler {
 }
 
 async function perform(operation: Operation, deps: ApiDependencies, req: Request, res: Response): Promise<void> {
-  const key = answerKey(deps.material, req.get('wechatpay-serial'));
-  const fault = deps.faults.take(req.path);
+  const key = deps.keys.answerKey(req.get('wechatpay-serial'));
+  const fault = deps.faults.takeForCall(req.path);
+  // The connection may break meanwhile: a request on its way arrives all the same.
+  if (fault?.name === 'hold-before') await deps.holding.hold(fault.delayMs);
   const early = fault === undefined ? undefined : answerBeforeEffect(fault);
   if (early === 'drop') return drop(res);
   if (early !== undefined) return send(res, early, signingOfFailure(early), key, deps.clock);
@@ -76,8 +92,9 @@ function attempt(operation: Operation, deps: ApiDependencies, req: Request): Ans
   const query = new URL(req.originalUrl, 'http://localhost').searchParams;
   try {
     const pathParameters = req.params as Record<string, string>;
-    const { status, body } = operation.perform(deps, { pathParameters, query, body: rawBody(req) });
-    return { status, code: 'OK', internalNumber: 0, body };
+    const origin = `http://${req.get('host') ?? 'localhost'}`;
+    const call = { pathParameters, query, body: rawBody(req), origin, serial: req.get('wechatpay-serial') };
+    return { ...operation.perform(deps, call), code: 'OK', internalNumber: 0 };
   } catch (error) {
     if (error instanceof ApiError) return refusal(error);
     throw error;
@@ -88,7 +105,7 @@ const SYSTEM_ERROR = refusal(
   new ApiError(500, 'SYSTEM_ERROR', '系统异常，请使用相同参数稍后重新调用', INTERNAL_UNPUBLISHED),
 );
 
-function answerBeforeEffect(fault: Fault): Answer | 'drop' | undefined {
+function answerBeforeEffect(fault: Fault<ApiFaultName>): Answer | 'drop' | undefined {
   switch (fault.name) {
     case '429':
       return refusal(new ApiError(429, 'FREQUENCY_LIMITED', '频率限制，请降低请求接口频率', 268447840));
@@ -110,7 +127,7 @@ function signingOfFailure(answer: Answer): Signing {
   return answer.status >= 500 ? 'unsigned' : 'signed';
 }
 
-function signingUnder(fault: Fault | undefined): Signing {
+function signingUnder(fault: Fault<ApiFaultName> | undefined): Signing {
   if (fault?.name === 'unsigned') return 'unsigned';
   return fault?.name === 'badsign' ? 'badly-signed' : 'signed';
 }
@@ -120,12 +137,12 @@ function drop(res: Response): void {
   res.destroy();
 }
 
-function answerError({ material, clock, reportBug }: ApiDependencies): ErrorRequestHandler {
+function answerError({ keys, clock, reportBug }: ApiDependencies): ErrorRequestHandler {
   return (error: unknown, req: Request, res: Response, _next) => {
     const known = asApiError(error);
     if (known === undefined) reportBug(error);
     const answer = known === undefined ? SYSTEM_ERROR : refusal(known);
-    send(res, answer, signingOfFailure(answer), keyOrPlatform(material, req.get('wechatpay-serial')), clock);
+    send(res, answer, signingOfFailure(answer), keyOrFallback(keys, req.get('wechatpay-serial')), clock);
   };
 }
 
@@ -138,11 +155,11 @@ function asApiError(error: unknown): ApiError | undefined {
   return paramError({ location: 'body', field: '/', issue: '请求体无法读取或过大' });
 }
 
-function keyOrPlatform(material: ApiDependencies['material'], requestedSerial: string | undefined): SigningKey {
+function keyOrFallback(keys: KeyRing, requestedSerial: string | undefined): SigningKey {
   try {
-    return answerKey(material, requestedSerial);
+    return keys.answerKey(requestedSerial);
   } catch {
-    return material.signingKeys.platform;
+    return keys.fallbackKey();
   }
 }
 

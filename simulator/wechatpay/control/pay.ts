@@ -1,21 +1,23 @@
-import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../../src/platform/clock';
 import { ApiError, orderNotExist } from '../api-error';
 import type { Books } from '../books';
 import type { Courier } from '../courier';
-import type { Delivery } from '../delivery';
-import { newNotificationId, newTransactionId } from '../identifiers';
-import { tradeState, type Order, type Transaction } from '../order';
+import { newTransactionId } from '../identifiers';
+import type { Material } from '../material';
+import type { Notifier } from '../notifier';
+import { isLiveCredential, type Discount, type Order, type Transaction } from '../order';
 import { shanghaiRfc3339 } from '../time';
 import { transactionView } from '../transaction-view';
 import type { PayRequest } from './pay-fields';
+import { checkPaySign } from './pay-sign';
 
-const CODE_URL_LIFE_MS = 7_200_000;
 const DEFAULT_OPENID = 'oUpF8uMuAJO_M2pxb1Q9zNjWeS6o';
 
 interface PayContext {
   readonly books: Books;
+  readonly material: Material;
   readonly courier: Courier;
+  readonly notifier: Notifier;
   readonly clock: Clock;
 }
 
@@ -28,23 +30,28 @@ interface PayAnswer {
 
 /**
  * Plays the payer: the money arrives at once, then the merchant is told, with all copies sent at the same time.
- * @throws ApiError 404 ORDER_NOT_EXIST; 409 ORDER_CLOSED, ORDER_EXPIRED or CODE_URL_INVALID when nobody could pay.
+ * @throws ApiError 404 ORDER_NOT_EXIST; 409 when nobody could pay: ORDER_CLOSED, ORDER_EXPIRED, CODE_URL_INVALID,
+ * PAY_SIGN_INVALID, DISCOUNT_TOO_LARGE.
  */
 export async function payOrder(context: PayContext, wanted: PayRequest): Promise<PayAnswer> {
-  const { books, courier, clock } = context;
+  const { books, notifier, clock } = context;
   const order = books.order(wanted.order_id);
   if (order === undefined) throw orderNotExist();
   const now = clock.now();
-  const isNewPayment = needsPayment(order, wanted);
-  if (isNewPayment) checkPayable(order, wanted, now);
+  const isNewPayment = needsPayment(books, order, wanted);
+  if (isNewPayment) checkPayable(context, order, wanted, now);
   const transaction = isNewPayment ? receiveMoney(context, order, wanted, now) : order.transaction;
   if (transaction === undefined) throw new Error('A paid order has a transaction.');
-
-  const dueTimeMs = clock.machineNow().getTime() + (wanted.delay_ms ?? 0);
-  const copies = wanted.drop === true ? [] : newDeliveries(order, transaction, wanted, now, dueTimeMs);
-  for (const copy of copies) books.putDelivery(copy);
-  const attempts = wanted.delay_ms === undefined ? await Promise.all(copies.map((copy) => courier.attempt(copy))) : [];
-  if (wanted.delay_ms !== undefined) for (const copy of copies) courier.schedule(copy);
+  const attempts = await notifier.tell(
+    {
+      eventType: 'TRANSACTION.SUCCESS',
+      outTradeNo: order.outTradeNo,
+      transactionId: transaction.transactionId,
+      url: order.parameters.notify_url,
+      resource: resourceWithLies(order, transaction, wanted),
+    },
+    wanted,
+  );
   return {
     transaction_id: transaction.transactionId,
     success_time: shanghaiRfc3339(new Date(transaction.successTimeMs)),
@@ -52,31 +59,48 @@ export async function payOrder(context: PayContext, wanted: PayRequest): Promise
   };
 }
 
+/** A payer who tries in vain: the order is as unpaid as before. */
+export function failToPay({ books, clock }: Pick<PayContext, 'books' | 'clock'>, orderId: string): void {
+  const order = books.order(orderId);
+  if (order === undefined) throw orderNotExist();
+  if (order.transaction !== undefined) throw new ApiError(409, 'ORDER_PAID', 'The order is paid.', 0);
+  checkOpen(books, order, clock.now());
+  books.putOrder({ ...order, failedAttempts: (order.failedAttempts ?? 0) + 1 });
+}
+
 /** A right payment happens once, after that the same one is told again; a wrong one is replaced by a different one. */
-function needsPayment({ transaction, parameters }: Order, wanted: PayRequest): boolean {
+function needsPayment(books: Books, { transaction, parameters, outTradeNo }: Order, wanted: PayRequest): boolean {
   if (transaction === undefined) return true;
-  if (transaction.amountFen === parameters.amount.total) return false;
+  if (transaction.amountFen === parameters.amount.total || books.refundsOf(outTradeNo).length > 0) return false;
   return (wanted.amount ?? parameters.amount.total) !== transaction.amountFen;
 }
 
-function checkPayable(order: Order, wanted: PayRequest, now: Date): void {
-  if (tradeState(order, now) === 'CLOSED') throw new ApiError(409, 'ORDER_CLOSED', 'The order is closed.', 0);
+function checkPayable({ books, material }: PayContext, order: Order, wanted: PayRequest, now: Date): void {
+  checkOpen(books, order, now);
+  if ((wanted.discount ?? 0) > (wanted.amount ?? order.parameters.amount.total)) {
+    throw new ApiError(409, 'DISCOUNT_TOO_LARGE', 'The discount is more than the amount.', 0);
+  }
+  if (wanted.pay_sign !== undefined) checkPaySign(order, material.merchantPublicKey, wanted.pay_sign, now);
+  const credential = wanted.code_url ?? wanted.prepay_id ?? wanted.h5_url;
+  if (credential === undefined || isLiveCredential(order, credential, now)) return;
+  throw new ApiError(409, 'CODE_URL_INVALID', 'What the payer was handed was replaced or is too old.', 0);
+}
+
+function checkOpen(books: Books, order: Order, now: Date): void {
+  if (books.tradeState(order, now) === 'CLOSED') throw new ApiError(409, 'ORDER_CLOSED', 'The order is closed.', 0);
   if (now.getTime() > order.expireTimeMs) {
     throw new ApiError(409, 'ORDER_EXPIRED', 'The time_expire of the order has passed.', 0);
-  }
-  if (wanted.code_url === undefined) return;
-  const isLive = now.getTime() <= order.codeUrlTimeMs + CODE_URL_LIFE_MS;
-  if (wanted.code_url !== order.codeUrl || !isLive) {
-    throw new ApiError(409, 'CODE_URL_INVALID', 'The code_url was replaced or is older than two hours.', 0);
   }
 }
 
 function receiveMoney({ books, courier }: PayContext, order: Order, wanted: PayRequest, now: Date): Transaction {
+  const transactionId = newTransactionId(now);
   const transaction: Transaction = {
-    transactionId: newTransactionId(now),
+    transactionId,
     successTimeMs: now.getTime(),
     amountFen: wanted.amount ?? order.parameters.amount.total,
-    openid: wanted.openid ?? DEFAULT_OPENID,
+    openid: wanted.openid ?? order.parameters.payer?.openid ?? DEFAULT_OPENID,
+    ...discountOf(wanted, transactionId),
   };
   for (const delivery of books.deliveriesOf(order.outTradeNo)) {
     if (delivery.state === 'pending') courier.supersede(delivery);
@@ -85,28 +109,10 @@ function receiveMoney({ books, courier }: PayContext, order: Order, wanted: PayR
   return transaction;
 }
 
-function newDeliveries(
-  order: Order,
-  transaction: Transaction,
-  wanted: PayRequest,
-  now: Date,
-  dueTimeMs: number,
-): Delivery[] {
-  const shared = {
-    notificationId: newNotificationId(now),
-    outTradeNo: order.outTradeNo,
-    transactionId: transaction.transactionId,
-    url: order.parameters.notify_url,
-    resource: resourceWithLies(order, transaction, wanted),
-    createTime: shanghaiRfc3339(now),
-    serialMode: wanted.serial_mode ?? 'public-key',
-    ...(wanted.corrupt === undefined ? {} : { corruption: wanted.corrupt }),
-    isRetried: wanted.retry ?? wanted.corrupt === undefined,
-    state: 'pending',
-    attempts: [],
-    nextAttemptTimeMs: dueTimeMs,
-  } as const;
-  return Array.from({ length: wanted.duplicates ?? 1 }, () => ({ deliveryId: randomUUID(), ...shared }));
+function discountOf(wanted: PayRequest, transactionId: string): { discount?: Discount } {
+  if (wanted.discount === undefined) return {};
+  const couponId = transactionId.slice(-10);
+  return { discount: { couponId, type: wanted.discount_type ?? 'CASH', amountFen: wanted.discount } };
 }
 
 /** What the notification claims: the truth, but for the fields that the caller wants false. */

@@ -1,64 +1,60 @@
-import { raw, Router, type ErrorRequestHandler, type Request, type Response } from 'express';
+import { randomUUID } from 'node:crypto';
+import { raw, Router, type ErrorRequestHandler, type Response } from 'express';
 import type { Clock } from '../../../src/platform/clock';
+import { balanceFen } from '../account';
 import { ApiError, orderNotExist } from '../api-error';
 import type { Books } from '../books';
 import type { Courier } from '../courier';
-import { FAULT_NAMES, type FaultName, type FaultQueue } from '../faults';
-import { tradeState, type Order } from '../order';
-import { integer, parseBody, required, text, type Fields } from '../schema';
-import { shanghaiRfc3339 } from '../time';
-import { payOrder } from './pay';
+import type { Faults } from '../faults';
+import type { Holding } from '../holding';
+import type { KeyRing } from '../key-ring';
+import type { Material } from '../material';
+import type { Notifier } from '../notifier';
+import type { RefundDesk } from '../refund-desk';
+import { refuseForeignPages } from '../same-origin';
+import { required, text } from '../schema';
+import type { Settings } from '../settings';
+import { answer, body } from './exchange';
+import { faultRoutes } from './fault-routes';
+import { failToPay, payOrder } from './pay';
 import { PAY_FIELDS, type PayRequest } from './pay-fields';
+import { REFUND_REQUEST_FIELDS, refundOrder, type RefundRequest } from './refund';
+import { booksReport, deliveryReports, orderReport } from './report';
+import {
+  BALANCE_FIELDS,
+  CALLBACK_SETTINGS_FIELDS,
+  KEY_SETTINGS_FIELDS,
+  REFUND_SETTINGS_FIELDS,
+  withKeySettings,
+  withRefundSettings,
+  type KeySettingsRequest,
+  type RefundSettingsRequest,
+} from './settings-fields';
 
-interface ControlDependencies {
+export interface ControlDependencies {
   readonly books: Books;
+  readonly material: Material;
   readonly courier: Courier;
+  readonly notifier: Notifier;
+  readonly refunds: RefundDesk;
+  readonly keys: KeyRing;
   readonly clock: Clock;
-  readonly faults: FaultQueue;
+  readonly faults: Faults;
+  readonly holding: Holding;
   readonly reportBug: (error: unknown) => void;
 }
 
-interface FaultRequest {
-  readonly name: FaultName;
-  readonly times?: number;
-  readonly path?: string;
-  readonly ms?: number;
-}
-
-const FAULT_FIELDS: Fields = {
-  name: required(text(32, { oneOf: FAULT_NAMES })),
-  times: integer({ min: 1 }),
-  path: text(255),
-  ms: integer({ min: 0, max: 600_000 }),
-};
-const SLOW_MS_DEFAULT = 20_000;
-
 /** What the real WeChat Pay lacks: a payer and misfortune on demand. Unsigned; on loopback like everything else. */
 export function controlRouter(dependencies: ControlDependencies): Router {
-  const { books, clock, faults } = dependencies;
+  const { clock, faults, holding } = dependencies;
   const router = Router();
+  router.use(refuseForeignPages);
   router.use(raw({ type: () => true }));
   router.get('/health', (_req, res) => answer(res, 200, { status: 'ok', now: clock.now().toISOString() }));
-  router.post('/pay', async (req, res) => {
-    answer(res, 200, await payOrder(dependencies, body<PayRequest>(req, PAY_FIELDS)));
-  });
-  router.get('/orders', (_req, res) => {
-    answer(res, 200, { orders: books.orders().map((order) => orderSummary(order, clock)) });
-  });
-  router.get('/orders/:order_id', (req, res) => {
-    const order = books.order(req.params.order_id);
-    if (order === undefined) throw orderNotExist();
-    answer(res, 200, { ...orderSummary(order, clock), deliveries: deliverySummaries(books, order) });
-  });
-  router.post('/fault', (req, res) => {
-    const { name, times, path, ms } = body<FaultRequest>(req, FAULT_FIELDS);
-    faults.plan({ name, path, delayMs: ms ?? SLOW_MS_DEFAULT }, times ?? 1);
-    answer(res, 200, { name, times: times ?? 1, path: path ?? '/' });
-  });
-  router.delete('/fault', (_req, res) => {
-    faults.clear();
-    answer(res, 200, {});
-  });
+  moneyRoutes(router, dependencies);
+  reportRoutes(router, dependencies);
+  settingRoutes(router, dependencies);
+  faultRoutes(router, faults, holding);
   router.use(() => {
     throw new ApiError(404, 'RESOURCE_NOT_EXISTS', 'No such control endpoint.', 0);
   });
@@ -66,44 +62,62 @@ export function controlRouter(dependencies: ControlDependencies): Router {
   return router;
 }
 
-function orderSummary(order: Order, clock: Clock): object {
-  const { transaction } = order;
-  return {
-    order_id: order.outTradeNo,
-    trade_state: tradeState(order, clock.now()),
-    amount: order.parameters.amount.total,
-    notify_url: order.parameters.notify_url,
-    code_url: order.codeUrl,
-    prepay_count: order.prepayCount,
-    expire_time: shanghaiRfc3339(new Date(order.expireTimeMs)),
-    ...(transaction === undefined
-      ? {}
-      : {
-          transaction_id: transaction.transactionId,
-          paid_amount: transaction.amountFen,
-          success_time: shanghaiRfc3339(new Date(transaction.successTimeMs)),
-        }),
+function moneyRoutes(router: Router, dependencies: ControlDependencies): void {
+  router.post('/pay', async (req, res) => {
+    answer(res, 200, await payOrder(dependencies, body<PayRequest>(req, PAY_FIELDS)));
+  });
+  router.post('/fail', (req, res) => {
+    failToPay(dependencies, body<{ order_id: string }>(req, { order_id: required(text(64)) }).order_id);
+    answer(res, 200, {});
+  });
+  router.post('/refund', async (req, res) => {
+    answer(res, 200, await refundOrder(dependencies, body<RefundRequest>(req, REFUND_REQUEST_FIELDS)));
+  });
+  router.post('/balance', (req, res) => {
+    const { books } = dependencies;
+    const { amount } = body<{ amount: number }>(req, BALANCE_FIELDS);
+    const amountFen = amount - balanceFen(books);
+    books.putAdjustment({ adjustmentId: randomUUID(), timeMs: clockMs(dependencies), amountFen });
+    answer(res, 200, { balance: amount });
+  });
+}
+
+function reportRoutes(router: Router, { books, clock }: ControlDependencies): void {
+  router.get('/books', (_req, res) => answer(res, 200, booksReport(books, clock.now())));
+  router.get('/orders', (_req, res) => {
+    answer(res, 200, { orders: books.orders().map((order) => orderReport(books, order, clock.now())) });
+  });
+  router.get('/orders/:order_id', (req, res) => {
+    const order = books.order(req.params.order_id);
+    if (order === undefined) throw orderNotExist();
+    const report = orderReport(books, order, clock.now());
+    answer(res, 200, { ...report, deliveries: deliveryReports(books, order) });
+  });
+}
+
+function settingRoutes(router: Router, { books, keys }: ControlDependencies): void {
+  const put = (res: Response, settings: Settings): void => {
+    books.putSettings(settings);
+    answer(res, 200, settings);
   };
+  router.post('/refunds', (req, res) => {
+    put(res, withRefundSettings(books.settings(), body<RefundSettingsRequest>(req, REFUND_SETTINGS_FIELDS)));
+  });
+  router.post('/keys', (req, res) => {
+    put(res, withKeySettings(books.settings(), body<KeySettingsRequest>(req, KEY_SETTINGS_FIELDS)));
+  });
+  router.post('/keys/rotate', async (_req, res) => {
+    const { serial, certificate } = await keys.rotate();
+    answer(res, 200, { serial_no: serial, certificate: certificate.toString() });
+  });
+  router.post('/callbacks', (req, res) => {
+    const { enabled } = body<{ enabled: boolean }>(req, CALLBACK_SETTINGS_FIELDS);
+    put(res, { ...books.settings(), areCallbacksEnabled: enabled });
+  });
 }
 
-function deliverySummaries(books: Books, order: Order): object[] {
-  return books.deliveriesOf(order.outTradeNo).map((delivery) => ({
-    notification_id: delivery.notificationId,
-    transaction_id: delivery.transactionId,
-    state: delivery.state,
-    ...(delivery.corruption === undefined ? {} : { corrupt: delivery.corruption }),
-    attempts: delivery.attempts.map(({ status, body: answered }) => ({ status, body: answered })),
-  }));
-}
-
-/** Fields are checked just before, so the assertion of their type holds. */
-function body<T>(req: Request, fields: Fields): T {
-  return parseBody(Buffer.isBuffer(req.body) ? req.body : Buffer.from('{}'), fields) as T;
-}
-
-function answer(res: Response, status: number, content: object): void {
-  res.locals['code'] = 'code' in content ? content.code : 'OK';
-  res.status(status).json(content);
+function clockMs({ clock }: ControlDependencies): number {
+  return clock.now().getTime();
 }
 
 function answerError({ reportBug }: ControlDependencies): ErrorRequestHandler {

@@ -1,5 +1,5 @@
 import type { Merchant } from './support/merchant';
-import { Stage, orderReport } from './support/stage';
+import { Stage, orderReport, payQuietly, untilRefunded } from './support/stage';
 
 const NOTIFY_URL = 'https://merchant.example/notify';
 
@@ -66,6 +66,35 @@ describe('a planned fault spoils the next matching calls and no other', () => {
     stage = new Stage();
     merchant = await stage.merchant();
   });
+
+  test.each(['500-after', 'drop-after'])(
+    '%s: a refund that was not answered is the same one when repeated',
+    async (name) => {
+      const outTradeNo = `REFUNDED_${name}`;
+      await payQuietly(merchant, outTradeNo);
+      await plan({ name, path: '/v3/refund' });
+      const lost = await merchant.refund(outTradeNo, `R_${name}`, 100).then(
+        ({ status }) => status,
+        () => 'no answer',
+      );
+      expect(lost).toBe(name === '500-after' ? 500 : 'no answer');
+      await untilRefunded(merchant, `R_${name}`, 'SUCCESS');
+      expect((await merchant.refund(outTradeNo, `R_${name}`, 100)).json).toMatchObject({ status: 'SUCCESS' });
+      expect(await orderReport(merchant, outTradeNo)).toMatchObject({ refunded_amount: 100 });
+    },
+  );
+
+  test.each(['429', '500', '202', 'html-502', 'drop'])(
+    '%s: a close that did not happen left the order open',
+    async (name) => {
+      const outTradeNo = `OPEN_${name}_01`;
+      await merchant.prepay(outTradeNo, NOTIFY_URL);
+      await plan({ name });
+      await merchant.close(outTradeNo).catch(() => undefined);
+      expect((await merchant.query(outTradeNo)).json['trade_state']).toBe('NOTPAY');
+      expect((await merchant.close(outTradeNo)).status).toBe(204);
+    },
+  );
 
   test('times and path choose the calls; DELETE forgets the rest', async () => {
     await merchant.prepay('CHOSEN_0001', NOTIFY_URL);

@@ -35,7 +35,7 @@ describe('every answer is signed with the key that the request asked for', () =>
   });
 
   test('a path that does not exist', async () => {
-    const answer = await merchant.call('GET', '/v3/certificates', '');
+    const answer = await merchant.call('GET', '/v3/no-such-thing', '');
     expect([answer.status, answer.json['code']]).toEqual([404, 'RESOURCE_NOT_EXISTS']);
     expect(merchant.verifiedSerial(answer.headers, answer.text)).toBe(stage.material.publicKeyId);
   });
@@ -136,6 +136,12 @@ describe('deadlines', () => {
     await merchant.prepay('EXPIRY_0002', NOTIFY_URL, { time_expire: '2020-01-01T00:00:00+08:00' });
     const paid = await merchant.control('POST', '/pay', { order_id: 'EXPIRY_0002', drop: true });
     expect(paid.status).toBe(200);
+  });
+
+  test('a time_expire far away is moved to fifteen days from now', async () => {
+    await merchant.prepay('EXPIRY_FAR', NOTIFY_URL, { time_expire: '2030-01-01T00:00:00+08:00' });
+    const { json } = await merchant.control('GET', '/orders/EXPIRY_FAR');
+    expect(Date.parse(String(json['expire_time']))).toBe(stage.clock.now().getTime() + 15 * DAY_MS);
   });
 
   test('an unpaid order closes by itself after seven days, for payers and prepays alike', async () => {

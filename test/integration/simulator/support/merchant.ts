@@ -13,11 +13,14 @@ export interface Bend {
   readonly sentTarget?: string;
   /** null leaves the header out. */
   readonly headers?: Record<string, string | null>;
+  /** Gives the call up. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
+  readonly bytes: Buffer;
   readonly text: string;
   readonly json: Record<string, unknown>;
 }
@@ -31,15 +34,35 @@ export class Merchant {
   ) {}
 
   prepay(outTradeNo: string, notifyUrl: string, more: object = {}, bend: Bend = {}): Promise<Answer> {
+    return this.prepayBy('native', outTradeNo, notifyUrl, more, bend);
+  }
+
+  prepayBy(product: string, outTradeNo: string, notifyUrl: string, more: object, bend: Bend = {}): Promise<Answer> {
     const { appid, mchid } = this.material;
     const amount = { total: 9900, currency: 'CNY' };
     const required = { appid, mchid, description: '月度会员', out_trade_no: outTradeNo, notify_url: notifyUrl, amount };
-    return this.call('POST', '/v3/pay/transactions/native', JSON.stringify({ ...required, ...more }), bend);
+    return this.call('POST', `/v3/pay/transactions/${product}`, JSON.stringify({ ...required, ...more }), bend);
   }
 
   query(outTradeNo: string, bend: Bend = {}): Promise<Answer> {
     const target = `/v3/pay/transactions/out-trade-no/${outTradeNo}?mchid=${this.material.mchid}`;
     return this.call('GET', target, '', bend);
+  }
+
+  close(outTradeNo: string, mchid = this.material.mchid): Promise<Answer> {
+    const target = `/v3/pay/transactions/out-trade-no/${outTradeNo}/close`;
+    return this.call('POST', target, JSON.stringify({ mchid }));
+  }
+
+  /** Refunds so many fen of an order of 9 900. */
+  refund(outTradeNo: string, outRefundNo: string, fen: number, more: object = {}): Promise<Answer> {
+    const amount = { refund: fen, total: 9900, currency: 'CNY' };
+    const body = { out_trade_no: outTradeNo, out_refund_no: outRefundNo, amount, ...more };
+    return this.call('POST', '/v3/refund/domestic/refunds', JSON.stringify(body));
+  }
+
+  queryRefund(outRefundNo: string): Promise<Answer> {
+    return this.call('GET', `/v3/refund/domestic/refunds/${outRefundNo}`, '');
   }
 
   async call(method: string, target: string, body: string, bend: Bend = {}): Promise<Answer> {
@@ -57,12 +80,15 @@ export class Merchant {
       method: bend.method ?? method,
       headers: present,
       ...(sent === '' ? {} : { body: sent }),
+      ...(bend.signal === undefined ? {} : { signal: bend.signal }),
     });
-    const text = await response.text();
+    const bytes = Buffer.from(await response.arrayBuffer());
+    const text = bytes.toString('utf8');
     const isJson = response.headers.get('content-type')?.includes('json') === true;
     return {
       status: response.status,
       headers: response.headers,
+      bytes,
       text,
       json: isJson ? (JSON.parse(text) as Record<string, unknown>) : {},
     };
@@ -92,13 +118,17 @@ export class Merchant {
   /** @throws Error when the tag does not match. */
   decrypt(envelope: string): Record<string, unknown> {
     const { resource } = JSON.parse(envelope) as { resource: Record<string, string> };
+    return JSON.parse(this.open(resource)) as Record<string, unknown>;
+  }
+
+  /** @throws Error when the tag does not match. */
+  open(resource: Readonly<Record<string, string>>): string {
     const sealed = Buffer.from(resource['ciphertext'] ?? '', 'base64');
     const key = Buffer.from(this.material.apiv3Key);
     const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(resource['nonce'] ?? ''), { authTagLength: 16 });
     decipher.setAAD(Buffer.from(resource['associated_data'] ?? ''));
     decipher.setAuthTag(sealed.subarray(-16));
-    const plain = Buffer.concat([decipher.update(sealed.subarray(0, -16)), decipher.final()]);
-    return JSON.parse(plain.toString('utf8')) as Record<string, unknown>;
+    return Buffer.concat([decipher.update(sealed.subarray(0, -16)), decipher.final()]).toString('utf8');
   }
 
   private authorization(method: string, target: string, body: string, bend: Bend): string {

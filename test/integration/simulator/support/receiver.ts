@@ -13,6 +13,9 @@ type Reply = (index: number) => number | 'never' | Promise<number>;
 export class Receiver {
   readonly received: Received[] = [];
 
+  /** Where it arrived. */
+  readonly paths: (string | undefined)[] = [];
+
   private constructor(
     private readonly server: Server,
     readonly url: string,
@@ -43,6 +46,7 @@ export class Receiver {
     const chunks: Buffer[] = [];
     for await (const chunk of req) chunks.push(chunk as Buffer);
     const headers = new Headers(Object.entries(req.headers).map(([name, value]) => [name, String(value)]));
+    this.paths.push(req.url);
     const index = this.received.push({ headers, body: Buffer.concat(chunks).toString('utf8') }) - 1;
     this.server.emit('recorded');
     const status = await reply(index);

@@ -87,3 +87,15 @@ export async function untilReport(
   while (!isAsWanted(report)) report = await orderReport(merchant, outTradeNo);
   return report;
 }
+
+/** Prepays and pays an order of 9 900 fen without telling the merchant. Returns the transaction_id. */
+export async function payQuietly(merchant: Merchant, outTradeNo: string, more: object = {}): Promise<string> {
+  await merchant.prepay(outTradeNo, 'http://127.0.0.1:1/notify');
+  const { json } = await merchant.control('POST', '/pay', { order_id: outTradeNo, drop: true, ...more });
+  return String(json['transaction_id']);
+}
+
+/** Asks again until the refund is in the status; the test's own time limit ends a wait in vain. */
+export async function untilRefunded(merchant: Merchant, outRefundNo: string, status: string): Promise<void> {
+  while ((await merchant.queryRefund(outRefundNo)).json['status'] !== status);
+}

@@ -77,7 +77,7 @@ module.exports = {
       comment: 'Arithmetic and decisions are tested without a database.',
       severity: 'error',
       from: {
-        path: '^src/(quota/(ledger|book|burn-order|account|log-chain)|membership/period|order/order-state|promotion/(discount|coupon-state|promotion-state|promotion-fields|promotion-terms|second-person|claims)|platform/(money|time))\\.ts$',
+        path: '^src/(quota/(ledger|book|burn-order|account|log-chain)|membership/period|order/order-state|payment/refund-state|refund/(refund-policy|refund-pace|told-refund)|promotion/(discount|coupon-state|promotion-state|promotion-fields|promotion-terms|second-person|claims)|platform/(money|time))\\.ts$',
       },
       to: { path: '(node_modules/(knex|objection|mysql2|ioredis|undici)/|^src/platform/(db|rpc|http|redis|clock))' },
     },

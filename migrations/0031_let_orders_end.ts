@@ -4,6 +4,7 @@ import { refuseUpdateWhen } from './triggers';
 
 const COLUMNS: Readonly<Record<string, string>> = {
   close_reason: 'VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NULL',
+  closing_time: 'DATETIME(3) NULL',
   prepay_deadline: 'DATETIME(3) NULL',
   next_check_time: 'DATETIME(3) NULL',
   check_attempts: 'INT NOT NULL DEFAULT 0',
@@ -11,9 +12,9 @@ const COLUMNS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Orders that end unpaid. `prepay_deadline`: until then a prepay that was sent may still arrive; NULL: none was ever sent.
- * `next_check_time`: when WeChat Pay is asked about the order next; NULL: nothing is left to find out. Orders that earlier
- * versions left open are asked about at once.
+ * Orders that end unpaid. `closing_time`: when closing began. `prepay_deadline`: until then a prepay that was sent may
+ * still arrive; NULL: none was ever sent. `next_check_time`: when WeChat Pay is asked about the order next; NULL: nothing is
+ * left to find out. Orders that earlier versions left open are asked about at once.
  */
 export async function up(knex: Knex): Promise<void> {
   for (const [name, definition] of Object.entries(COLUMNS)) {
@@ -30,6 +31,7 @@ export async function up(knex: Knex): Promise<void> {
   await refuseUpdateWhen(knex, 'orders', {
     name: 'close_reason_frozen',
     condition: `(OLD.close_reason IS NOT NULL AND NOT (OLD.close_reason <=> NEW.close_reason))
+      OR (OLD.closing_time IS NOT NULL AND NOT (OLD.closing_time <=> NEW.closing_time))
       OR (NEW.prepay_deadline IS NULL AND OLD.prepay_deadline IS NOT NULL)`,
     message: 'why an order was closed is said once, and a prepay that was sent stays sent',
   });

@@ -32,6 +32,7 @@ import * as letPaymentsTellDiscounts from './0030_let_payments_tell_discounts';
 import * as letOrdersEnd from './0031_let_orders_end';
 import * as createOrderPayers from './0032_create_order_payers';
 import * as letPeriodsBeRevoked from './0033_let_periods_be_revoked';
+import * as indexNotificationsByStatus from './0034_index_notifications_by_status';
 
 interface Migration {
   readonly name: string;
@@ -73,6 +74,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0031_let_orders_end', up: letOrdersEnd.up },
   { name: '0032_create_order_payers', up: createOrderPayers.up },
   { name: '0033_let_periods_be_revoked', up: letPeriodsBeRevoked.up },
+  { name: '0034_index_notifications_by_status', up: indexNotificationsByStatus.up },
 ];
 
 /** Feeds a list to knex. Migrations only go forward: a mistake is mended by the next one. */

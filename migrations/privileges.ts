@@ -33,6 +33,7 @@ export const TABLE_PRIVILEGES: Readonly<Record<string, TablePrivileges>> = {
       'paid_time',
       'apply_time',
       'close_reason',
+      'closing_time',
       'prepay_deadline',
       'next_check_time',
       'check_attempts',

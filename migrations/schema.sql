@@ -111,6 +111,7 @@ CREATE TABLE `orders` (
   `paid_time` datetime(3) DEFAULT NULL,
   `apply_time` datetime(3) DEFAULT NULL,
   `close_reason` varchar(16) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
+  `closing_time` datetime(3) DEFAULT NULL,
   `prepay_deadline` datetime(3) DEFAULT NULL,
   `next_check_time` datetime(3) DEFAULT NULL,
   `check_attempts` int(11) NOT NULL DEFAULT 0,
@@ -494,6 +495,7 @@ CREATE TABLE `wechatpay_notifications` (
   PRIMARY KEY (`id`),
   UNIQUE KEY `uk_wechatpay_notifications_subject` (`event_type`,`subject_id`),
   KEY `wechatpay_notifications_by_next_attempt` (`next_attempt_time`),
+  KEY `wechatpay_notifications_by_status` (`status`,`id`),
   CONSTRAINT `wechatpay_notifications_status_known` CHECK (`status` in ('received','applied','refused','ignored')),
   CONSTRAINT `wechatpay_notifications_content_json` CHECK (json_valid(`content`))
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
@@ -528,6 +530,7 @@ CREATE TRIGGER IF NOT EXISTS order_payers_no_delete BEFORE DELETE ON order_payer
 CREATE TRIGGER IF NOT EXISTS orders_born_unpaid BEFORE INSERT ON orders FOR EACH ROW BEGIN IF NEW.paid_time IS NOT NULL OR NEW.transaction_id IS NOT NULL OR NEW.refunded_amount <> 0 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: an order is born unpaid'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS orders_close_reason_frozen BEFORE UPDATE ON orders FOR EACH ROW BEGIN IF (OLD.close_reason IS NOT NULL AND NOT (OLD.close_reason <=> NEW.close_reason))
+      OR (OLD.closing_time IS NOT NULL AND NOT (OLD.closing_time <=> NEW.closing_time))
       OR (NEW.prepay_deadline IS NULL AND OLD.prepay_deadline IS NOT NULL) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: why an order was closed is said once, and a prepay that was sent stays sent'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS orders_discount_is_a_coupons BEFORE INSERT ON orders FOR EACH ROW BEGIN IF (NEW.discount_amount > 0 AND NEW.coupon_id IS NULL) OR (NEW.coupon_id IS NOT NULL AND NOT EXISTS (

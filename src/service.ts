@@ -1,7 +1,17 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { ACCESS_MATRIX } from './access-matrix';
+import { countOpenAlerts } from './alert';
 import { createMembershipService, grantDuePeriods, readMembership, toMembershipMessage } from './membership';
-import { applyDuePayments, applyPayment, createOrderService, type ApplyPaymentParts } from './order';
+import {
+  applyPayment,
+  checkDueOrders,
+  createOrderRefreshLimits,
+  createOrderService,
+  createPayerIndex,
+  type ApplyPaymentParts,
+  type CheckOrderParts,
+  type OrderRefreshLimits,
+} from './order';
 import {
   CLAIM_CONNECTIONS,
   createClaimCommits,
@@ -13,12 +23,14 @@ import {
   type ClaimLimits,
 } from './promotion';
 import {
-  createKeyRing,
+  applyDueNotifications,
   createNotificationHandler,
-  createWechatpayClient,
+  createPaymentService,
+  createWechatpay,
   DUE_NOTIFICATIONS_MAX,
   readMerchantKey,
-  type WechatpayClient,
+  type ApplyNotification,
+  type Wechatpay,
 } from './payment';
 import { fileOffsetClock, systemClock, type Clock } from './platform/clock';
 import type { Config } from './platform/config';
@@ -26,6 +38,7 @@ import { createFieldCipher } from './platform/crypto/field-cipher';
 import { openDatabase, readDatabaseTime, type Database, type TransactionObserver } from './platform/db/database';
 import { createEdgeServer } from './platform/http/edge-server';
 import { createInternalServer, type ReadinessCheck } from './platform/http/internal-server';
+import { startJobQueues, type JobQueues } from './platform/jobs/job-queues';
 import { startPoller, type PolledJob } from './platform/jobs/poller';
 import type { Logger } from './platform/log';
 import { createMetrics, type Metrics } from './platform/metrics';
@@ -46,6 +59,14 @@ import {
   settleDueCharges,
   type QuotaCommits,
 } from './quota';
+import {
+  advanceDueRefunds,
+  applyRefundNotification,
+  createRefundHandlers,
+  readRefundsOf,
+  toRefundMessage,
+  type RefundParts,
+} from './refund';
 import { VERSION } from './version';
 
 /**
@@ -78,6 +99,7 @@ interface Foundation {
   readonly commits: QuotaCommits;
   /** The one lane of claims. */
   readonly claims: ClaimCommits;
+  readonly wechatpay: Wechatpay;
 }
 
 /** Something to close, and what to say it was when that fails. */
@@ -101,21 +123,46 @@ function clockOf(config: Config): Clock {
   return config.DEV_CLOCK_FILE === undefined ? systemClock : fileOffsetClock(config.DEV_CLOCK_FILE);
 }
 
-function wechatpayKeys(config: Config) {
-  return createKeyRing([{ serial: config.WECHATPAY_PUBLIC_KEY_ID, pem: config.WECHATPAY_PUBLIC_KEY }]);
-}
-
 function paymentParts({ config, db, log, metrics }: Foundation): ApplyPaymentParts {
   return {
     db,
+    log,
     merchant: { mchid: config.WECHATPAY_MCHID, appid: config.WECHATPAY_APPID },
+    refundNotifyUrl: new URL('refund', config.WECHATPAY_NOTIFY_URL).href,
     onStatus: (status) => metrics.orders.inc({ status }),
-    onTrouble: (item, reason) => {
-      log.error(
-        { inboxId: item.id, orderId: item.transaction?.outTradeNo, reason },
-        'money needs a person to look at it',
-      );
-    },
+  };
+}
+
+function orderParts(foundation: Foundation): CheckOrderParts {
+  const { config, clock, wechatpay } = foundation;
+  return {
+    ...paymentParts(foundation),
+    clock,
+    wechatpay: wechatpay.client,
+    wechatpayTimeoutMs: config.WECHATPAY_TOTAL_TIMEOUT_MS,
+    cipher: createFieldCipher(config.DATA_KEYS),
+  };
+}
+
+function refundParts(foundation: Foundation): RefundParts & Pick<ApplyPaymentParts, 'merchant'> {
+  const { config, db, clock, log, metrics, wechatpay } = foundation;
+  const { merchant, refundNotifyUrl: notifyUrl, onStatus: onOrderStatus } = paymentParts(foundation);
+  return {
+    ...{ db, clock, log, merchant, notifyUrl, onOrderStatus },
+    wechatpay: wechatpay.client,
+    wechatpayTimeoutMs: config.WECHATPAY_TOTAL_TIMEOUT_MS,
+    compensationGraceDays: config.COMPENSATION_GRACE_DAYS,
+    onStatus: (cause, status) => metrics.refunds.inc({ cause, status }),
+  };
+}
+
+/** What a stored notification tells goes to the domain that it means something to. */
+function notificationApplier(foundation: Foundation): ApplyNotification {
+  const payments = paymentParts(foundation);
+  const refunds = refundParts(foundation);
+  return (item, now) => {
+    if (item.kind === 'payment') return applyPayment(payments, item, now);
+    return applyRefundNotification(refunds, item, now);
   };
 }
 
@@ -150,33 +197,46 @@ function buildLanes(
   return { commits, claims };
 }
 
-/** The way to WeChat Pay's API. */
-function openWechatpay({ config, clock, log }: Foundation, closables: Closable[]): WechatpayClient {
-  const client = createWechatpayClient({
+/** The way to WeChat Pay, one for all roles of the process. */
+function openWechatpay(
+  { config, clock, log }: Pick<Foundation, 'config' | 'clock' | 'log'>,
+  closables: Closable[],
+): Wechatpay {
+  const { WECHATPAY_PUBLIC_KEY_ID: serial, WECHATPAY_PUBLIC_KEY: pem } = config;
+  const wechatpay = createWechatpay({
     baseUrl: config.WECHATPAY_BASE_URL,
+    backupBaseUrl: config.WECHATPAY_BACKUP_BASE_URL,
     appid: config.WECHATPAY_APPID,
     mchid: config.WECHATPAY_MCHID,
     merchantSerial: config.WECHATPAY_MERCHANT_SERIAL,
     merchantKey: readMerchantKey(config.WECHATPAY_MERCHANT_KEY),
-    publicKeyId: config.WECHATPAY_PUBLIC_KEY_ID,
-    keys: wechatpayKeys(config),
+    keyMode: config.WECHATPAY_KEY_MODE,
+    publicKey: serial === undefined || pem === undefined ? undefined : { serial, pem },
+    apiv3Key: config.WECHATPAY_APIV3_KEY,
+    certificateRefreshMs: config.WECHATPAY_CERTIFICATE_REFRESH_MINUTES * MS_PER_MINUTE,
     connectTimeoutMs: config.WECHATPAY_CONNECT_TIMEOUT_MS,
+    breakerFailuresMax: config.WECHATPAY_BREAKER_FAILURES_MAX,
+    breakerOpenMs: config.WECHATPAY_BREAKER_OPEN_MS,
     version: VERSION,
     clock,
     log,
   });
-  closables.push({ name: 'wechatpay', close: () => client.close() });
-  return client;
+  closables.push({ name: 'wechatpay', close: () => wechatpay.client.close() });
+  return wechatpay;
 }
 
-/** The limits on claiming, on a connection of their own: each claim asks twice. */
-function openClaimLimits({ config, log }: Foundation, closables: Closable[]): ClaimLimits {
+/** How often callers may try, on a connection of its own: each claim asks twice. */
+function openLimits(
+  { config, log }: Foundation,
+  closables: Closable[],
+): { readonly claims: ClaimLimits; readonly refreshes: OrderRefreshLimits } {
   const redis = openRedis(config.REDIS_URL, config.REDIS_TIMEOUT_MS, log, { together: true });
   closables.push({ name: 'limits redis', close: () => Promise.resolve(redis.disconnect()) });
-  return createClaimLimits(redis, {
+  const claims = createClaimLimits(redis, {
     perUser: config.CLAIMS_PER_MINUTE_PER_USER,
     perCaller: config.CLAIMS_PER_MINUTE_PER_CALLER,
   });
+  return { claims, refreshes: createOrderRefreshLimits(redis) };
 }
 
 /** The gRPC role. */
@@ -184,7 +244,7 @@ function buildRpc(foundation: Foundation, closables: Closable[]): RpcServer {
   const { config, log, clock, metrics, db, commits, claims } = foundation;
   const refusals = new RefusalRecorder(db, log, (count) => metrics.refusalsDropped.inc(count));
   closables.push({ name: 'refusals', close: () => refusals.flush() });
-  const wechatpay = openWechatpay(foundation, closables);
+  const limits = openLimits(foundation, closables);
   const services = [
     createQuotaService({
       db,
@@ -208,20 +268,29 @@ function buildRpc(foundation: Foundation, closables: Closable[]): RpcServer {
       db,
       clock,
       claims,
-      limits: openClaimLimits(foundation, closables),
+      limits: limits.claims,
       costLimit: fen(config.PROMOTION_COST_LIMIT),
     }),
-    createOrderService({
-      db,
-      clock,
-      wechatpay,
-      wechatpayTimeoutMs: config.WECHATPAY_TOTAL_TIMEOUT_MS,
-      onStatus: (status) => metrics.orders.inc({ status }),
-      policy: {
-        expireMinutes: config.ORDER_EXPIRE_MINUTES,
-        notifyUrl: config.WECHATPAY_NOTIFY_URL,
-        openOrdersMax: config.OPEN_ORDERS_MAX,
+    createOrderService(
+      {
+        ...orderParts(foundation),
+        payerIndex: createPayerIndex(config.IDENTITY_INDEX_KEY),
+        refreshLimits: limits.refreshes,
+        readRefunds: async (orderId) => (await readRefundsOf(db, orderId)).map(toRefundMessage),
+        policy: {
+          expireMinutes: config.ORDER_EXPIRE_MINUTES,
+          notifyUrl: config.WECHATPAY_NOTIFY_URL,
+          openOrdersMax: config.OPEN_ORDERS_MAX,
+        },
       },
+      createRefundHandlers(refundParts(foundation)),
+    ),
+    createPaymentService({
+      db,
+      log,
+      clock,
+      cipher: createFieldCipher(config.DATA_KEYS),
+      apply: notificationApplier(foundation),
     }),
   ];
   return createRpcServer({
@@ -240,19 +309,18 @@ function buildRpc(foundation: Foundation, closables: Closable[]): RpcServer {
 /** The edge role: WeChat Pay's notifications and nothing else. One handler: the event type decides, not the path. */
 function buildEdge(foundation: Foundation) {
   const { config, log, clock, metrics, db } = foundation;
-  const parts = paymentParts(foundation);
   const handler = createNotificationHandler({
     db,
     clock,
     log,
     metrics,
     cipher: createFieldCipher(config.DATA_KEYS),
-    keys: wechatpayKeys(config),
+    keys: foundation.wechatpay.keys,
     apiv3Key: config.WECHATPAY_APIV3_KEY,
     ageMaxSeconds: config.NOTIFICATION_AGE_MAX_SECONDS,
     applyTimeoutMs: config.NOTIFICATION_APPLY_TIMEOUT_MS,
-    merchant: parts.merchant,
-    apply: (item, now) => applyPayment(parts, item, now),
+    merchant: { mchid: config.WECHATPAY_MCHID, appid: config.WECHATPAY_APPID },
+    apply: notificationApplier(foundation),
   });
   const paths = ['/wechatpay/notify/transaction', '/wechatpay/notify/refund'];
   const routes = paths.map((path) => ({ path, handler }));
@@ -260,10 +328,13 @@ function buildEdge(foundation: Foundation) {
   return createEdgeServer({ routes, bodyBytesMax: config.NOTIFICATION_BODY_BYTES_MAX, onRefused, log });
 }
 
-/** The worker role: what the database says is due. */
-function startWorker(foundation: Foundation, closables: Closable[]): void {
+/**
+ * The worker role: what the database says is due. What calls WeChat Pay, and may take long, is spread over the processes by
+ * queues; the rest is done where it is found.
+ */
+function startWorker(foundation: Foundation, closables: Closable[]): JobQueues {
   const { config, log, clock, metrics, db, commits } = foundation;
-  const parts = paymentParts(foundation);
+  const notifications = { db, log, apply: notificationApplier(foundation) };
   const taskStatus = openTaskStatus(config);
   if (taskStatus !== undefined) {
     closables.push({ name: 'task-status', close: () => Promise.resolve(taskStatus.close()) });
@@ -275,9 +346,9 @@ function startWorker(foundation: Foundation, closables: Closable[]): void {
   };
   const jobs: readonly PolledJob[] = [
     {
-      name: 'apply-due-payments',
+      name: 'apply-due-notifications',
       batchSize: DUE_NOTIFICATIONS_MAX,
-      run: () => applyDuePayments(parts, log, clock.now()),
+      run: () => applyDueNotifications(notifications, clock.now()),
     },
     { name: 'expire-due-coupons', batchSize: DUE_COUPONS_MAX, run: () => expireDueCoupons(db, clock.now()) },
     { name: 'grant-due-periods', run: () => grantDuePeriods(db, log, clock.now()) },
@@ -286,10 +357,21 @@ function startWorker(foundation: Foundation, closables: Closable[]): void {
       batchSize: DUE_CHARGES_MAX,
       run: (signal) => settleDueCharges(sweeper, clock.now(), signal),
     },
+    {
+      name: 'count-open-alerts',
+      run: () => countOpenAlerts(db, (kind, open) => metrics.alertsOpen.set({ kind }, open)),
+    },
     { name: 'drop-old-refusals', batchSize: OLD_REFUSALS_MAX, run: () => dropOldRefusals(db, clock.now()) },
   ];
   const poller = startPoller(jobs, config.WORKER_POLL_INTERVAL_MS, log);
   closables.push({ name: 'worker', close: () => poller.stop() });
+  const { JOBS_AT_ONCE_MAX: atOnce, REDIS_URL: redisUrl, JOBS_PREFIX: prefix } = config;
+  const queues = startJobQueues(
+    [checkDueOrders(orderParts(foundation), atOnce), advanceDueRefunds(refundParts(foundation), atOnce)],
+    { redisUrl, prefix, intervalMs: config.WORKER_POLL_INTERVAL_MS, log },
+  );
+  closables.push({ name: 'job queues', close: () => queues.stop(0) });
+  return queues;
 }
 
 /** The task service, if one is configured. */
@@ -321,7 +403,8 @@ export async function startService(config: Config, log: Logger, clock = clockOf(
   // Closed last to first, so what others stand on goes at the end.
   const closables: Closable[] = [{ name: 'database', close: () => db.knex.destroy() }];
   const lanes = buildLanes({ config, log, clock, metrics }, closables);
-  const foundation: Foundation = { config, log, clock, metrics, db, ...lanes };
+  const wechatpay = openWechatpay({ config, clock, log }, closables);
+  const foundation: Foundation = { config, log, clock, metrics, db, ...lanes, wechatpay };
 
   const draining = { isDraining: false };
   const checks = {
@@ -332,7 +415,7 @@ export async function startService(config: Config, log: Logger, clock = clockOf(
   closables.push({ name: 'internal', close: () => internal.close(CLOSE_GRACE_MS) });
   const rpc = plays('rpc') ? buildRpc(foundation, closables) : undefined;
   const edge = plays('edge') ? buildEdge(foundation) : undefined;
-  if (plays('worker')) startWorker(foundation, closables);
+  const queues = plays('worker') ? startWorker(foundation, closables) : undefined;
   if (rpc !== undefined) closables.push({ name: 'rpc', close: () => rpc.shutdown(CLOSE_GRACE_MS) });
 
   const closeAll = async (): Promise<void> => {
@@ -354,7 +437,8 @@ export async function startService(config: Config, log: Logger, clock = clockOf(
       const drainMs = config.DRAIN_TIMEOUT_MS - CLOSE_RESERVE_MS;
       // A notification that is being applied is answered: WeChat Pay need not send it again.
       const edgeMs = Math.min(drainMs, config.NOTIFICATION_APPLY_TIMEOUT_MS + CLOSE_GRACE_MS);
-      await Promise.all([pause(config.DRAIN_NOTICE_MS), rpc?.drained(drainMs), edge?.close(edgeMs)]);
+      const ends = [rpc?.drained(drainMs), edge?.close(edgeMs), queues?.stop(drainMs)];
+      await Promise.all([pause(config.DRAIN_NOTICE_MS), ...ends]);
       await closeAll();
     };
     return { ports, stop };

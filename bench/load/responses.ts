@@ -3,8 +3,9 @@
 /** How one command was answered. */
 export const ANSWER = { NEW: 0, REPLAYED: 1, REFUSED: 2 } as const;
 
-/** `replayed` of ConsumeQuotaResponse and of ClaimCouponResponse. */
+/** `replayed` of ConsumeQuotaResponse, of CreateOrderResponse and of ClaimCouponResponse. */
 const CONSUME_REPLAYED_FIELD = 3;
+const ORDER_REPLAYED_FIELD = 3;
 const CLAIM_REPLAYED_FIELD = 2;
 /** `results` of BatchConsumeQuotaResponse, and in each the response of one that was done. */
 const RESULTS_FIELD = 1;
@@ -34,6 +35,11 @@ export function readConsumeResponse(bytes: Buffer, start: number, end: number): 
 /** Reads the answer of a ClaimCouponResponse. */
 export function readClaimResponse(bytes: Buffer, start: number, end: number): number {
   return readResponse(bytes, start, end, CLAIM_REPLAYED_FIELD);
+}
+
+/** Reads the answer of a CreateOrderResponse. */
+export function readOrderResponse(bytes: Buffer, start: number, end: number): number {
+  return readResponse(bytes, start, end, ORDER_REPLAYED_FIELD);
 }
 
 function readResponse(bytes: Buffer, start: number, end: number, replayedField: number): number {

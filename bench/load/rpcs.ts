@@ -1,8 +1,9 @@
+import { CreateOrderRequest, OrderServiceService, PaymentChannel } from '../../src/gen/billing/v1/order_service.pb';
 import { ClaimCouponRequest, PromotionServiceService } from '../../src/gen/billing/v1/promotion_service.pb';
 import { ConsumeQuotaRequest, QuotaServiceService } from '../../src/gen/billing/v1/quota_service.pb';
 import type { Template } from './prepared-request';
-import { readBatchResponse, readClaimResponse, readConsumeResponse } from './responses';
-import { HOT_PROMOTION_ID, requestIdOf, userIdOf, type RpcName } from './settings';
+import { readBatchResponse, readClaimResponse, readConsumeResponse, readOrderResponse } from './responses';
+import { HOT_PROMOTION_ID, ORDERED_PLAN_ID, requestIdOf, userIdOf, type RpcName } from './settings';
 
 /** What is particular to an RPC that the load calls. */
 export interface Rpc {
@@ -10,7 +11,7 @@ export interface Rpc {
   readonly path: string;
   /** Whom the load calls as: a role that may. */
   readonly identity: string;
-  /** Whether a user can do it only once. */
+  /** Whether a user does it only once. */
   readonly isOncePerUser: boolean;
   /** A caller's message, or an item of its batch. */
   templateOf(tag: string, caller: number): Template;
@@ -37,6 +38,12 @@ function claimTemplate(tag: string, caller: number): Template {
   return { message: ClaimCouponRequest.encode({ ...ids, promotionId: HOT_PROMOTION_ID }).finish(), ...ids };
 }
 
+function orderTemplate(tag: string, caller: number): Template {
+  const ids = { requestId: requestIdOf(tag, caller, 0), userId: userIdOf(0) };
+  const fields = { ...ids, planId: ORDERED_PLAN_ID, channel: PaymentChannel.NATIVE };
+  return { message: CreateOrderRequest.encode(CreateOrderRequest.fromPartial(fields)).finish(), ...ids };
+}
+
 const CONSUMES = { identity: 'ai-task-service', isOncePerUser: false, templateOf: consumeTemplate } as const;
 
 export const RPCS: Readonly<Record<RpcName, Rpc>> = {
@@ -49,5 +56,12 @@ export const RPCS: Readonly<Record<RpcName, Rpc>> = {
     isOncePerUser: true,
     templateOf: claimTemplate,
     read: one(readClaimResponse),
+  },
+  CreateOrder: {
+    path: OrderServiceService.createOrder.path,
+    identity: 'order-service',
+    isOncePerUser: true,
+    templateOf: orderTemplate,
+    read: one(readOrderResponse),
   },
 };

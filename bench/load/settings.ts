@@ -1,7 +1,7 @@
 /** What a load process is told, as JSON in its only argument, and what it tells, as JSON lines on its standard output. */
 
 /** The RPCs that the load calls. */
-export type RpcName = 'ConsumeQuota' | 'BatchConsumeQuota' | 'ClaimCoupon';
+export type RpcName = 'ConsumeQuota' | 'BatchConsumeQuota' | 'ClaimCoupon' | 'CreateOrder';
 
 export interface LoadSettings {
   readonly port: number;
@@ -12,7 +12,7 @@ export interface LoadSettings {
   /** Closed loop: how many callers call, each its next call when the last one is answered. Open loop: at most so many. */
   readonly callers: number;
   readonly connections: number;
-  /** Users are drawn evenly from user 1 to this one, but for claims, which name each only once; 0: always user 0. */
+  /** Users are drawn evenly from user 1 to this one, but for claims and orders, which name each only once; 0: always user 0. */
   readonly userCount: number;
   /** Consumes in one call; 0: one command without a batch around it. */
   readonly batchSize: number;
@@ -30,7 +30,7 @@ export type Unacknowledged = readonly [caller: number, sequence: number];
 export interface LoadResult {
   /** Length of the measured window as it was. */
   readonly measuredMs: number;
-  /** Commands (consumes or claims) acknowledged within the window; repeats count. */
+  /** Commands (consumes, claims or orders) acknowledged within the window; repeats count. */
   readonly done: number;
   /** Commands acknowledged in the whole run; repeats count. */
   readonly acknowledged: number;
@@ -67,10 +67,13 @@ export function userIdOf(number: number): string {
   return `u${String(number).padStart(7, '0')}`;
 }
 
-/** The user that a caller's claim is for, where nobody claims twice: callers share the users 1, 2, 3 … in turns. */
+/** The user that a caller's claim or order is for, where nobody has two: callers share the users 1, 2, 3 … in turns. */
 export function claimantOf(callers: number, caller: number, sequence: number): number {
   return 1 + sequence * callers + caller;
 }
+
+/** The plan that all orders are for: one that the migrations put on sale. */
+export const ORDERED_PLAN_ID = 'monthly';
 
 /** The promotion that all claims are for. */
 export const HOT_PROMOTION_ID = 'bench-hot';

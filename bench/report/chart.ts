@@ -92,6 +92,7 @@ export function toChart({ rows, void: voidReason }: Results): string {
       ['uniform', 'Consumes per second, 10 000 users'],
       ['hot', 'Consumes per second, one hot user'],
       ['claims', 'Claims per second, one hot promotion'],
+      ['orders', 'Orders per second, opened at WeChat Pay'],
     ] as const
   )
     .map(([scenario, title]) => ({ title, shown: closed.filter((row) => row.scenario === scenario) }))

@@ -7,7 +7,7 @@ export interface ResultRow {
   readonly variant: Run['variant'];
   readonly load: Run['load'];
   readonly callers: number;
-  /** Consumes or claims answered per second: of a batch, its items. */
+  /** Consumes, claims or orders answered per second: of a batch, its items. */
   readonly perSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -33,7 +33,12 @@ export interface Ratios {
   readonly batchOverUnary: number | null;
   readonly largeOverSmall: number | null;
   readonly claimsOverTextbook64: number | null;
+  readonly p50OrdersOverTextbook1: number | null;
+  readonly p50OrdersOverTextbook16: number | null;
 }
+
+/** Ratios of which a limit is owed: at most so much. */
+export const RATIOS_MAX: Partial<Readonly<Record<keyof Ratios, number>>> = { p50OrdersOverTextbook1: 1.5 };
 
 export interface Results {
   readonly machine: Readonly<Record<string, string | number>>;
@@ -128,6 +133,8 @@ export function toRatios(rows: readonly ResultRow[]): Ratios {
     batchOverUnary: ratio(find('batch', 'uniform', 64), ours),
     largeOverSmall: ratio(find('ours', 'large', 64), ours),
     claimsOverTextbook64: ratio(find('ours', 'claims', 64), find('textbook', 'claims', 64)),
+    p50OrdersOverTextbook1: ratio(find('ours', 'orders', 1), find('textbook', 'orders', 1), 'p50Ms'),
+    p50OrdersOverTextbook16: ratio(find('ours', 'orders', 16), find('textbook', 'orders', 16), 'p50Ms'),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { ResultRow, Results } from './results';
+import { RATIOS_MAX, type Ratios, type ResultRow, type Results } from './results';
 
 const HEADINGS = [
   'scenario',
@@ -43,10 +43,19 @@ function align(lines: readonly (readonly string[])[]): string {
   return lines.map((line) => line.map(cell).join('  ').trimEnd()).join('\n');
 }
 
+/** What is said of a ratio that has a limit. */
+function verdictOf(name: keyof Ratios, value: number | null): string {
+  const most = RATIOS_MAX[name];
+  if (most === undefined || value === null) return '';
+  return `  at most ${most}: ${value <= most ? 'kept' : 'EXCEEDED'}`;
+}
+
 /** The results as people read them. */
 export function toTable({ machine, commit, rows, ratios }: Results): string {
   const about = Object.entries(machine).map(([name, value]) => `${name} ${value}`);
-  const lines = Object.entries(ratios).map(([name, value]) => `  ${name.padEnd(30)} ${value ?? 'not measured'}`);
+  const lines = (Object.entries(ratios) as [keyof Ratios, number | null][]).map(
+    ([name, value]) => `  ${name.padEnd(30)} ${value ?? 'not measured'}${verdictOf(name, value)}`,
+  );
   return [`${about.join(' · ')} · commit ${commit}`, '', align([HEADINGS, ...rows.map(cells)]), '', ...lines, ''].join(
     '\n',
   );

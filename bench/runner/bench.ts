@@ -3,7 +3,7 @@ import { QuotaServiceService } from '../../src/gen/billing/v1/quota_service.pb';
 import { RPCS } from '../load/rpcs';
 import type { LoadSettings, RpcName } from '../load/settings';
 import { peakMemoryMib, pidOf } from './child';
-import { empty, restore, restoreClaims } from './databases';
+import { empty, restore, restoreClaims, restoreOrders } from './databases';
 import type { BenchInfra } from './infra';
 import {
   BATCH_SIZE,
@@ -16,7 +16,7 @@ import {
 } from './plan';
 import { runLoad, type RunOutcome } from './run';
 import type { RunningServer } from './servers';
-import { checkAll, checkClaims, checkPoints, checkSample } from './verify';
+import { checkAll, checkClaims, checkOrders, checkPoints, checkSample } from './verify';
 
 /** Databases of the benchmark: the writers have one each, so that no run sees another's rows. */
 export const DATABASE = {
@@ -27,6 +27,8 @@ export const DATABASE = {
   large: 'bench_large',
   claimsTextbook: 'bench_claims_textbook',
   claimsOurs: 'bench_claims_ours',
+  ordersTextbook: 'bench_orders_textbook',
+  ordersOurs: 'bench_orders_ours',
 } as const;
 
 /** Whether the service has BatchConsumeQuota. */
@@ -53,6 +55,8 @@ export interface Duration {
 export interface Stage {
   readonly infra: BenchInfra;
   readonly root: Connection;
+  /** The local WeChat Pay; empty where nobody orders. */
+  readonly wechatpayUrl: string;
   serverOf(scenario: Scenario, variant: Variant): RunningServer;
 }
 
@@ -68,11 +72,13 @@ function databaseOf({ scenario, variant }: Run): string {
   if (variant === 'rate-limiter-flexible') return DATABASE.limiter;
   if (scenario === 'large') return DATABASE.large;
   if (scenario === 'claims') return variant === 'textbook' ? DATABASE.claimsTextbook : DATABASE.claimsOurs;
+  if (scenario === 'orders') return variant === 'textbook' ? DATABASE.ordersTextbook : DATABASE.ordersOurs;
   return variant === 'textbook' ? DATABASE.textbook : DATABASE.ours;
 }
 
 function rpcOf({ scenario, variant }: Run): RpcName {
   if (scenario === 'claims') return 'ClaimCoupon';
+  if (scenario === 'orders') return 'CreateOrder';
   return variant === 'batch' ? 'BatchConsumeQuota' : 'ConsumeQuota';
 }
 
@@ -81,6 +87,7 @@ async function prepare(stage: Stage, run: Run): Promise<void> {
   if (run.variant === 'echo' || run.scenario === 'large') return;
   if (run.variant === 'rate-limiter-flexible') await empty(stage.root, DATABASE.limiter);
   else if (run.scenario === 'claims') await restoreClaims(stage.root, databaseOf(run));
+  else if (run.scenario === 'orders') await restoreOrders(stage.root, databaseOf(run));
   else await restore(stage.root, databaseOf(run), DATABASE.seed);
 }
 
@@ -93,6 +100,7 @@ async function check(stage: Stage, run: Run, tag: string, outcome: RunOutcome): 
   if (wronglyReplayed > 0) return `${wronglyReplayed} answers said the wrong thing about being a repeat`;
   const { infra, root } = stage;
   if (run.scenario === 'claims') return checkClaims(root, written);
+  if (run.scenario === 'orders') return checkOrders(root, written, stage.wechatpayUrl);
   return run.scenario === 'large' ? checkSample(infra, root, written) : checkAll(infra, root, written);
 }
 

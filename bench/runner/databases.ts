@@ -2,7 +2,7 @@ import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { migrate } from '../../src/cli/migrate';
 import { HOT_PROMOTION_ID } from '../load/settings';
 import { databaseUrl, type BenchInfra } from './infra';
-import { seed, seedClaimants, type Population } from './seed';
+import { seed, seedNewcomers, type Population } from './seed';
 
 /** rate-limiter-flexible's own table, as its documentation makes it. */
 const LIMITER_TABLE = `CREATE TABLE IF NOT EXISTS limiter_points (
@@ -13,6 +13,8 @@ const LIMITER_TABLE = `CREATE TABLE IF NOT EXISTS limiter_points (
 
 /** What claims write, beside the users. */
 const CLAIM_TABLES = ['promotions', 'user_coupons', 'request_keys', 'audit_logs', 'outbox'];
+/** What orders write that nobody pays. */
+const ORDER_TABLES = ['orders', 'request_keys', 'audit_logs', 'outbox'];
 
 /** A promotion that never runs out and that everybody may claim from, as it is born: a draft. */
 const HOT_PROMOTION = {
@@ -109,8 +111,8 @@ export async function empty(root: Connection, name: string): Promise<void> {
   for (const table of await tablesOf(root, name)) await root.query(`TRUNCATE TABLE ${name}.${table}`);
 }
 
-/** Makes a database with users who never claimed anything and nothing else. */
-export async function createClaims(
+/** Makes a database with users who never did anything and nothing else. */
+export async function createNewcomers(
   infra: BenchInfra,
   root: Connection,
   name: string,
@@ -118,8 +120,7 @@ export async function createClaims(
   now: Date,
 ): Promise<void> {
   await createDatabase(infra, root, name);
-  await seedClaimants(root, name, lastUser, now);
-  await restoreClaims(root, name);
+  await seedNewcomers(root, name, lastUser, now);
 }
 
 /** Takes all claims back: by TRUNCATE of the promotion too, because `claimed_count` only grows. */
@@ -127,4 +128,9 @@ export async function restoreClaims(root: Connection, name: string): Promise<voi
   for (const table of CLAIM_TABLES) await root.query(`TRUNCATE TABLE ${name}.${table}`);
   await root.query(`INSERT INTO ${name}.promotions SET ?`, [HOT_PROMOTION]);
   await root.query(`UPDATE ${name}.promotions SET status = 'active'`);
+}
+
+/** Takes all orders back. */
+export async function restoreOrders(root: Connection, name: string): Promise<void> {
+  for (const table of ORDER_TABLES) await root.query(`TRUNCATE TABLE ${name}.${table}`);
 }

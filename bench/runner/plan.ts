@@ -1,6 +1,6 @@
 import type { BenchOptions } from './options';
 
-export type Scenario = 'uniform' | 'hot' | 'large' | 'claims';
+export type Scenario = 'uniform' | 'hot' | 'large' | 'claims' | 'orders';
 export type Variant = 'echo' | 'textbook' | 'ours' | 'batch' | 'rate-limiter-flexible';
 
 /** One variant under one load. */
@@ -13,18 +13,19 @@ export interface Run {
   readonly offeredShare: number;
 }
 
-/** How many users `uniform` and `large` draw from; `hot` is one user; of `claims`, more than a run has claims. */
+/** How many users `uniform` and `large` draw from; `hot` is one user; of `claims` and `orders`, more than a run has. */
 export const USER_COUNT: Readonly<Record<Scenario, number>> = {
   uniform: 10_000,
   hot: 0,
   large: 1_000_000,
   claims: 200_000,
+  orders: 50_000,
 };
 /** Consumes that stand in the log of each user of `large` before the run: ten rows with the grant. */
 export const LARGE_CONSUMES_EACH = 9;
 /** Items of one call of the variant `batch`. */
 export const BATCH_SIZE = 100;
-/** Of 1 000 consumes or claims, so many are repeats. */
+/** Of 1 000 consumes, claims or orders, so many are repeats. */
 export const REPEATS_PER_MILLE = 50;
 /** Connections that callers share: about what a handful of client processes has. */
 export const CONNECTIONS_MAX = 8;
@@ -52,7 +53,9 @@ function uniform64({ isLarge }: BenchOptions): readonly Run[] {
 
 /** Groups of runs that take turns: A B C, A B C, A B C. */
 function groupsOf(options: BenchOptions): readonly (readonly Run[])[] {
-  if (options.isQuick) return [uniform64(options), closed('hot', 64, BOTH), closed('claims', 64, BOTH)];
+  if (options.isQuick) {
+    return [uniform64(options), closed('hot', 64, BOTH), closed('claims', 64, BOTH), closed('orders', 1, BOTH)];
+  }
   return [
     closed('uniform', 1, ['echo', ...BOTH]),
     closed('uniform', 16, ['echo', ...BOTH, 'batch']),
@@ -65,6 +68,8 @@ function groupsOf(options: BenchOptions): readonly (readonly Run[])[] {
     closed('claims', 1, BOTH),
     closed('claims', 16, BOTH),
     closed('claims', 64, BOTH),
+    closed('orders', 1, BOTH),
+    closed('orders', 16, BOTH),
     ...OFFERED_SHARES.map(open),
   ];
 }

@@ -114,8 +114,8 @@ async function loadUsers(
   await load(root, `${database}.users (${columns}) SET log_hash = UNHEX(@hash)`, linesOf(line));
 }
 
-/** Fills the table of users with some who have neither units nor a log: enough to claim coupons. */
-export async function seedClaimants(root: Connection, database: string, lastUser: number, now: Date): Promise<void> {
+/** Fills the table of users with some who have neither units nor a log: enough to claim coupons, and to order. */
+export async function seedNewcomers(root: Connection, database: string, lastUser: number, now: Date): Promise<void> {
   const start = CHAIN_START.toString('hex');
   await loadUsers(root, database, now, function* (line) {
     for (let user = 0; user <= lastUser; user += 1) yield line(user, 0, 0, start);

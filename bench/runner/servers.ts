@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ServerSettings } from '../servers/serve';
@@ -26,8 +26,16 @@ export function startBenchServer(script: string, settings: ServerSettings): Prom
   });
 }
 
-/** The service's settings: all defaults but for addresses and secrets. Nobody pays here, so WeChat Pay is a closed port. */
-function serviceEnvironment(infra: BenchInfra, database: string, ports: readonly number[]): Record<string, string> {
+/** Where WeChat Pay is in runs in which nobody orders. */
+export const NO_WECHATPAY = 'http://127.0.0.1:1';
+
+/** The service's settings: all defaults but for addresses and secrets. */
+function serviceEnvironment(
+  infra: BenchInfra,
+  database: string,
+  wechatpayUrl: string,
+  ports: readonly number[],
+): Record<string, string> {
   const [grpc = 0, edge = 0, internal = 0] = ports;
   const wechatpay = (file: string): string => join(infra.wechatpayDir, file);
   const merchant = JSON.parse(readFileSync(wechatpay('config.json'), 'utf8')) as Record<string, string>;
@@ -45,7 +53,7 @@ function serviceEnvironment(infra: BenchInfra, database: string, ports: readonly
     REDIS_URL: infra.redisUrl,
     DATA_KEYS: infra.dataKeys,
     IDENTITY_INDEX_KEY: infra.identityIndexKey,
-    WECHATPAY_BASE_URL: 'http://127.0.0.1:1',
+    WECHATPAY_BASE_URL: wechatpayUrl,
     WECHATPAY_NOTIFY_URL: 'http://127.0.0.1:1/wechatpay/notify/transaction',
     WECHATPAY_MCHID: merchant['mchid'] ?? '',
     WECHATPAY_APPID: merchant['appid'] ?? '',
@@ -57,25 +65,48 @@ function serviceEnvironment(infra: BenchInfra, database: string, ports: readonly
   };
 }
 
-async function isReady(internalPort: number): Promise<boolean> {
+async function isReady(url: string): Promise<boolean> {
   try {
-    return (await fetch(`http://127.0.0.1:${internalPort}/readyz`)).status === 200;
+    return (await fetch(url)).status === 200;
   } catch {
     return false;
   }
 }
 
-/** Starts the service as `npm start` does, all roles in one process; resolves when it is ready. */
-export async function startService(infra: BenchInfra, database: string): Promise<RunningServer> {
-  const ports = await freePorts(3);
-  const logFile = join(infra.directory, 'log', `service-${database}.log`);
-  const child = startLogged('src/main.js', serviceEnvironment(infra, database, ports), logFile);
+/** Resolves when a child answers 200 to a look at `url`. */
+async function untilReady(child: ChildProcess, url: string, logFile: string): Promise<void> {
   const giveUpAtMs = performance.now() + START_MS_MAX;
-  while (!(await isReady(ports[2] ?? 0))) {
-    if (child.exitCode !== null || performance.now() > giveUpAtMs) {
-      throw new Error(`the service is not ready; see ${logFile}`);
-    }
+  while (!(await isReady(url))) {
+    if (child.exitCode !== null || performance.now() > giveUpAtMs) throw new Error(`not ready; see ${logFile}`);
     await pause(POLL_MS);
   }
+}
+
+/** Starts the service as `npm start` does, all roles in one process; resolves when it is ready. */
+export async function startService(
+  infra: BenchInfra,
+  database: string,
+  wechatpayUrl = NO_WECHATPAY,
+): Promise<RunningServer> {
+  const ports = await freePorts(3);
+  const logFile = join(infra.directory, 'log', `service-${database}.log`);
+  const child = startLogged('src/main.js', serviceEnvironment(infra, database, wechatpayUrl, ports), logFile);
+  await untilReady(child, `http://127.0.0.1:${ports[2] ?? 0}/readyz`, logFile);
   return { child, port: ports[0] ?? 0 };
+}
+
+/** Starts the local WeChat Pay; resolves with its origin when it answers. */
+export async function startWechatpay(infra: BenchInfra): Promise<string> {
+  const [port = 0] = await freePorts(1);
+  const logFile = join(infra.directory, 'log', 'wechatpay.log');
+  const stateDir = join(infra.directory, 'wechatpay-state');
+  mkdirSync(stateDir, { recursive: true });
+  const env = {
+    SIMULATOR_PORT: String(port),
+    SIMULATOR_MATERIAL_DIR: infra.wechatpayDir,
+    SIMULATOR_STATE_DIR: stateDir,
+  };
+  const url = `http://127.0.0.1:${port}`;
+  await untilReady(startLogged('simulator/wechatpay/main.js', env, logFile), `${url}/_control/health`, logFile);
+  return url;
 }

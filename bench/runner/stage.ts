@@ -3,15 +3,17 @@ import { systemClock } from '../../src/platform/clock';
 import type { ServerSettings } from '../servers/serve';
 import { DATABASE, makeRun, type Stage } from './bench';
 import { stopChild } from './child';
-import { createClaims, createCopy, createLimiterDatabase, createSeed } from './databases';
+import { createCopy, createLimiterDatabase, createNewcomers, createSeed, restoreClaims } from './databases';
 import { databaseUrl, type BenchInfra } from './infra';
 import type { BenchOptions } from './options';
 import { LARGE_CONSUMES_EACH, USER_COUNT, type Run, type Scenario, type Variant } from './plan';
-import { startBenchServer, startService, type RunningServer } from './servers';
+import { NO_WECHATPAY, startBenchServer, startService, startWechatpay, type RunningServer } from './servers';
 
 /** Pools that the textbook may have; the best for each scenario is what it is measured with. */
 const POOL_SIZES = [8, 16, 32, 64];
 const LIMITER_POOL_SIZE = 32;
+/** As many as its callers have calls under way. */
+const ORDERS_POOL_SIZE = 16;
 /** A server is measured when V8 has compiled what it runs, which takes calls rather than time; a slow machine gives up. */
 const WARM_CALLS = 30_000;
 const WARM_STEP_MS = 2_000;
@@ -35,7 +37,13 @@ export async function prepareDatabases(
   await createLimiterDatabase(infra, root, DATABASE.limiter);
   if (runs.some(({ scenario }) => scenario === 'claims')) {
     for (const name of [DATABASE.claimsTextbook, DATABASE.claimsOurs]) {
-      await createClaims(infra, root, name, USER_COUNT.claims, now);
+      await createNewcomers(infra, root, name, USER_COUNT.claims, now);
+      await restoreClaims(root, name);
+    }
+  }
+  if (runs.some(({ scenario }) => scenario === 'orders')) {
+    for (const name of [DATABASE.ordersTextbook, DATABASE.ordersOurs]) {
+      await createNewcomers(infra, root, name, USER_COUNT.orders, now);
     }
   }
   if (!isLarge) return;
@@ -84,7 +92,7 @@ async function tryPoolSize(
   poolSize: number,
 ): Promise<Candidate> {
   const server = await startBenchServer('textbook', textbookSettings(infra, database, poolSize));
-  const stage: Stage = { infra, root, serverOf: () => server };
+  const stage: Stage = { infra, root, wechatpayUrl: NO_WECHATPAY, serverOf: () => server };
   await warmUp(stage, textbookRun(scenarios[0]));
   const perSecond = new Map<Scenario, number>();
   for (const scenario of scenarios) {
@@ -152,9 +160,20 @@ export async function setStage(
   if (needs(SMALL, 'ours', 'batch')) servers.set('ours', await startService(infra, DATABASE.ours));
   if (needs(['large'], 'ours')) servers.set('large ours', await startService(infra, DATABASE.large));
   if (needs(['claims'], 'ours')) servers.set('claims ours', await startService(infra, DATABASE.claimsOurs));
+  const isOrdered = runs.some(({ scenario }) => scenario === 'orders');
+  const wechatpayUrl = isOrdered ? await startWechatpay(infra) : NO_WECHATPAY;
+  if (needs(['orders'], 'textbook')) {
+    const wechatpay = { url: wechatpayUrl, materialDir: infra.wechatpayDir };
+    const settings = { ...textbookSettings(infra, DATABASE.ordersTextbook, ORDERS_POOL_SIZE), wechatpay };
+    servers.set('orders textbook', await startBenchServer('textbook-orders', settings));
+  }
+  if (needs(['orders'], 'ours')) {
+    servers.set('orders ours', await startService(infra, DATABASE.ordersOurs, wechatpayUrl));
+  }
   const stage: Stage = {
     infra,
     root,
+    wechatpayUrl,
     serverOf: (scenario, variant) => {
       const name = variant === 'batch' ? 'ours' : variant;
       const server = servers.get(`${scenario} ${name}`) ?? servers.get(name);

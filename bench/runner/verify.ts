@@ -115,6 +115,60 @@ export async function checkClaims(root: Connection, written: Written): Promise<s
   return isSame ? undefined : `not as many of each: ${JSON.stringify(counts)}`;
 }
 
+/** Orders that WeChat Pay is asked about after a run. */
+const OPENED_SAMPLE = 20;
+
+/**
+ * Checks a run of orders: every acknowledged one is there, of its own user, and open for payment; it has its key, and an
+ * audit row and an event for each of its two steps; WeChat Pay waits for its amount.
+ */
+export async function checkOrders(
+  root: Connection,
+  written: Written,
+  wechatpayUrl: string,
+): Promise<string | undefined> {
+  const { database } = written;
+  const opened = `SELECT k.request_id, o.user_id FROM ${database}.orders o
+    JOIN ${database}.request_keys k ON k.owner = CONCAT('user:', o.user_id) AND JSON_VALUE(k.response, '$.orderId') = o.id
+    WHERE o.status = 'pending' AND k.request_id LIKE ?`;
+  const fault = checkRequests(await readRows(root, opened, written.tag), written);
+  if (fault !== undefined) return fault;
+  const count = (rows: string): string => `(SELECT COUNT(*) FROM ${database}.${rows})`;
+  const sets = [
+    ['orders', 'request_keys', "audit_logs WHERE action = 'CreateOrder'", "outbox WHERE type = 'order.created'"],
+    [
+      "orders WHERE status = 'pending'",
+      "audit_logs WHERE action = 'OpenPayment'",
+      "outbox WHERE type = 'order.pending'",
+    ],
+  ];
+  for (const set of sets) {
+    const [rows] = await root.query<RowDataPacket[][]>({
+      sql: `SELECT ${set.map(count).join(', ')}`,
+      rowsAsArray: true,
+    });
+    const counts = (rows[0] ?? []).map(Number);
+    if (new Set(counts).size !== 1) return `not as many of each: ${set.join(', ')}: ${counts.join(', ')}`;
+  }
+  return checkOpened(root, database, wechatpayUrl);
+}
+
+/** Whether WeChat Pay waits for the amounts of some of the orders. */
+async function checkOpened(root: Connection, database: string, wechatpayUrl: string): Promise<string | undefined> {
+  const [rows] = await root.query<RowDataPacket[]>(
+    `SELECT id, final_amount FROM ${database}.orders WHERE status = 'pending' ORDER BY id DESC LIMIT ?`,
+    [OPENED_SAMPLE],
+  );
+  for (const { id, final_amount: amount } of rows as { id: string; final_amount: number }[]) {
+    const answer = await fetch(`${wechatpayUrl}/_control/orders/${id}`);
+    const known = (await answer.json()) as { trade_state?: string; amount?: number };
+    if (known.trade_state !== 'NOTPAY' || Number(known.amount) !== Number(amount)) {
+      return `WeChat Pay does not wait for order ${id}: ${JSON.stringify(known)}`;
+    }
+  }
+  return undefined;
+}
+
 /** Whether the points of rate-limiter-flexible are as many as were acknowledged; it counts repeats again. */
 export async function checkPoints(root: Connection, { database, load }: Written): Promise<string | undefined> {
   const [rows] = await root.query<RowDataPacket[]>(`SELECT SUM(points) AS points FROM ${database}.limiter_points`);

@@ -13,6 +13,7 @@ import {
   type ConsumeQuotaResponse,
 } from '../../src/gen/billing/v1/quota_service.pb';
 import { MutualTlsCredentials } from '../../src/platform/rpc/credentials';
+import type { PlainWechatpay } from './plain-prepay';
 
 /** What a server of the benchmark is told, as JSON in its only argument. */
 export interface ServerSettings {
@@ -20,6 +21,8 @@ export interface ServerSettings {
   /** Empty for a server that needs none. */
   readonly databaseUrl: string;
   readonly poolSize: number;
+  /** For the one server that opens payments. */
+  readonly wechatpay?: PlainWechatpay;
 }
 
 export function readServerSettings(): ServerSettings {

@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
 import { MembershipServiceClient, PeriodUnit } from '../gen/billing/v1/membership_service.pb';
-import { OrderServiceClient, OrderStatus, type Order } from '../gen/billing/v1/order_service.pb';
 import { monotonicMs, systemClock } from '../platform/clock';
 import { loadMigrateConfig } from '../platform/config';
 import { VERSION } from '../version';
@@ -16,9 +15,12 @@ import {
 } from './dev-clock';
 import { reportFailure } from './failure';
 import { migrate } from './migrate';
+import { addOrderCommands } from './order';
 import { createOutput, type Output } from './output';
+import { addPaymentCommands } from './payment';
 import { addPromotionCommands } from './promotion';
 import { addQuotaCommands, type ClientType } from './quota';
+import { addRefundCommands } from './refund';
 import { verifyLedgerOf } from './verify-ledger';
 
 /** The `billing` command: a gRPC client with the person's own certificate. Only `migrate`, `ledger verify` and `promotion check` touch the database. */
@@ -63,7 +65,10 @@ async function withClient<Client extends { close(): void }, Result>(
 }
 
 addQuotaCommands(program, { output, withClient });
+addPaymentCommands(program, { output, withClient });
 addPromotionCommands(program, { output, withClient });
+addOrderCommands(program, { output, withClient });
+addRefundCommands(program, { output, withClient });
 
 program
   .command('membership <user_id>')
@@ -100,35 +105,6 @@ program
         plan.features.join(' '),
       ]),
     );
-  });
-
-const order = program.command('order').description('look at orders');
-
-function orderRow(row: Order): readonly (string | number | Date | undefined)[] {
-  return [row.orderId, row.planName, OrderStatus[row.status], row.finalAmount, row.createTime, row.paidTime];
-}
-
-const ORDER_HEADINGS = ['order', 'plan', 'status', 'final fen', 'created', 'paid'];
-
-order
-  .command('show <user_id> <order_id>')
-  .description('one order of a user')
-  .action(async (userId: string, orderId: string) => {
-    const response = await withClient(OrderServiceClient, (client) =>
-      callUnary(client.getOrder.bind(client), { userId, orderId }, systemClock.now()),
-    );
-    output().rows(ORDER_HEADINGS, response.order === undefined ? [] : [orderRow(response.order)]);
-  });
-
-order
-  .command('list <user_id>')
-  .description("a user's newest orders")
-  .action(async (userId: string) => {
-    const request = { userId, status: OrderStatus.UNSPECIFIED, pageSize: 0, pageToken: '' };
-    const { orders } = await withClient(OrderServiceClient, (client) =>
-      callUnary(client.listOrders.bind(client), request, systemClock.now()),
-    );
-    output().rows(ORDER_HEADINGS, orders.map(orderRow));
   });
 
 program

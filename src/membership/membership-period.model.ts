@@ -19,7 +19,11 @@ export class MembershipPeriodRow extends Model {
   declare anchorOffset: number;
   declare startTime: Date;
   declare endTime: Date;
-  /** When its lot is due; null once given. */
+  /** When its lot is due; null once given, while a refund waits for its outcome, and once revoked. */
   declare nextGrantTime: Date | null;
+  /** Since when it counts for nothing, because its order was refunded in full; null: it counts. */
+  declare revokeTime: Date | null;
+  /** Units that refunds ended before its lot was given: they end when it is. */
+  declare revokeUnits: number;
   declare createTime: Date;
 }

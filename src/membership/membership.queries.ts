@@ -11,7 +11,7 @@ export interface MembershipView {
   readonly planId: string;
   readonly planName: string;
   readonly startTime: Date | undefined;
-  /** End of the last period bought, which follow one another without a gap. */
+  /** End of the last of the periods that follow the running one without a gap. */
   readonly expireTime: Date | undefined;
   /** Sorted. */
   readonly features: readonly string[];
@@ -21,6 +21,7 @@ async function readView(reader: Knex, userId: string, now: Date): Promise<Member
   const periods = await MembershipPeriodRow.query(reader)
     .where('userId', userId)
     .where('endTime', '>', now)
+    .whereNull('revokeTime')
     .orderBy('periodNo');
   const current = periods.find((period) => period.startTime.getTime() <= now.getTime());
   const own = current === undefined ? [] : (JSON.parse(current.features) as string[]);
@@ -30,9 +31,17 @@ async function readView(reader: Knex, userId: string, now: Date): Promise<Member
     planId: current?.planId ?? '',
     planName: current?.planName ?? '',
     startTime: current?.startTime,
-    expireTime: current === undefined ? undefined : periods.at(-1)?.endTime,
+    expireTime: current === undefined ? undefined : endWithoutGap(current, periods),
     features,
   };
+}
+
+/** Until when a user stays a member without a break: a refund may have left a gap before the next period. */
+function endWithoutGap(current: MembershipPeriodRow, periods: readonly MembershipPeriodRow[]): Date {
+  const starts = new Map(periods.map((period) => [period.startTime.getTime(), period.endTime]));
+  let end = current.endTime;
+  for (let next = starts.get(end.getTime()); next !== undefined; next = starts.get(end.getTime())) end = next;
+  return end;
 }
 
 /** The membership of a user at an instant. Throws USER_NOT_FOUND. */

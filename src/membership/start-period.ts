@@ -29,12 +29,14 @@ export interface StartedPeriod {
  * now, or when the periods bought before it end. Its lot is given when it starts: here if that is now, else by the job.
  */
 export async function startPeriod(tx: Tx, userId: string, sale: MembershipSale, now: Date): Promise<StartedPeriod> {
-  const last = await MembershipPeriodRow.query(tx).where('userId', userId).orderBy('periodNo', 'desc').first();
+  const periods = await MembershipPeriodRow.query(tx).where('userId', userId).orderBy('periodNo', 'desc');
+  // A revoked period leaves its place in the count, and nothing that another could follow.
+  const last = periods.find(({ revokeTime }) => revokeTime === null);
   const bounds = nextPeriod(last, sale.periodUnit, sale.periodCount, now);
   const { orderId, planId, planName, features, quotaUnits, periodUnit } = sale;
   const period = await MembershipPeriodRow.query(tx).insert({
     userId,
-    periodNo: (last?.periodNo ?? 0) + 1,
+    periodNo: (periods[0]?.periodNo ?? 0) + 1,
     orderId,
     planId,
     planName,
@@ -43,6 +45,8 @@ export async function startPeriod(tx: Tx, userId: string, sale: MembershipSale, 
     periodUnit,
     ...bounds,
     nextGrantTime: quotaUnits > 0 ? bounds.startTime : null,
+    revokeTime: null,
+    revokeUnits: 0,
     createTime: now,
   });
   const state = { membershipPlanId: planId, membershipExpireTime: bounds.endTime };
@@ -51,12 +55,20 @@ export async function startPeriod(tx: Tx, userId: string, sale: MembershipSale, 
   return bounds;
 }
 
-/** Gives the lot of a period that has started and notes that it was given; does nothing if it was. */
-export async function grantPeriodLot(tx: Tx, period: MembershipPeriodRow, now: Date): Promise<void> {
-  const { userId, periodNo, orderId, quotaUnits, planName, endTime } = period;
-  const due = MembershipPeriodRow.query(tx).findById([userId, periodNo]).whereNotNull('nextGrantTime');
-  const taken = await due.patch({ nextGrantTime: null });
-  if (taken === 0) return;
+/**
+ * Gives the lot of a period that has started and notes that it was given; does nothing if it was, or is not due any more.
+ * The caller holds the user's lock; the period is read under it, because a refund may have shortened it.
+ */
+export async function grantPeriodLot(
+  tx: Tx,
+  { userId, periodNo }: Pick<MembershipPeriodRow, 'userId' | 'periodNo'>,
+  now: Date,
+): Promise<void> {
+  const due = MembershipPeriodRow.query(tx).findById([userId, periodNo]).where('nextGrantTime', '<=', now);
+  const period = await due;
+  if (period === undefined) return;
+  expectRows(await due.clone().patch({ nextGrantTime: null }), 1, `period of order ${period.orderId}`);
+  const { orderId, quotaUnits, planName, endTime, revokeUnits } = period;
   const grant = {
     source: 'membership',
     sourceRef: `${orderId}:1`,
@@ -66,5 +78,5 @@ export async function grantPeriodLot(tx: Tx, period: MembershipPeriodRow, now: D
     actor: SYSTEM_ACTOR,
     description: planName,
   } as const;
-  await grantQuota(tx, await lockUser(tx, userId), grant, now);
+  await grantQuota(tx, await lockUser(tx, userId), grant, now, revokeUnits);
 }

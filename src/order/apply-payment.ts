@@ -1,107 +1,244 @@
+import { logOpenedAlerts, raiseAlert, type Alert } from '../alert';
 import { SYSTEM_ACTOR } from '../platform/calls';
 import { appendAudit } from '../platform/db/audit-log';
 import type { Database } from '../platform/db/database';
 import { readOnly, withTx, type Tx } from '../platform/db/tx';
+import type { Logger } from '../platform/log';
+import { addMs } from '../platform/time';
 import { lockUser } from '../quota';
 import {
   findPayment,
   lockNotification,
+  openAutomaticRefund,
   recordPayment,
   settleNotification,
   type ApplyResult,
-  type InboxItem,
+  type PaymentItem,
   type WechatpayTransaction,
 } from '../payment';
 import { markOrderPaid } from './mark-order-paid';
+import { moveLocked } from './move-order';
 import { OrderRow } from './order.model';
 import { nextStatus, type OrderStatus } from './order-state';
 
-/** Whom WeChat Pay must have paid for a notification to be ours. */
+/**
+ * What money means for its order, whoever told of it: a notification, a query, a replay. Money that WeChat Pay has taken
+ * pays its order, or goes back, or is shown to people; it is never left in between (design §6).
+ */
+
+/** Whom WeChat Pay must have paid for money to be ours. */
 export interface Merchant {
   readonly mchid: string;
   readonly appid: string;
 }
 
-/** Why the content of a verified notification does not match us or the order; undefined when it does. */
+/** Who told. A notification can only be believed or not; the answer to our own question decides. */
+export type Told = 'by notification' | 'by query';
+
+/** States at WeChat Pay of an order whose money arrived: a query tells REFUND for ever once any of it went back. */
+const PAID_STATES: Readonly<Record<Told, readonly string[]>> = {
+  'by notification': ['SUCCESS'],
+  'by query': ['SUCCESS', 'REFUND'],
+};
+
+/** Why what WeChat Pay told does not match us or the order; undefined when it does. */
 export function findMismatch(
   transaction: WechatpayTransaction,
   order: Pick<OrderRow, 'finalAmount' | 'currency'> | undefined,
   merchant: Merchant,
+  told: Told = 'by notification',
 ): string | undefined {
   if (transaction.mchid !== merchant.mchid) return 'mchid_mismatch';
   if (transaction.appid !== merchant.appid) return 'appid_mismatch';
-  if (transaction.tradeState !== 'SUCCESS') return 'not_success';
+  if (!PAID_STATES[told].includes(transaction.tradeState)) return 'not_success';
   if (order === undefined) return 'unknown_order';
   if (transaction.currency !== order.currency) return 'currency_mismatch';
   if (transaction.amountTotal !== order.finalAmount) return 'amount_mismatch';
   return undefined;
 }
 
-/** Applies the money to its locked order, or records it as money the order is not waiting for. */
-async function applyToOrder(
-  tx: Tx,
-  order: OrderRow,
-  transaction: WechatpayTransaction,
-  now: Date,
-): Promise<'paid' | 'already_paid' | 'not_awaited'> {
-  const { transactionId } = transaction;
-  if ((await findPayment(tx, transactionId)) !== undefined) return 'already_paid';
-  if (nextStatus(order.status, 'paid') !== undefined) {
-    await markOrderPaid(tx, order, transaction, now);
-    return 'paid';
-  }
-  const { id: orderId, userId } = order;
-  await recordPayment(tx, { orderId, userId }, 'received', transaction, now);
-  const subject = { subjectType: 'order', subjectId: orderId, userId } as const;
-  const after = { received: transaction.amountTotal, order_status: order.status };
-  const entry = { action: 'ReceiveUnawaitedPayment', actor: SYSTEM_ACTOR, ...subject, cause: transactionId };
-  await appendAudit(tx, [{ ...entry, after }], now);
-  return 'not_awaited';
-}
-
-/** What the applier needs, and whom it tells. */
+/** What applying needs, and whom it tells. */
 export interface ApplyPaymentParts {
   readonly db: Database;
+  readonly log: Logger;
   readonly merchant: Merchant;
+  /** Where WeChat Pay sends its notifications of refunds opened now. */
+  readonly refundNotifyUrl: string;
   /** An order entered a status. Called after the commit. */
   readonly onStatus: (status: OrderStatus) => void;
-  /** Money arrived that people must look at: it matches no order, or its order was not waiting for it. */
-  readonly onTrouble: (item: InboxItem, reason: string) => void;
 }
 
-/**
- * Applies a stored payment notification: user, order and inbox row are locked, the content is compared with the order,
- * and the inbox row is settled in the same transaction as the effect. Idempotent, at any time, from the route and the
- * applier alike. A refused one is judged afresh when it is sent again: the order may have appeared.
- */
-export async function applyPayment(parts: ApplyPaymentParts, item: InboxItem, now: Date): Promise<ApplyResult> {
-  const { db, merchant } = parts;
-  const { transaction, id } = item;
-  if (transaction === undefined) throw new Error(`notification ${id} carries no payment`);
-  const known = await readOnly(db, (reader) => OrderRow.query(reader).findById(transaction.outTradeNo));
+/** What became of money. */
+export type Effect =
+  /** It paid its order. */
+  | { readonly kind: 'paid' }
+  /** It was recorded before. */
+  | { readonly kind: 'recorded' }
+  /** Its order was not waiting for it, or for another amount: recorded, and on its way back. */
+  | { readonly kind: 'returned'; readonly reason: 'not_awaited' | 'wrong_amount' }
+  /** It does not match: shown to people, nothing else. */
+  | { readonly kind: 'refused'; readonly reason: string };
 
-  let isPaid = false;
-  let trouble = '';
-  const result = await withTx(db, { name: 'ApplyPayment' }, async (tx): Promise<ApplyResult> => {
-    isPaid = false;
-    trouble = '';
+/** What a transaction did with money, and what is left to do in it and after it. */
+interface Booked {
+  readonly effect: Effect;
+  readonly opened: readonly Alert[];
+  readonly entered?: OrderStatus;
+  /** Counts on shared rows: last of all. */
+  readonly countLast?: (tx: Tx) => Promise<void>;
+}
+
+/** Money, who told of it, and the inbox row that did. */
+interface Money {
+  readonly transaction: WechatpayTransaction;
+  readonly told: Told;
+  readonly inboxId: string | undefined;
+}
+
+/** How soon a query decides about a notification of another amount: WeChat Pay's own books may lag behind its notification. */
+const MISMATCH_CHECK_MS = 30_000;
+
+/** Decides about money and books it, under the locks of its user and order. */
+async function bookMoney(
+  tx: Tx,
+  parts: ApplyPaymentParts,
+  order: OrderRow | undefined,
+  money: Money,
+  now: Date,
+): Promise<Booked> {
+  const { transaction, told } = money;
+  const mismatch = findMismatch(transaction, order, parts.merchant, told);
+  if (order === undefined || (mismatch !== undefined && mismatch !== 'amount_mismatch')) {
+    return refuse(tx, order, money, mismatch ?? 'unknown_order', now);
+  }
+  const known = await findPayment(tx, transaction.transactionId);
+  if (known !== undefined) {
+    const isSame = known.orderId === order.id && known.amount === transaction.amountTotal;
+    return isSame ? { effect: { kind: 'recorded' }, opened: [] } : refuse(tx, order, money, 'amount_mismatch', now);
+  }
+  if (mismatch !== undefined) {
+    const isOpen = nextStatus(order.status, 'closed') !== undefined;
+    if (told === 'by query') return returnMoney(tx, parts, order, money, isOpen ? 'wrong_amount' : 'not_awaited', now);
+    // WeChat Pay's own books decide, not what one message says; of a paid order they tell what paid it.
+    if (order.paidTime === null) await OrderRow.query(tx).findById(order.id).patch({ nextCheckTime: addMs(now, MISMATCH_CHECK_MS) });
+    return refuse(tx, order, money, mismatch, now);
+  }
+  if (nextStatus(order.status, 'paid') === undefined) return returnMoney(tx, parts, order, money, 'not_awaited', now);
+  await markOrderPaid(tx, order, transaction, now);
+  return { effect: { kind: 'paid' }, opened: [], entered: 'paid' };
+}
+
+/** Shows people what does not match. */
+async function refuse(
+  tx: Tx,
+  order: OrderRow | undefined,
+  { transaction, inboxId }: Money,
+  reason: string,
+  now: Date,
+): Promise<Booked> {
+  const { transactionId, amountTotal, currency } = transaction;
+  const subject =
+    order === undefined
+      ? ({ subjectType: 'notification', subjectId: inboxId ?? transactionId } as const)
+      : ({ subjectType: 'order', subjectId: order.id } as const);
+  const kind = reason === 'unknown_order' ? 'payment_unknown_order' : 'payment_mismatch';
+  const userId = order?.userId ?? null;
+  const details = { reason, transaction_id: transactionId, amount: amountTotal, currency };
+  const alert: Alert = { kind, severity: 'critical', ...subject, userId, details };
+  return { effect: { kind: 'refused', reason }, opened: await raiseAlert(tx, alert, now) };
+}
+
+/** Records money that does not pay its order, and sends it back whole. An order that waited for another amount is closed. */
+async function returnMoney(
+  tx: Tx,
+  parts: ApplyPaymentParts,
+  order: OrderRow,
+  { transaction }: Money,
+  reason: 'not_awaited' | 'wrong_amount',
+  now: Date,
+): Promise<Booked> {
+  const { id: orderId, userId } = order;
+  const { transactionId, amountTotal } = transaction;
+  await recordPayment(tx, { orderId, userId }, 'received', transaction, now);
+  const payment = await findPayment(tx, transactionId);
+  if (payment === undefined) throw new Error(`payment ${transactionId} was not recorded`);
+  const entry = { action: 'ReceiveUnawaitedPayment', actor: SYSTEM_ACTOR, cause: transactionId } as const;
+  const subject = { subjectType: 'order', subjectId: orderId, userId } as const;
+  const after = { received: amountTotal, order_status: order.status };
+  await appendAudit(tx, [{ ...entry, ...subject, after }], now);
+  await openAutomaticRefund(tx, payment, REFUND_REASON, parts.refundNotifyUrl, now);
+  const closed =
+    reason === 'wrong_amount' ? await moveLocked(tx, order, { event: 'closed', closeReason: reason }, now) : undefined;
+  const details = { reason, transaction_id: transactionId, order_id: orderId, order_status: order.status, amount: amountTotal };
+  const about =
+    reason === 'wrong_amount'
+      ? ({ kind: 'payment_mismatch', severity: 'critical', subjectType: 'order', subjectId: orderId } as const)
+      : ({ kind: 'payment_not_awaited', severity: 'warning', subjectType: 'payment', subjectId: payment.id } as const);
+  const opened = await raiseAlert(tx, { ...about, userId, details }, now);
+  const effect = { kind: 'returned', reason } as const;
+  return closed === undefined
+    ? { effect, opened }
+    : { effect, opened, entered: closed.status, countLast: closed.countLast };
+}
+
+/** What the payer reads of money that goes back. */
+const REFUND_REASON = '订单未支付成功，款项退回';
+
+/** Runs a booking under the locks of user and order, and tells of it after the commit. */
+async function inOrder<Result>(
+  parts: ApplyPaymentParts,
+  orderId: string,
+  book: (tx: Tx, order: OrderRow | undefined) => Promise<{ readonly result: Result; readonly booked?: Booked }>,
+): Promise<Result> {
+  const known = await readOnly(parts.db, (reader) => OrderRow.query(reader).findById(orderId));
+  const { result, booked } = await withTx(parts.db, { name: 'ApplyPayment' }, async (tx) => {
     if (known !== undefined) await lockUser(tx, known.userId);
     const order = known && (await OrderRow.query(tx).findById(known.id).forUpdate().throwIfNotFound());
-    const current = await lockNotification(tx, id);
-    if (current.status === 'applied') return { kind: 'already_applied' };
-    const reason = findMismatch(transaction, order, merchant);
-    if (reason !== undefined || order === undefined) {
-      await settleNotification(tx, id, { status: 'refused', reason: reason ?? 'unknown_order' }, now);
-      if (current.status !== 'refused') trouble = reason ?? 'unknown_order';
-      return { kind: 'refused', reason: reason ?? 'unknown_order' };
-    }
-    const effect = await applyToOrder(tx, order, transaction, now);
-    isPaid = effect === 'paid';
-    if (effect === 'not_awaited') trouble = 'payment_not_awaited';
-    await settleNotification(tx, id, { status: 'applied', reason: effect === 'paid' ? '' : effect }, now);
-    return { kind: effect === 'already_paid' ? 'already_applied' : 'applied' };
+    const done = await book(tx, order);
+    await done.booked?.countLast?.(tx);
+    return done;
   });
-  if (isPaid) parts.onStatus('paid');
-  if (trouble !== '') parts.onTrouble(item, trouble);
+  if (booked?.entered !== undefined) parts.onStatus(booked.entered);
+  logOpenedAlerts(parts.log, booked?.opened ?? []);
   return result;
+}
+
+/** Applies what WeChat Pay answered when it was asked about an order. Idempotent, at any time. */
+export async function applyTransaction(
+  parts: ApplyPaymentParts,
+  transaction: WechatpayTransaction,
+  now: Date,
+): Promise<Effect> {
+  return inOrder(parts, transaction.outTradeNo, async (tx, order) => {
+    const booked = await bookMoney(tx, parts, order, { transaction, told: 'by query', inboxId: undefined }, now);
+    return { result: booked.effect, booked };
+  });
+}
+
+/** What the inbox says of a row whose money was applied. */
+const INBOX_REASONS: Readonly<Record<'paid' | 'recorded' | 'returned', string>> = {
+  paid: '',
+  recorded: 'already_paid',
+  returned: 'not_awaited',
+};
+
+/**
+ * Applies a stored payment notification: user, order and inbox row are locked, and the inbox row is settled in the same
+ * transaction as the effect. Idempotent, at any time, from the route, the applier and a replay alike. A refused one is
+ * judged afresh when it is sent again: the order may have appeared, or a query may have decided.
+ */
+export async function applyPayment(parts: ApplyPaymentParts, item: PaymentItem, now: Date): Promise<ApplyResult> {
+  const { transaction, id } = item;
+  return inOrder<ApplyResult>(parts, transaction.outTradeNo, async (tx, order) => {
+    const current = await lockNotification(tx, id);
+    if (current.status === 'applied') return { result: { kind: 'already_applied' } };
+    const booked = await bookMoney(tx, parts, order, { transaction, told: 'by notification', inboxId: id }, now);
+    const { effect } = booked;
+    if (effect.kind === 'refused') {
+      await settleNotification(tx, id, { status: 'refused', reason: effect.reason }, now);
+      return { result: effect, booked };
+    }
+    await settleNotification(tx, id, { status: 'applied', reason: INBOX_REASONS[effect.kind] }, now);
+    return { result: { kind: effect.kind === 'recorded' ? 'already_applied' : 'applied' }, booked };
+  });
 }

@@ -1,6 +1,8 @@
 import type { Caller } from '../platform/calls';
+import type { BlindIndex } from '../platform/crypto/blind-index';
+import type { FieldCipher } from '../platform/crypto/field-cipher';
 import { appendAudit } from '../platform/db/audit-log';
-import { runCommand, type CommandResult } from '../platform/db/command';
+import { runCommand, type CommandEffect } from '../platform/db/command';
 import type { Database } from '../platform/db/database';
 import { appendEvents } from '../platform/db/outbox';
 import type { Tx } from '../platform/db/tx';
@@ -10,10 +12,13 @@ import { addMs, MS_PER_MINUTE } from '../platform/time';
 import { readPlanOnSale, type PlanOffer } from '../membership';
 import { countDiscount, discountFor, holdCoupon, moveCoupon, promotionErrors, type HeldCoupon } from '../promotion';
 import { lockUser, type UserRow } from '../quota';
+import { nextCheckTime } from './check-times';
 import { markOrderPaid } from './mark-order-paid';
 import { couponUseOf } from './order-coupon';
 import { orderErrors } from './order.errors';
 import { OrderRow, type OrderChannel } from './order.model';
+import { insertPayer } from './order-payer';
+import { readOrder } from './order.queries';
 
 /** Order a plan. Carries no amount: prices are looked up here. */
 export interface CreateOrderCommand {
@@ -23,8 +28,12 @@ export interface CreateOrderCommand {
   /** Empty for none. */
   readonly couponId: string;
   readonly channel: OrderChannel;
+  /** Who pays, where the channel makes WeChat Pay ask: openid for jsapi, IP address for h5, else empty. */
+  readonly payer: string;
   readonly caller: Caller;
   readonly now: Date;
+  /** Until when the first prepay may be under way, on the machine's clock. */
+  readonly prepayDeadline: Date;
   readonly signal: AbortSignal;
 }
 
@@ -37,6 +46,27 @@ export interface OrderPolicy {
   readonly notifyUrl: string;
 }
 
+/** What creating an order needs. */
+export interface CreateOrderParts {
+  readonly db: Database;
+  /** Seals who pays. */
+  readonly cipher: FieldCipher;
+  /** Indexes who pays, for comparing a repeated request with the first. */
+  readonly payerIndex: BlindIndex;
+  readonly policy: OrderPolicy;
+}
+
+/** Whether a coupon leaves nothing to pay: only what a promotion allows is free. */
+function isMadeFree({
+  couponId,
+  finalAmount,
+}: {
+  readonly couponId: string | null;
+  readonly finalAmount: number;
+}): boolean {
+  return (couponId ?? '') !== '' && finalAmount === 0;
+}
+
 async function insertOrder(
   tx: Tx,
   command: CreateOrderCommand,
@@ -44,8 +74,14 @@ async function insertOrder(
   discount: Fen,
   policy: OrderPolicy,
 ): Promise<OrderRow> {
-  const { userId, channel, couponId, now } = command;
+  const { userId, channel, couponId, now, prepayDeadline } = command;
   const finalAmount = fen(offer.price - discount);
+  const expireTime = addMs(now, policy.expireMinutes * MS_PER_MINUTE);
+  const firstCheckTime = nextCheckTime({ status: 'created', expireTime, checkAttempts: 0 }, now);
+  // WeChat Pay hears nothing of an order that is free.
+  const opening = isMadeFree({ couponId, finalAmount })
+    ? { prepayDeadline: null, nextCheckTime: null }
+    : { prepayDeadline, nextCheckTime: firstCheckTime };
   return OrderRow.query(tx).insert({
     id: mintId(now),
     userId,
@@ -70,9 +106,14 @@ async function insertOrder(
     notifyUrl: policy.notifyUrl,
     transactionId: null,
     createTime: now,
-    expireTime: addMs(now, policy.expireMinutes * MS_PER_MINUTE),
+    expireTime,
     paidTime: null,
     applyTime: null,
+    closeReason: null,
+    closingTime: null,
+    ...opening,
+    checkAttempts: 0,
+    invoiceReference: null,
   });
 }
 
@@ -86,47 +127,70 @@ async function refuseTooManyOpen(tx: Tx, userId: string, now: Date, most: number
   if (open >= most) throw orderErrors.TOO_MANY_OPEN_ORDERS({ metadata: { open: String(open), most: String(most) } });
 }
 
+/** An order that was created by this or by an earlier call. */
+export interface CreatedOrder {
+  /** As it is now. */
+  readonly order: OrderRow;
+  readonly replayed: boolean;
+}
+
 /**
- * Writes the order: prices it, copies everything it sells and locks its coupon to it, in one transaction under the user's
- * lock. One that a coupon makes free is paid in it, too. Opening it at WeChat Pay comes after the commit
+ * Writes the order: prices it, copies everything it sells, seals who pays it and locks its coupon to it, in one transaction
+ * under the user's lock. One that a coupon makes free is paid in it, too. Opening it at WeChat Pay comes after the commit
  * (open-payment.ts). Refuses in the order that the proto documents.
  */
-export async function createOrder(
-  db: Database,
-  command: CreateOrderCommand,
-  policy: OrderPolicy,
-): Promise<CommandResult<{ readonly orderId: string }>> {
-  const { userId, planId, couponId, channel, requestId, caller, now, signal } = command;
+export async function createOrder(parts: CreateOrderParts, command: CreateOrderCommand): Promise<CreatedOrder> {
+  const { userId, planId, couponId, channel, payer, requestId, now, signal } = command;
   const key = { service: 'OrderService', owner: `user:${userId}`, requestId, kind: 'CreateOrder' };
-  const content = { user_id: userId, plan_id: planId, coupon_id: couponId, channel };
-  return runCommand(
-    db,
+  // The stored hash of this must not let anybody guess the payer: its index is compared, not what was sent.
+  const payerIndex = payer === '' ? '' : parts.payerIndex(payer).toString('hex');
+  const content = { user_id: userId, plan_id: planId, coupon_id: couponId, channel, payer: payerIndex };
+  let written: OrderRow | undefined;
+  const { response, replayed } = await runCommand(
+    parts.db,
     { ...key, content, now, signal },
     {
       lock: (tx) => lockUser(tx, userId),
       run: async (tx, user) => {
-        const offer = await readPlanOnSale(tx, planId, now);
-        await refuseTooManyOpen(tx, userId, now, policy.openOrdersMax);
-        const { order, held } = await insertDiscounted(tx, command, user, offer, policy);
-        const { id: orderId, finalAmount, discountAmount } = order;
-        const subject = { subjectType: 'order', subjectId: orderId, userId } as const;
-        const sold = { plan_id: planId, final_amount: finalAmount };
-        const after = { status: 'created', ...sold, discount_amount: discountAmount, coupon_id: order.couponId };
-        const audit = [{ action: 'CreateOrder', actor: caller.identity, ...subject, cause: requestId, after }];
-        const events = [{ type: 'order.created', userId, payload: { order_id: orderId, ...sold } }];
-        const isFree = couponId !== '' && finalAmount === 0;
-        const countLast = async (last: Tx): Promise<void> => {
-          if (held !== undefined) await countDiscount(last, held, 'locked', couponUseOf(order));
-        };
-        if (!isFree) return { response: { orderId }, audit, events, countLast };
-        // Created before it is paid, in the audit trail and for whoever follows the events.
-        await appendAudit(tx, audit, now);
-        await appendEvents(tx, events, now);
-        await markOrderPaid(tx, order, undefined, now);
-        return { response: { orderId }, audit: [], events: [], countLast };
+        const { order, effect } = await writeOrder(tx, parts, command, user);
+        written = order;
+        return effect;
       },
     },
   );
+  // Only an earlier order, or one that was paid at once, is another by now than when it was written.
+  if (!replayed && written !== undefined && !isMadeFree(written)) return { order: written, replayed };
+  return { order: await readOrder(parts.db, userId, response.orderId), replayed };
+}
+
+async function writeOrder(
+  tx: Tx,
+  { cipher, policy }: CreateOrderParts,
+  command: CreateOrderCommand,
+  user: UserRow,
+): Promise<{ readonly order: OrderRow; readonly effect: CommandEffect<{ readonly orderId: string }> }> {
+  const { userId, planId, payer, requestId, caller, now } = command;
+  const offer = await readPlanOnSale(tx, planId, now);
+  await refuseTooManyOpen(tx, userId, now, policy.openOrdersMax);
+  const { order, held } = await insertDiscounted(tx, command, user, offer, policy);
+  const { id: orderId, finalAmount, discountAmount } = order;
+  const isFree = isMadeFree(order);
+  // Nobody has to know who pays nothing.
+  if (payer !== '' && !isFree) await insertPayer(tx, cipher, orderId, payer, now);
+  const subject = { subjectType: 'order', subjectId: orderId, userId } as const;
+  const sold = { plan_id: planId, final_amount: finalAmount };
+  const after = { status: 'created', ...sold, discount_amount: discountAmount, coupon_id: order.couponId };
+  const audit = [{ action: 'CreateOrder', actor: caller.identity, ...subject, cause: requestId, after }];
+  const events = [{ type: 'order.created', userId, payload: { order_id: orderId, ...sold } }];
+  const countLast = async (last: Tx): Promise<void> => {
+    if (held !== undefined) await countDiscount(last, held, 'locked', couponUseOf(order));
+  };
+  if (!isFree) return { order, effect: { response: { orderId }, audit, events, countLast } };
+  // Created before it is paid, in the audit trail and for whoever follows the events.
+  await appendAudit(tx, audit, now);
+  await appendEvents(tx, events, now);
+  await markOrderPaid(tx, order, undefined, now);
+  return { order, effect: { response: { orderId }, audit: [], events: [], countLast } };
 }
 
 /** Writes the order at what its coupon makes of the price, and locks the coupon to it (R13.5: locked, not used). */

@@ -1,4 +1,13 @@
-/** What main.ts builds orders from. Meaning and invariants: README.md. */
-export { applyDuePayments } from './apply-due-payments.job';
+/** What refunds and the root may use of orders. Meaning and invariants: README.md. */
 export { applyPayment, type ApplyPaymentParts } from './apply-payment';
-export { createOrderService } from './order.rpc';
+export { checkDueOrders } from './check-due-orders.job';
+export type { CheckOrderParts } from './check-order';
+export { toOrderMessage } from './messages.rpc';
+export { createPayerIndex } from './order-payer';
+export { createOrderRefreshLimits, type OrderRefreshLimits } from './order-refresh-limits';
+export { createOrderService, type RefundHandlers } from './order.rpc';
+export { countRefund, returnCouponOf } from './count-refund';
+export { orderErrors } from './order.errors';
+export { OrderRow } from './order.model';
+export { readOrder } from './order.queries';
+export type { OrderStatus } from './order-state';

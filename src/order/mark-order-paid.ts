@@ -7,6 +7,7 @@ import type { Tx } from '../platform/db/tx';
 import { startPeriod } from '../membership';
 import { recordNothingToPay, recordPayment, type WechatpayTransaction } from '../payment';
 import { moveCoupon } from '../promotion';
+import { resolveStuck } from './move-order';
 import { couponUseOf, holdCouponOf } from './order-coupon';
 import { OrderRow } from './order.model';
 import { nextStatus } from './order-state';
@@ -33,7 +34,7 @@ export async function markOrderPaid(
   }
   const transactionId = transaction?.transactionId ?? null;
   const paidTime = transaction?.successTime ?? now;
-  const paid = { status, transactionId, paidTime, applyTime: now };
+  const paid = { status, transactionId, paidTime, applyTime: now, nextCheckTime: null };
   expectRows(await OrderRow.query(tx).findById(orderId).patch(paid), 1, `order ${orderId}`);
   await useCoupon(tx, order, now);
   const period = await startPeriod(tx, userId, { orderId, ...soldBy(order) }, now);
@@ -45,6 +46,7 @@ export async function markOrderPaid(
   await appendAudit(tx, [{ ...entry, before: { status: order.status }, after }], now);
   const payload = { order_id: orderId, final_amount: order.finalAmount, transaction_id: transactionId };
   await appendEvents(tx, [{ type: 'order.paid', userId, payload }], now);
+  if (order.status === 'closing') await resolveStuck(tx, orderId, status, now);
 }
 
 /** A coupon is used when its order is paid, and not before (R13.5). */

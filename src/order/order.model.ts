@@ -5,6 +5,9 @@ import type { OrderStatus } from './order-state';
 /** How an order is paid. */
 export type OrderChannel = 'native' | 'jsapi' | 'h5' | 'app';
 
+/** Why an order was closed, or began to be. */
+export type CloseReason = 'cancelled' | 'expired' | 'wrong_amount' | 'closed_elsewhere';
+
 /** A row of `orders`. What was sold is frozen by the database. */
 export class OrderRow extends Model {
   static override tableName = 'orders';
@@ -38,4 +41,16 @@ export class OrderRow extends Model {
   declare expireTime: Date;
   declare paidTime: Date | null;
   declare applyTime: Date | null;
+  /** Said once, when closing begins; stays on an order that was paid all the same. */
+  declare closeReason: CloseReason | null;
+  /** When closing began. */
+  declare closingTime: Date | null;
+  /** Until then, on the machine's clock, a prepay that was sent may still arrive; null: none was ever sent. */
+  declare prepayDeadline: Date | null;
+  /** When WeChat Pay is asked about the order next; null: nothing is left to find out. */
+  declare nextCheckTime: Date | null;
+  /** How often the job asked, since the order was made or since closing began. */
+  declare checkAttempts: number;
+  /** The invoice (发票) that was issued for it. */
+  declare invoiceReference: string | null;
 }

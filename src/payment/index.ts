@@ -1,15 +1,28 @@
 /** What other domains may use of payment. Meaning and invariants: README.md. */
+export { openAutomaticRefund, openRefund, type NewRefund } from './open-refund';
+export { PaymentRow } from './payment.model';
+export { RefundRow, type RefundCause } from './refund.model';
+export { isCounted, isOpen, nextRefundStatus, type RefundEvent, type RefundStatus } from './refund-state';
+export { createPaymentService } from './payment.rpc';
 export { findPayment, recordNothingToPay, recordPayment } from './record-payment';
-export { createWechatpayClient, type WechatpayClient } from './wechatpay/client';
+export type { FundFlowBill, FundFlowLine, TradeBill, TradeBillLine } from './wechatpay/bill';
+export type { FundAccount } from './wechatpay/bill-download';
+export { applyDueNotifications } from './wechatpay/apply-due-notifications.job';
+export type { ApplyNotification, ApplyResult } from './wechatpay/apply-notification';
+export type { WechatpayClient } from './wechatpay/client';
 export {
   DUE_NOTIFICATIONS_MAX,
   lockNotification,
-  postponeNotification,
-  readDueNotifications,
   settleNotification,
-  type InboxItem,
+  type PaymentItem,
+  type RefundItem,
 } from './wechatpay/inbox';
-export { createKeyRing, readMerchantKey } from './wechatpay/keys';
-export { createNotificationHandler, type ApplyResult } from './wechatpay/notification.route';
-export type { WechatpayTransaction } from './wechatpay/transaction';
-export { wechatpayErrors, WechatpayRefused } from './wechatpay/wechatpay.errors';
+export { readMerchantKey, type WechatpayKeys } from './wechatpay/keys';
+export { createNotificationHandler } from './wechatpay/notification.route';
+export type { QueriedOrder } from './wechatpay/order-state';
+export type { PaymentChannel, PaymentParameters, Prepay } from './wechatpay/prepay';
+export type { RefundRequest, ToldRefund } from './wechatpay/refund';
+export type { ProviderDiscount, WechatpayTransaction } from './wechatpay/transaction';
+export { createWechatpay, type Wechatpay } from './wechatpay/wechatpay';
+export { BillNotReady, BillUnusable, wechatpayErrors, WechatpayRefused } from './wechatpay/wechatpay.errors';
+export type { MicroYuan } from './wechatpay/yuan';

@@ -14,6 +14,10 @@ export class PaymentRow extends Model {
   declare payerTotal: number | null;
   declare currency: string;
   declare tradeType: string | null;
+  /** The payer's bank by WeChat's abbreviation; null when not told, and of payments that earlier versions recorded. */
+  declare bankType: string | null;
+  /** JSON: what WeChat's own promotions took off the payer; null of payments that earlier versions recorded. */
+  declare providerDiscounts: string | null;
   declare successTime: Date;
   declare createTime: Date;
 }

@@ -25,6 +25,8 @@ export async function recordPayment(
     payerTotal: transaction.payerTotal,
     currency: transaction.currency,
     tradeType: transaction.tradeType,
+    bankType: transaction.bankType,
+    providerDiscounts: JSON.stringify(transaction.providerDiscounts),
     successTime: transaction.successTime,
     createTime: now,
   });
@@ -45,6 +47,8 @@ export async function recordNothingToPay(
     amount: 0,
     payerTotal: null,
     tradeType: null,
+    bankType: null,
+    providerDiscounts: null,
     successTime: now,
     createTime: now,
   });

@@ -58,18 +58,30 @@ const settings = z.object({
   DATABASE_URL: z.url({ protocol: /^mysql$/ }),
   DATABASE_POOL_SIZE: count(16, 200),
   REDIS_URL: z.url({ protocol: /^rediss?$/ }),
+  /** Begins the keys of the jobs in Redis: services with databases of their own must differ in it if they share a Redis. */
+  JOBS_PREFIX: z
+    .string()
+    .regex(/^[\w-]{1,64}$/, 'must be letters, digits, _ and -')
+    .default('billing'),
   DATA_KEYS: text.transform((list) => list.split(',')).pipe(z.array(dataKey).min(1)),
   /** Never changed: what was indexed under another key is not found any more. */
   IDENTITY_INDEX_KEY: secretKey,
 
   WECHATPAY_BASE_URL: z.url({ protocol: /^https?$/ }),
+  /** WeChat Pay's disaster-recovery twin; without it there is nowhere to turn to. */
+  WECHATPAY_BACKUP_BASE_URL: z.url({ protocol: /^https?$/ }).optional(),
   WECHATPAY_MCHID: z.string().regex(/^\d{8,10}$/, 'must be 8 to 10 digits'),
   WECHATPAY_APPID: z.string().regex(/^wx[0-9a-f]{16}$/, 'must be wx and 16 hex digits'),
   WECHATPAY_APIV3_KEY: z.string().regex(/^[0-9A-Za-z]{32}$/, 'must be 32 letters and digits'),
   WECHATPAY_MERCHANT_SERIAL: z.string().regex(/^[0-9A-F]{40}$/, 'must be 40 upper-case hex digits'),
   WECHATPAY_MERCHANT_KEY: pem(/BEGIN [A-Z ]*PRIVATE KEY/),
-  WECHATPAY_PUBLIC_KEY_ID: z.string().regex(/^PUB_KEY_ID_\d+$/, 'must be PUB_KEY_ID_ and digits'),
-  WECHATPAY_PUBLIC_KEY: pem(/BEGIN PUBLIC KEY/),
+  WECHATPAY_KEY_MODE: z.enum(['public-key', 'certificate', 'switching']).default('public-key'),
+  /** Both are needed but in certificate mode. */
+  WECHATPAY_PUBLIC_KEY_ID: z
+    .string()
+    .regex(/^PUB_KEY_ID_\d+$/, 'must be PUB_KEY_ID_ and digits')
+    .optional(),
+  WECHATPAY_PUBLIC_KEY: pem(/BEGIN PUBLIC KEY/).optional(),
   WECHATPAY_NOTIFY_URL: z.url({ protocol: /^https?$/ }).max(255, 'must have at most 255 characters'),
 
   /** Where the AI task service serves TaskStatusService; without it nobody is asked. */
@@ -101,10 +113,15 @@ const settings = z.object({
   REDIS_TIMEOUT_MS: milliseconds(50),
   WECHATPAY_CONNECT_TIMEOUT_MS: milliseconds(5_000),
   WECHATPAY_TOTAL_TIMEOUT_MS: milliseconds(15_000),
+  WECHATPAY_BREAKER_FAILURES_MAX: count(10, 1_000),
+  WECHATPAY_BREAKER_OPEN_MS: milliseconds(10_000),
+  /** WeChat Pay wants it below 12 hours. */
+  WECHATPAY_CERTIFICATE_REFRESH_MINUTES: count(360, 719),
   NOTIFICATION_AGE_MAX_SECONDS: count(300, 300),
   NOTIFICATION_BODY_BYTES_MAX: count(65_536, 1_048_576),
   NOTIFICATION_APPLY_TIMEOUT_MS: milliseconds(3_000),
   TASK_STATUS_TIMEOUT_MS: milliseconds(3_000),
+  JOBS_AT_ONCE_MAX: count(8, 100),
   WORKER_POLL_INTERVAL_MS: milliseconds(1_000),
   CLOCK_SKEW_MAX_MS: milliseconds(1_000),
   DRAIN_NOTICE_MS: milliseconds(1_000),
@@ -114,11 +131,25 @@ const settings = z.object({
   DEV_CLOCK_FILE: text.optional(),
 });
 
-/** What production refuses beside malformed values. Judged on the raw settings, so that it is said with the rest. */
+/** What is refused beside malformed values. Judged on the raw settings, so that it is said with the rest. */
+function furtherProblems(filled: NodeJS.ProcessEnv): readonly string[] {
+  return [...keyModeProblems(filled), ...productionProblems(filled)];
+}
+
+/** Without WeChat Pay's public key nothing that is signed with it could be believed. */
+function keyModeProblems(filled: NodeJS.ProcessEnv): readonly string[] {
+  const mode = filled['WECHATPAY_KEY_MODE'] ?? 'public-key';
+  if (mode === 'certificate') return [];
+  const missing = ['WECHATPAY_PUBLIC_KEY_ID', 'WECHATPAY_PUBLIC_KEY'].filter((name) => filled[name] === undefined);
+  return missing.map((name) => `${name} (needed in ${mode} mode) is not set`);
+}
+
+/** What production alone refuses. */
 function productionProblems(filled: NodeJS.ProcessEnv): readonly string[] {
   if ((filled['BILLING_ENV'] ?? 'production') !== 'production') return [];
   const isPlainHttp = (name: string): boolean => /^\s*http:/i.test(filled[name] ?? '');
-  const plain = ['WECHATPAY_BASE_URL', 'WECHATPAY_NOTIFY_URL'].filter(isPlainHttp);
+  const addresses = ['WECHATPAY_BASE_URL', 'WECHATPAY_BACKUP_BASE_URL', 'WECHATPAY_NOTIFY_URL'];
+  const plain = addresses.filter(isPlainHttp);
   const problems = plain.map((name) => `${name} must be https in production`);
   return filled['DEV_CLOCK_FILE'] === undefined
     ? problems
@@ -178,7 +209,7 @@ function parseSettings<Schema extends z.ZodType>(
 
 /** Reads the service's configuration. Throws ConfigError naming every problem. */
 export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
-  return parseSettings(settings, SETTING_NAMES, env, productionProblems);
+  return parseSettings(settings, SETTING_NAMES, env, furtherProblems);
 }
 
 const migrateSettings = z.object({

@@ -82,6 +82,18 @@ function domainMetrics(registers: Registry[]) {
       help: 'Refusals that ExplainRequest will not know because they could not be noted.',
       registers,
     }),
+    alertsOpen: new Gauge({
+      name: 'billing_alerts_open',
+      help: 'Alerts that people have not seen settled, by kind; counted in the database by every worker.',
+      labelNames: ['kind'] as const,
+      registers,
+    }),
+    refunds: new Counter({
+      name: 'billing_refunds_total',
+      help: 'Refunds that entered a status, by who wanted them and status.',
+      labelNames: ['cause', 'status'] as const,
+      registers,
+    }),
     orders: new Counter({
       name: 'billing_orders_total',
       help: 'Orders that entered a status, by status.',

@@ -1,7 +1,10 @@
 /** What other domains may use of quota. Meaning and invariants: README.md. */
+export type { Lot } from './account';
 export { usableUnits } from './burn-order';
+export { endFreeze, freezeUnits, revokeLots } from './freeze';
 export { grantQuota } from './grant-quota';
-export { insertAccount, lockUser, lockUserIfAny, openBook } from './posting';
+export { readLotsOfOrder } from './lots-of-order';
+export { insertAccount, lockUser, lockUserIfAny, openBook, writeBook } from './posting';
 export { readQuota, readUser } from './quota.queries';
 export { quotaErrors } from './quota.errors';
 export { createQuotaService } from './quota.rpc';

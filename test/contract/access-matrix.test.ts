@@ -42,6 +42,8 @@ const MAY_CALL: Readonly<Record<string, readonly string[]>> = {
   'billing.v1.OrderService/GetOrder': ['order-service', 'operations', 'finance', 'auditor'],
   'billing.v1.OrderService/GetOrderPayment': ['order-service', 'operations', 'finance', 'auditor'],
   'billing.v1.OrderService/ListOrders': ['order-service', 'operations', 'finance', 'auditor'],
+  'billing.v1.PaymentService/ListNotifications': ['operations', 'finance', 'auditor'],
+  'billing.v1.PaymentService/ReplayNotification': ['operations'],
   'billing.v1.PromotionService/CreatePromotion': ['operations'],
   'billing.v1.PromotionService/SetPromotionStatus': ['operations'],
   'billing.v1.PromotionService/UpdatePromotion': ['operations'],

@@ -2,15 +2,26 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { BILLING_RPCS } from '../../src/access-matrix';
 import { membershipErrors } from '../../src/membership/membership.errors';
 import { orderErrors } from '../../src/order/order.errors';
+import { paymentErrors } from '../../src/payment/payment.errors';
 import { wechatpayErrors } from '../../src/payment/wechatpay/wechatpay.errors';
 import { platformErrors, type ErrorFactory } from '../../src/platform/errors';
 import { promotionErrors } from '../../src/promotion/promotion.errors';
 import { quotaErrors } from '../../src/quota/quota.errors';
+import { refundErrors } from '../../src/refund/refund.errors';
 import { tableUnder } from '../support/doc-tables';
 import { readSources } from '../support/sources';
 
 /** Every catalogue of src. */
-const CATALOGUES = [platformErrors, quotaErrors, membershipErrors, promotionErrors, orderErrors, wechatpayErrors];
+const CATALOGUES = [
+  platformErrors,
+  quotaErrors,
+  membershipErrors,
+  promotionErrors,
+  orderErrors,
+  paymentErrors,
+  wechatpayErrors,
+  refundErrors,
+];
 const ENTRIES = CATALOGUES.flatMap((catalogue) => Object.entries<ErrorFactory>(catalogue));
 
 /** The public contract: a reason that exists travels under this code and no other name. */
@@ -26,6 +37,7 @@ const CONTRACT: Readonly<Record<string, readonly string[]>> = {
     'PLAN_NOT_FOUND',
     'HOLD_NOT_FOUND',
     'CONSUME_NOT_FOUND',
+    'NOTIFICATION_NOT_FOUND',
   ],
   ALREADY_EXISTS: ['REQUEST_ID_REUSED', 'COUPON_ALREADY_CLAIMED'],
   FAILED_PRECONDITION: [
@@ -75,10 +87,12 @@ describe('the catalogue of errors', () => {
     expect(definers.sort()).toEqual([
       'src/membership/membership.errors.ts',
       'src/order/order.errors.ts',
+      'src/payment/payment.errors.ts',
       'src/payment/wechatpay/wechatpay.errors.ts',
       'src/platform/errors.ts',
       'src/promotion/promotion.errors.ts',
       'src/quota/quota.errors.ts',
+      'src/refund/refund.errors.ts',
     ]);
   });
 
@@ -143,7 +157,7 @@ describe('the order of refusals', () => {
 
 /** What WeChat Pay is answered is documented with the word that the metric counts. */
 describe('the answers to WeChat Pay', () => {
-  test('are documented with their status: every refusal of a notification and every mismatch', () => {
+  test('are documented with their status: every refusal of a notification and every mismatch of a payment or refund', () => {
     const errors = readFileSync('src/payment/wechatpay/wechatpay.errors.ts', 'utf8');
     const [, table = ''] = /NOTIFICATION_REFUSALS = \{([^]*?)\}/.exec(errors) ?? [];
     const refusals = [...table.matchAll(/^ +(\w+): (\d{3}),$/gm)].map(([, reason, status]) => `${reason} ${status}`);
@@ -153,11 +167,16 @@ describe('the answers to WeChat Pay', () => {
     const mismatches = [...(judge ?? '').matchAll(/^ +if \(.*\) return '(\w+)';$/gm)].map(
       ([, reason]) => `${reason} 409`,
     );
+    const refund = readFileSync('src/refund/told-refund.ts', 'utf8');
+    const [, union = ''] = /type Unbookable =([^]*?);/.exec(refund) ?? [];
+    const unbookable = [...union.matchAll(/'(\w+)'/g)].map(([, reason]) => `${reason} 409`);
     const others = ['applied 204', 'duplicate 204', 'stored 204', 'content_changed 409'];
     const unserved = ['not_stored 503', 'not_applied 503', 'too_large 413', 'unreadable 400'];
     expect(refusals.length).toBeGreaterThan(5);
     expect(mismatches.length).toBeGreaterThan(4);
+    expect(unbookable.length).toBeGreaterThan(4);
     const documented = tableUnder(PAGE, 'Answers to WeChat Pay').map(([result, status]) => `${result} ${status}`);
-    expect(documented.sort()).toEqual([...refusals, ...mismatches, ...others, ...unserved].sort());
+    const judged = new Set([...mismatches, ...unbookable]);
+    expect(documented.sort()).toEqual([...refusals, ...judged, ...others, ...unserved].sort());
   });
 });

@@ -19,6 +19,7 @@ import {
 import { readInfra } from '../support/infra';
 import { createOrderCall } from '../support/order-calls';
 import { claim, openPromotion } from '../support/promotions';
+import { refundOf, untilRefunds } from '../support/refund-calls';
 import { batchConsume, capture, hold, release, reportOutcome } from '../support/quota-calls';
 import { registerWith } from '../support/registrations';
 
@@ -44,10 +45,9 @@ const forgedPayment = (status: string): string =>
   `SELECT 'forged', order_id, user_id, method, '${status}', 'forged', amount, currency, success_time, create_time ` +
   'FROM payments WHERE user_id = ? LIMIT 1';
 
-/** Error numbers with which MariaDB refuses: a unique key, a trigger's signal, a CHECK. */
+/** Error numbers with which MariaDB refuses: a unique key, a trigger's signal. */
 const BY_UNIQUE_KEY = 1062;
 const BY_TRIGGER = 1644;
-const BY_CHECK = 4025;
 
 /** How each invariant is broken, and whether the database refuses it or only the check finds it. */
 const BREAKS: Readonly<Record<string, { readonly sql: string; readonly outcome: 'found' | number }>> = {
@@ -90,7 +90,7 @@ const BREAKS: Readonly<Record<string, { readonly sql: string; readonly outcome: 
     outcome: BY_TRIGGER,
   },
   'INV-12': { sql: 'UPDATE users SET membership_expire_time = NULL WHERE id = ?', outcome: 'found' },
-  'INV-13': { sql: 'UPDATE orders SET refunded_amount = final_amount + 1 WHERE user_id = ?', outcome: BY_CHECK },
+  'INV-13': { sql: 'UPDATE orders SET refunded_amount = final_amount + 1 WHERE user_id = ?', outcome: BY_TRIGGER },
   'INV-14': { sql: forgedPayment('received'), outcome: 'found' },
   'INV-15': { sql: 'UPDATE users SET log_sequence = log_sequence + 1 WHERE id = ?', outcome: 'found' },
   'INV-16': {
@@ -145,6 +145,47 @@ const BREAKS: Readonly<Record<string, { readonly sql: string; readonly outcome: 
     outcome: 'found',
   },
   'INV-28': { sql: "UPDATE user_coupons SET discount_amount = 1 WHERE status = 'used' LIMIT 1", outcome: BY_TRIGGER },
+  'INV-29': {
+    sql:
+      'INSERT INTO payments (id, order_id, user_id, method, status, transaction_id, amount, currency, success_time, create_time) ' +
+      "SELECT 'forged', id, user_id, 'wechatpay', 'applied', 'forged', final_amount, currency, create_time, create_time " +
+      "FROM orders WHERE user_id = ? AND status = 'closed' LIMIT 1",
+    outcome: 'found',
+  },
+  'INV-30': {
+    sql: "UPDATE orders SET next_check_time = NULL WHERE status = 'pending' LIMIT 1",
+    outcome: 'found',
+  },
+  'INV-31': { sql: forgedPayment('received'), outcome: 'found' },
+  'INV-32': {
+    sql: 'UPDATE orders SET refunded_amount = refunded_amount + 1 WHERE user_id = ? AND paid_time IS NOT NULL LIMIT 1',
+    outcome: BY_TRIGGER,
+  },
+  'INV-33': {
+    sql: "UPDATE payments SET status = 'refunded' WHERE user_id = ? AND status = 'applied' LIMIT 1",
+    outcome: BY_TRIGGER,
+  },
+  'INV-34': {
+    sql:
+      'UPDATE membership_periods SET revoke_time = start_time, next_grant_time = NULL ' +
+      'WHERE user_id = ? AND revoke_time IS NULL LIMIT 1',
+    outcome: 'found',
+  },
+  'INV-35': {
+    sql: "UPDATE refunds SET status = 'closed', next_attempt_time = NULL WHERE status = 'processing' AND frozen_units > 0 LIMIT 1",
+    outcome: 'found',
+  },
+  'INV-36': {
+    sql: "UPDATE refunds SET next_attempt_time = NULL WHERE status = 'processing' LIMIT 1",
+    outcome: 'found',
+  },
+  'INV-37': {
+    sql:
+      'INSERT INTO wechatpay_notifications (id, event_type, subject_id, notification_id, content, status, reason, create_time) ' +
+      "SELECT 'forged', 'TRANSACTION.SUCCESS', 'forged', 'EV-1', '{\"outTradeNo\":\"forged\"}', 'refused', 'unknown_order', " +
+      "'2099-01-01' FROM users WHERE id = ?",
+    outcome: 'found',
+  },
 };
 
 /** The canonical form as the page describes it, from a row as the database holds it. */
@@ -184,6 +225,9 @@ describe('the documented invariants', () => {
       const sql = "SELECT 1 FROM quota_grants WHERE user_id = ? AND source = 'membership'";
       return (await db.query(sql, [userId])).length === 2;
     });
+    await until('the order with another amount is closed', async () => {
+      return (await db.query("SELECT 1 FROM orders WHERE status = 'closed'")).length === 1;
+    });
     await until('the cases', async () => {
       return (await db.query('SELECT 1 FROM settlement_cases WHERE user_id = ?', [userId])).length === 2;
     });
@@ -192,7 +236,8 @@ describe('the documented invariants', () => {
     expect([consumed.ok, unknown.ok, returned.ok, more.ok]).toEqual([true, true, true, true]);
     await holdAndSettle();
     await claimAndOrder();
-  });
+    await refundOrders();
+  }, 120_000);
 
   /** A promotion with a budget, and coupons of it that are unused, held by an order and used by one. */
   async function claimAndOrder(): Promise<void> {
@@ -204,6 +249,30 @@ describe('the documented invariants', () => {
       const { order } = await mustSucceed(createOrderCall(h, { userId: buyer, couponId }));
       if (isPaid) await h.control('/_control/pay', { order_id: order?.orderId });
     }
+  }
+
+  /** Refunds in every status but created, of one order each; one order refunded in full, one in part, one in the portal. */
+  async function refundOrders(): Promise<void> {
+    const outcomes = [
+      ['SUCCESS', 0, 'succeeded'],
+      ['SUCCESS', 3_300, 'succeeded'],
+      ['CLOSED', 0, 'closed'],
+      ['ABNORMAL', 0, 'abnormal'],
+      ['PROCESSING', 4_950, 'processing'],
+    ] as const;
+    for (const [outcome, amount, status] of outcomes) {
+      await h.control('/_control/refunds', { outcome });
+      const member = await registerMember(h);
+      await refundOf(h, { ...member, amount });
+      await untilRefunds({ db }, member.orderId, [status]);
+    }
+    const { orderId } = await registerMember(h);
+    await h.control('/_control/refund', { order_id: orderId, amount: 100, outcome: 'SUCCESS' });
+    await untilRefunds({ db }, orderId, ['succeeded']);
+    const refused = await registerMember(h);
+    await h.control('/_control/refund', { order_id: refused.orderId, outcome: 'SUCCESS', drop: true });
+    await refundOf(h, refused);
+    await untilRefunds({ db }, refused.orderId, ['failed']);
   }
 
   /** Holds that were captured, released, reported about and left open; an event that tells of several users. */
@@ -260,6 +329,21 @@ describe('the documented invariants', () => {
     const states = await db.query('SELECT DISTINCT status FROM user_coupons ORDER BY status');
     expect(states.map(({ status }) => status)).toEqual(['locked', 'unused', 'used']);
     expect(await db.query('SELECT 1 FROM promotions WHERE budget_used > 0')).toHaveLength(1);
+  });
+
+  test('were checked on orders that wait for payment, that were paid, and that were closed for another amount', async () => {
+    const states = await db.query('SELECT DISTINCT status FROM orders ORDER BY status');
+    expect(states.map(({ status }) => status)).toEqual(expect.arrayContaining(['closed', 'paid', 'pending']));
+    const closed = await db.query("SELECT close_reason FROM orders WHERE status = 'closed'");
+    expect(closed).toEqual([{ close_reason: 'wrong_amount' }]);
+  });
+
+  test('were checked on refunds that ended in every way, and on open ones', async () => {
+    const states = await db.query('SELECT DISTINCT status FROM refunds ORDER BY status');
+    const ends = ['abnormal', 'closed', 'failed', 'processing', 'succeeded'];
+    expect(states.map(({ status }) => status)).toEqual(expect.arrayContaining(ends));
+    expect(await db.query("SELECT 1 FROM orders WHERE status = 'refunded'")).toHaveLength(1);
+    expect(await db.query("SELECT 1 FROM refunds WHERE cause = 'external'")).toHaveLength(1);
   });
 
   test('were checked on a user without a grant, and on registrations of two business days', async () => {

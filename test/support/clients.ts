@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { credentials, Metadata, type ChannelCredentials, type ServiceError } from '@grpc/grpc-js';
 import { MembershipServiceClient } from '../../src/gen/billing/v1/membership_service.pb';
 import { OrderServiceClient } from '../../src/gen/billing/v1/order_service.pb';
+import { PaymentServiceClient } from '../../src/gen/billing/v1/payment_service.pb';
 import { PromotionServiceClient } from '../../src/gen/billing/v1/promotion_service.pb';
 import { QuotaServiceClient } from '../../src/gen/billing/v1/quota_service.pb';
 import { BadRequest, ErrorInfo } from '../../src/gen/google/rpc/error_details.pb';
@@ -79,6 +80,7 @@ export interface BillingClient {
   readonly quota: QuotaServiceClient;
   readonly membership: MembershipServiceClient;
   readonly order: OrderServiceClient;
+  readonly payment: PaymentServiceClient;
   readonly promotion: PromotionServiceClient;
   close(): void;
 }
@@ -90,14 +92,17 @@ export function connectClient(address: string, tlsDir: string, identity: Identit
   const quota = new QuotaServiceClient(address, channelCredentials, options);
   const membership = new MembershipServiceClient(address, channelCredentials, options);
   const order = new OrderServiceClient(address, channelCredentials, options);
+  const payment = new PaymentServiceClient(address, channelCredentials, options);
   const promotion = new PromotionServiceClient(address, channelCredentials, options);
   return {
     quota,
     membership,
     order,
+    payment,
     promotion,
     close: () => {
       quota.close();
+      payment.close();
       membership.close();
       order.close();
       promotion.close();

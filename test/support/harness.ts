@@ -52,6 +52,8 @@ export function serviceEnvironment(infra: Infra, databaseUrl: string, wechatpayU
     TLS_KEY_FILE: join(infra.tlsDir, 'server.key'),
     DATABASE_URL: databaseUrl,
     REDIS_URL: infra.redisUrl,
+    // One Redis serves all databases of a run.
+    JOBS_PREFIX: new URL(databaseUrl).pathname.slice(1),
     DATA_KEYS: infra.dataKeys,
     IDENTITY_INDEX_KEY: infra.identityIndexKey,
     WECHATPAY_BASE_URL: wechatpayUrl,
@@ -70,16 +72,23 @@ export function serviceEnvironment(infra: Infra, databaseUrl: string, wechatpayU
   };
 }
 
+/** What earlier test files left waiting, waits for a WeChat Pay that is gone, and would disturb who looks at whole tables. */
+export async function forgetWaiting(db: TestDatabase): Promise<void> {
+  await db.query('UPDATE orders SET next_check_time = NULL WHERE next_check_time IS NOT NULL');
+  await db.query('UPDATE refunds SET next_attempt_time = NULL WHERE next_attempt_time IS NOT NULL');
+}
+
 /** Starts everything for one test file; with a suffix on a database of its own, for tests that would disturb others. */
 export async function startHarness(overrides: Overrides = {}, databaseSuffix = ''): Promise<Harness> {
   const infra = readInfra();
   const db = await openTestDatabase(infra, databaseSuffix);
+  await forgetWaiting(db);
   const clock = new TestClock();
   const simulator = await startSimulator({ port: 0, materialDir: infra.wechatpayDir, clock });
   // WeChat Pay must know where to call, so the service is told its port before it starts.
   const [edgePort = 0] = await freePorts(1);
   const env = {
-    ...serviceEnvironment(infra, db.url, simulator.url),
+    ...serviceEnvironment(infra, overrides['DATABASE_URL'] ?? db.url, simulator.url),
     EDGE_PORT: String(edgePort),
     WECHATPAY_NOTIFY_URL: `http://127.0.0.1:${edgePort}/wechatpay/notify/transaction`,
     ...overrides,

@@ -1,6 +1,8 @@
 import { CheckEntitlementRequest, ListPlansRequest } from '../../src/gen/billing/v1/membership_service.pb';
 import { GetMembershipRequest, RegisterUserRequest } from '../../src/gen/billing/v1/membership_service.pb';
 import {
+  AttachInvoiceRequest,
+  CancelOrderRequest,
   CreateOrderRequest,
   GetOrderPaymentRequest,
   GetOrderRequest,
@@ -72,6 +74,21 @@ const ORDER_ID: Faults = [
   ['33 characters', 'a'.repeat(33)],
   ['a space', 'abc def'],
   ['a star', 'abc*def'],
+];
+const OPENID: Faults = [
+  ['129 characters', 'o'.repeat(129)],
+  ['a space', 'o 1'],
+  ['a line break', 'o\n'],
+  ['Chinese', '微信'],
+];
+const CLIENT_IP: Faults = [
+  ['three numbers', '192.0.2'],
+  ['a number above 255', '192.0.2.256'],
+  ['a port', '192.0.2.1:80'],
+  ['a zone', 'fe80::1%eth0'],
+  ['two gaps', '::1::'],
+  ['a name', 'localhost'],
+  ['a space behind', '192.0.2.1 '],
 ];
 const PAGE_SIZE: Faults = [['-1', -1]];
 const PAGE_TOKEN: Faults = [
@@ -236,9 +253,35 @@ export const MALFORMED_CALLS: readonly MalformedCalls[] = [
       userId: ID,
       planId: ID,
       couponId: OPTIONAL_ID,
-      channel: [['nothing', 0], ['a channel that is not served', PaymentChannel.APP], ...UNKNOWN_ENUM],
+      channel: [['nothing', 0], ...UNKNOWN_ENUM],
+      openid: [['one that is not asked for', 'oUpF8uMuAJO'], ...OPENID],
+      clientIp: [['one that is not asked for', '192.0.2.1'], ...CLIENT_IP],
     },
     send: (h, fields) => call(bound(h.as('order-service').order, 'createOrder'), CreateOrderRequest.create(fields)),
+  },
+  {
+    rpc: 'OrderService/CreateOrder',
+    valid: (userId) => ({ requestId: 'o', userId, planId: 'monthly', channel: PaymentChannel.JSAPI, openid: 'o1' }),
+    faults: { openid: [['nothing', ''], ...OPENID] },
+    send: (h, fields) => call(bound(h.as('order-service').order, 'createOrder'), CreateOrderRequest.create(fields)),
+  },
+  {
+    rpc: 'OrderService/CreateOrder',
+    valid: (userId) => ({ requestId: 'o', userId, planId: 'monthly', channel: PaymentChannel.H5, clientIp: '::1' }),
+    faults: { clientIp: [['nothing', ''], ...CLIENT_IP] },
+    send: (h, fields) => call(bound(h.as('order-service').order, 'createOrder'), CreateOrderRequest.create(fields)),
+  },
+  {
+    rpc: 'OrderService/CancelOrder',
+    valid: (userId) => ({ requestId: 'k', ...anOrder(userId) }),
+    faults: { requestId: ID, ...order },
+    send: (h, fields) => call(bound(h.as('order-service').order, 'cancelOrder'), CancelOrderRequest.create(fields)),
+  },
+  {
+    rpc: 'OrderService/AttachInvoice',
+    valid: (userId) => ({ requestId: 'i', ...anOrder(userId), invoiceReference: '24312000000123456789' }),
+    faults: { requestId: ID, ...order, invoiceReference: ID },
+    send: (h, fields) => call(bound(h.as('finance').order, 'attachInvoice'), AttachInvoiceRequest.create(fields)),
   },
   {
     rpc: 'OrderService/GetOrder',

@@ -1,9 +1,13 @@
 import {
+  AttachInvoiceRequest,
+  CancelOrderRequest,
   CreateOrderRequest,
+  GetOrderRequest,
   ListOrdersRequest,
   PaymentChannel,
   QuoteOrderRequest,
   type CreateOrderResponse,
+  type OrderPayment,
 } from '../../src/gen/billing/v1/order_service.pb';
 import { call, type Reply } from './clients';
 import { newId } from './harness';
@@ -23,9 +27,9 @@ export function quoteOrderCall(h: Callers, fields: Partial<QuoteOrderRequest>) {
   return call(order.quoteOrder.bind(order), QuoteOrderRequest.fromPartial(fields));
 }
 
-export function getOrderCall(h: Callers, userId: string, orderId: string) {
+export function getOrderCall(h: Callers, userId: string, orderId: string, fields: Partial<GetOrderRequest> = {}) {
   const { order } = h.as('order-service');
-  return call(order.getOrder.bind(order), { userId, orderId });
+  return call(order.getOrder.bind(order), GetOrderRequest.fromPartial({ userId, orderId, ...fields }));
 }
 
 export function getOrderPaymentCall(h: Callers, userId: string, orderId: string) {
@@ -36,4 +40,21 @@ export function getOrderPaymentCall(h: Callers, userId: string, orderId: string)
 export function listOrdersCall(h: Callers, fields: Partial<ListOrdersRequest>) {
   const { order } = h.as('order-service');
   return call(order.listOrders.bind(order), ListOrdersRequest.fromPartial(fields));
+}
+
+export function cancelOrderCall(h: Callers, fields: Partial<CancelOrderRequest>) {
+  const { order } = h.as('order-service');
+  const usual = { requestId: newId('cancel') };
+  return call(order.cancelOrder.bind(order), CancelOrderRequest.fromPartial({ ...usual, ...fields }));
+}
+
+export function attachInvoiceCall(h: Callers, fields: Partial<AttachInvoiceRequest>) {
+  const { order } = h.as('finance');
+  const usual = { requestId: newId('invoice'), invoiceReference: '24312000000123456789' };
+  return call(order.attachInvoice.bind(order), AttachInvoiceRequest.fromPartial({ ...usual, ...fields }));
+}
+
+/** The code of a payment by QR code; undefined for any other, and without one. */
+export function codeUrlOf(payment: OrderPayment | undefined): string | undefined {
+  return payment?.method?.$case === 'native' ? payment.method.value.codeUrl : undefined;
 }

@@ -18,6 +18,8 @@ const ONCE_SET: Readonly<Record<string, readonly string[]>> = {
   orders: ['transaction_id', 'paid_time', 'apply_time'],
   wechatpay_notifications: ['apply_time'],
   quota_grants: ['revoke_time'],
+  membership_periods: ['revoke_time'],
+  refunds: ['refund_id', 'success_time', 'apply_time'],
   settlement_cases: ['resolve_time'],
 };
 

@@ -7,7 +7,7 @@ import { CreateOrderRequest, PaymentChannel } from '../../src/gen/billing/v1/ord
 import { call, connectClient, mustSucceed, type BillingClient, type Identity } from './clients';
 import { openTestDatabase, type TestDatabase } from './database';
 import { freePorts } from '../../bench/runner/free-ports';
-import { newId, serviceEnvironment } from './harness';
+import { forgetWaiting, newId, serviceEnvironment } from './harness';
 import { readInfra, type Infra } from './infra';
 import { TestClock } from './test-clock';
 
@@ -115,6 +115,7 @@ async function makePlace(infra: Infra, settings: Readonly<Record<string, string>
 export async function setStage(overrides: Readonly<Record<string, string>> = {}, processes = 1): Promise<Stage> {
   const infra = readInfra();
   const db = await openTestDatabase(infra);
+  await forgetWaiting(db);
   const simulator = await startSimulator({ port: 0, materialDir: infra.wechatpayDir, clock: new TestClock() });
   const settings = { ...serviceEnvironment(infra, db.url, simulator.url), ...overrides };
   const first = await makePlace(infra, settings);

@@ -8,6 +8,7 @@ const ROWS_OF_USER: Readonly<Record<string, string>> = {
   users: 'id = :user',
   orders: 'user_id = :user',
   payments: 'user_id = :user',
+  refunds: 'user_id = :user',
   quota_grants: 'user_id = :user',
   quota_logs: 'user_id = :user',
   quota_charges: 'user_id = :user',

@@ -30,6 +30,21 @@ export interface EdgeAnswer {
   readonly code: unknown;
 }
 
+/** A refund, as far as a notification tells it. */
+interface RefundFacts {
+  readonly orderId: string;
+  readonly transactionId: string;
+  readonly status?: 'SUCCESS' | 'CLOSED' | 'ABNORMAL';
+  readonly refundId?: string;
+  readonly outRefundNo?: string;
+  readonly amount?: number;
+  /** Members of the resource that replace the right ones. */
+  readonly lies?: Readonly<Record<string, unknown>>;
+}
+
+/** Whose clock and material it is made with. */
+type Maker = Pick<Harness, 'infra' | 'clock'>;
+
 export const OPENID = 'oTestPayerOpenid0123456789ab';
 
 interface Merchant {
@@ -39,7 +54,7 @@ interface Merchant {
   readonly publicKeyId: string;
 }
 
-function merchantOf(h: Harness): Merchant {
+function merchantOf(h: Maker): Merchant {
   return JSON.parse(readFileSync(join(h.infra.wechatpayDir, 'config.json'), 'utf8')) as Merchant;
 }
 
@@ -48,8 +63,13 @@ export function newTransactionId(): string {
   return `4200${BigInt(`0x${randomBytes(11).toString('hex')}`)}`.padEnd(28, '0').slice(0, 28);
 }
 
+/** Now, as WeChat Pay writes it. */
+function momentOf(h: Maker): string {
+  return `${new Date(h.clock.now().getTime() + 28_800_000).toISOString().slice(0, 19)}+08:00`;
+}
+
 /** The decrypted resource of a payment of the monthly plan. */
-export function transactionOf(h: Harness, facts: PaidFacts): Record<string, unknown> {
+export function transactionOf(h: Maker, facts: PaidFacts): Record<string, unknown> {
   const { mchid, appid } = merchantOf(h);
   const total = facts.amount ?? 9900;
   return {
@@ -60,7 +80,7 @@ export function transactionOf(h: Harness, facts: PaidFacts): Record<string, unkn
     trade_type: 'NATIVE',
     trade_state: 'SUCCESS',
     bank_type: 'OTHERS',
-    success_time: `${new Date(h.clock.now().getTime() + 28_800_000).toISOString().slice(0, 19)}+08:00`,
+    success_time: momentOf(h),
     payer: { openid: OPENID },
     amount: { total, payer_total: total, currency: 'CNY', payer_currency: 'CNY' },
     ...facts.lies,
@@ -68,7 +88,7 @@ export function transactionOf(h: Harness, facts: PaidFacts): Record<string, unkn
 }
 
 /** An envelope around a resource, encrypted with the APIv3 key. */
-export function envelope(h: Harness, resource: object, eventType = 'TRANSACTION.SUCCESS', apiv3Key?: string): object {
+export function envelope(h: Maker, resource: object, eventType = 'TRANSACTION.SUCCESS', apiv3Key?: string): object {
   const nonce = randomBytes(6).toString('hex');
   const cipher = createCipheriv('aes-256-gcm', apiv3Key ?? merchantOf(h).apiv3Key, nonce);
   cipher.setAAD(Buffer.from('transaction'));
@@ -86,7 +106,7 @@ export function envelope(h: Harness, resource: object, eventType = 'TRANSACTION.
 }
 
 /** The headers WeChat Pay would sign a body with, at an instant of the service's clock. */
-export function signedHeaders(h: Harness, body: Buffer, ageMs = 0): Record<string, string> {
+export function signedHeaders(h: Maker, body: Buffer, ageMs = 0): Record<string, string> {
   const timestamp = String(Math.floor((h.clock.now().getTime() - ageMs) / 1_000));
   const nonce = randomBytes(16).toString('hex');
   const key = readFileSync(join(h.infra.wechatpayDir, 'public.key'));
@@ -102,16 +122,41 @@ export function signedHeaders(h: Harness, body: Buffer, ageMs = 0): Record<strin
 }
 
 /** A notification of any content, rightly signed. */
-export function signedNotification(h: Harness, content: object | Buffer, ageMs = 0): Notification {
+export function signedNotification(h: Maker, content: object | Buffer, ageMs = 0): Notification {
   const body = Buffer.isBuffer(content) ? content : Buffer.from(JSON.stringify(content));
   return { transactionId: '', headers: signedHeaders(h, body, ageMs), body };
 }
 
 /** The notification of a payment: true but for `facts.lies`. */
-export function paidNotification(h: Harness, facts: PaidFacts, ageMs = 0): Notification {
+export function paidNotification(h: Maker, facts: PaidFacts, ageMs = 0): Notification {
   const transaction = transactionOf(h, facts);
   const transactionId = String(transaction['transaction_id']);
   return { ...signedNotification(h, envelope(h, transaction), ageMs), transactionId };
+}
+
+/** The decrypted resource of a refund of the monthly plan. */
+export function refundOf(h: Maker, facts: RefundFacts): Record<string, unknown> {
+  const { orderId, transactionId, status = 'SUCCESS', amount = 9900 } = facts;
+  const refundId = facts.refundId ?? newTransactionId().replace(/^4200/, '5030');
+  return {
+    mchid: merchantOf(h).mchid,
+    out_trade_no: orderId,
+    transaction_id: transactionId,
+    refund_id: refundId,
+    out_refund_no: facts.outRefundNo ?? `R-${refundId}`,
+    refund_status: status,
+    ...(status === 'SUCCESS' ? { success_time: momentOf(h) } : {}),
+    user_received_account: '招商银行信用卡0403',
+    amount: { total: 9900, refund: amount, payer_total: 9900, payer_refund: amount },
+    ...facts.lies,
+  };
+}
+
+/** The notification of a refund: true but for `facts.lies`. */
+export function refundNotification(h: Maker, facts: RefundFacts): Notification {
+  const refund = refundOf(h, facts);
+  const { transactionId, status = 'SUCCESS' } = facts;
+  return { ...signedNotification(h, envelope(h, refund, `REFUND.${status}`)), transactionId };
 }
 
 /** Sends a notification to the edge as WeChat Pay does. */

@@ -1,35 +1,50 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { z } from 'zod';
-import type { KeyRing } from './keys';
-import { findSignatureFault } from './signed-message';
-import { WechatpayRefused } from './wechatpay.errors';
+import type { WechatpayKeys } from './keys';
+import { findFaultAfterLearning, type SignatureFault } from './signed-message';
+import { WechatpayRefused, type RefusedPlace } from './wechatpay.errors';
 
 /** What one attempt to call WeChat Pay came to. */
 export type AttemptOutcome =
-  /** A 2xx that WeChat Pay signed. */
+  /** A 2xx that is believed. */
   | { readonly kind: 'answered'; readonly body: Buffer; readonly requestId: string | null }
   /** Declined for good. */
   | { readonly kind: 'refused'; readonly refusal: WechatpayRefused }
-  /** Whether WeChat Pay acted is not known. `mayRepeat`: an identical repeat at once is sound and likely to help. */
+  /** Whether WeChat Pay acted is not known. */
   | {
       readonly kind: 'unknown';
-      readonly mayRepeat: boolean;
+      readonly repeat: Repeat;
       readonly code: string | null;
       readonly requestId: string | null;
       readonly cause: Error;
     };
 
+/**
+ * Whether an identical repeat at once is sound and likely to help. `elsewhere`: better at another host, if there is one,
+ * because this one was not reached or says that it can not.
+ */
+export type Repeat = 'never' | 'here' | 'elsewhere';
+
 /** One HTTP answer, unread. */
-interface HttpAnswer {
+export interface HttpAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
 }
 
-/** Statuses after which the documentation wants the identical request repeated. */
-const REPEATABLE_STATUSES: ReadonlySet<number> = new Set([202, 429, 500, 502, 503]);
+/** Decides whether an answer is WeChat Pay's; null means that it is. Never throws. */
+export type Belief = (answer: HttpAnswer, now: Date) => Promise<SignatureFault | null>;
+
+/** Statuses after which the documentation wants the identical request repeated, and where. */
+const REPEATS: ReadonlyMap<number, Repeat> = new Map([
+  [202, 'here'],
+  [429, 'here'],
+  [500, 'here'],
+  [502, 'elsewhere'],
+  [503, 'elsewhere'],
+]);
 /** The documented tolerance between WeChat's clock and ours. */
-const ANSWER_AGE_MAX_SECONDS = 300;
+export const ANSWER_AGE_MAX_SECONDS = 300;
 const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
 
 /** Old spellings that WeChat Pay still sends, and the present ones. */
@@ -42,38 +57,67 @@ const PRESENT_SPELLINGS: ReadonlyMap<string, string> = new Map([
   ['ACCOUNTERROR', 'ACCOUNT_ERROR'],
 ]);
 
-const errorEnvelope = z.object({ code: z.string().regex(/^[A-Z0-9_]{1,64}$/) });
+const place = {
+  field: z
+    .string()
+    .regex(/^[\w/.[\]-]{1,64}$/)
+    .nullable()
+    .catch(null),
+  location: z.enum(['body', 'url', 'header', 'authorization', 'query']).nullable().catch(null),
+};
+const errorEnvelope = z.object({
+  code: z.string().regex(/^[A-Z0-9_]{1,64}$/),
+  detail: z.object(place).catch({ field: null, location: null }),
+});
+
+/** Believes what a key of the ring signed, however new the key. */
+export function believeSigned(keys: WechatpayKeys): Belief {
+  return ({ headers, body }, now) =>
+    findFaultAfterLearning(headers, body, { keys, now, ageMaxSeconds: ANSWER_AGE_MAX_SECONDS });
+}
+
+/** Believes a file, which WeChat Pay does not sign: whoever asks for one holds its hash. Of errors it believes none. */
+export const believeFile: Belief = ({ status }) => Promise.resolve(status === 200 ? null : 'headers_missing');
 
 /**
- * Judges an answer. A 2xx counts only with WeChat's valid signature; without one it may be forged or mangled, so the
- * outcome is unknown, never failure. A 4xx counts as a refusal only when it names a code of WeChat's: a gateway's HTML
- * page says nothing about the order.
+ * Judges an answer. A 2xx counts only when it is believed; otherwise it may be forged or mangled, so the outcome is
+ * unknown, never failure. A 4xx counts as a refusal only when it names a code of WeChat's: a gateway's HTML page says
+ * nothing about the order.
  */
-export function judgeAnswer(answer: HttpAnswer, keys: KeyRing, now: Date): AttemptOutcome {
+export async function judgeAnswer(answer: HttpAnswer, believe: Belief, now: Date): Promise<AttemptOutcome> {
   const { status, headers, body } = answer;
   const requestId = readRequestId(headers);
-  const unknown = (mayRepeat: boolean, why: string): AttemptOutcome => {
-    return { kind: 'unknown', mayRepeat, code: readErrorCode(body), requestId, cause: new Error(why) };
+  const error = readError(body);
+  const unknown = (repeat: Repeat, why: string): AttemptOutcome => {
+    return { kind: 'unknown', repeat, code: error?.code ?? null, requestId, cause: new Error(why) };
   };
   // A 202 is never used, only repeated, so it needs no verification.
-  if (REPEATABLE_STATUSES.has(status)) return unknown(true, `HTTP ${status}`);
+  const repeat = REPEATS.get(status);
+  if (repeat !== undefined) return unknown(repeat, `HTTP ${status}`);
 
-  const fault = findSignatureFault(headers, body, { keys, now, ageMaxSeconds: ANSWER_AGE_MAX_SECONDS });
+  const fault = await believe(answer, now);
   if (status >= 200 && status < 300) {
     if (fault === null) return { kind: 'answered', body, requestId };
     // A probe is answered by asking again: the repeat gets a true signature.
-    return unknown(fault === 'signtest', `HTTP ${status} is not verified: ${fault}`);
+    return unknown(fault === 'signtest' ? 'here' : 'never', `HTTP ${status} is not verified: ${fault}`);
   }
-  const code = readErrorCode(body);
-  if (status < 400 || status >= 500 || code === null) return unknown(false, `HTTP ${status}`);
-  return { kind: 'refused', refusal: new WechatpayRefused(status, code, requestId, fault === null) };
+  if (status < 400 || status >= 500 || error === undefined) return unknown('never', `HTTP ${status}`);
+  return {
+    kind: 'refused',
+    refusal: new WechatpayRefused(status, error.code, requestId, fault === null, error.detail),
+  };
 }
 
 /** The error code in a body, in its present spelling; null where the body is no error envelope. */
 export function readErrorCode(body: Buffer): string | null {
+  return readError(body)?.code ?? null;
+}
+
+function readError(body: Buffer): { readonly code: string; readonly detail: RefusedPlace } | undefined {
   const parsed = errorEnvelope.safeParse(parseJson(body));
-  if (!parsed.success) return null;
-  return PRESENT_SPELLINGS.get(parsed.data.code) ?? parsed.data.code;
+  if (!parsed.success) return undefined;
+  const { code, detail } = parsed.data;
+  return { code: PRESENT_SPELLINGS.get(code) ?? code, detail };
 }
 
 /** The JSON of a body; undefined where it is none. */

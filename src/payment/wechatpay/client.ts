@@ -1,139 +1,146 @@
-import { randomBytes, type KeyObject } from 'node:crypto';
-import assert from 'node:assert';
-import { Pool } from 'undici';
-import { monotonicMs, type Clock } from '../../platform/clock';
-import { parseJson, readErrorCode, type AttemptOutcome } from './answer';
-import type { KeyRing } from './keys';
-import { NATIVE_PREPAY_PATH, nativePrepayAnswer, nativePrepayBody, type NativePrepay } from './native-prepay';
-import { attemptWithinBudget, type CallBudget } from './retry';
-import { authorizationHeader, requestMessage, signMessage } from './signature';
-import { sendOnce } from './transport';
-import { wechatpayErrors } from './wechatpay.errors';
-
-/** Where the client writes its one line per attempt; a pino logger fits. */
-interface AttemptLog {
-  info(fields: Readonly<Record<string, unknown>>, message: string): void;
-  warn(fields: Readonly<Record<string, unknown>>, message: string): void;
-}
-
-interface WechatpayClientOptions {
-  /** Origin of the API, `https://api.mch.weixin.qq.com`. */
-  readonly baseUrl: string;
-  readonly appid: string;
-  readonly mchid: string;
-  /** Serial of the merchant certificate that belongs to `merchantKey`. */
-  readonly merchantSerial: string;
-  readonly merchantKey: KeyObject;
-  /** `PUB_KEY_ID_…`: sent along, so that WeChat Pay signs its answers with that key. */
-  readonly publicKeyId: string;
-  /** The keys answers may be signed with. */
-  readonly keys: KeyRing;
-  readonly connectTimeoutMs: number;
-  /** Version of this service, for the User-Agent. */
-  readonly version: string;
-  readonly clock: Clock;
-  readonly log: AttemptLog;
-}
+import type { KeyObject } from 'node:crypto';
+import type { z } from 'zod';
+import type { Clock } from '../../platform/clock';
+import { fen } from '../../platform/money';
+import { believeSigned, parseJson, readErrorCode } from './answer';
+import {
+  checkFundFlowTotals,
+  checkTradeTotals,
+  readFundFlowBill,
+  readTradeBill,
+  type FundFlowBill,
+  type TradeBill,
+} from './bill';
+import { fetchBillFile, fundFlowBillPath, tradeBillPath, type FundAccount } from './bill-download';
+import { unavailable, type Answered, type Caller } from './caller';
+import type { WechatpayKeys } from './keys';
+import {
+  closeOrderBody,
+  closeOrderPath,
+  queriedOrderShape,
+  queryOrderPath,
+  type OrderKey,
+  type QueriedOrder,
+} from './order-state';
+import { paymentParametersShape, prepayBody, prepayPath, type PaymentParameters, type Prepay } from './prepay';
+import {
+  isAnswerTo,
+  queryRefundPath,
+  REFUND_PATH,
+  refundAnswerShape,
+  refundBody,
+  type RefundRequest,
+  type ToldRefund,
+} from './refund';
+import type { CallBudget } from './retry';
+import { makeStamp } from './stamp';
+import { microYuan } from './yuan';
 
 /**
  * Calls WeChat Pay. Every method returns what WeChat Pay signed, or throws WECHATPAY_UNAVAILABLE (whether it acted is
- * not known: repeat identically or query) or WechatpayRefused (declined for good).
+ * not known: repeat identically or query) or WechatpayRefused (declined for good). An answer about anything else than
+ * what was asked is an unknown outcome.
  */
 export interface WechatpayClient {
-  /** Asks for a QR code. Repeating it with identical values is harmless and gives a fresh code. */
-  prepayNative(prepay: NativePrepay, budget: CallBudget): Promise<{ codeUrl: string }>;
+  /** Opens an order for payment in its channel. Repeating it with identical values is harmless. */
+  prepay(prepay: Prepay, budget: CallBudget): Promise<PaymentParameters>;
+  /** Asks what became of an order. Refusals: ORDER_NOT_EXIST, which counts only when it is verified. */
+  queryOrder(by: OrderKey, budget: CallBudget): Promise<QueriedOrder>;
+  /** Closes an unpaid order: from then on nobody can pay it. Closing a closed one is harmless. Refusals: ORDER_PAID. */
+  closeOrder(orderId: string, budget: CallBudget): Promise<void>;
+  /** Asks for a refund. The answer says that it was accepted; repeating it with identical values is harmless. */
+  refund(request: RefundRequest, budget: CallBudget): Promise<ToldRefund>;
+  /** Asks what became of a refund. Refusals: RESOURCE_NOT_EXISTS. */
+  queryRefund(outRefundNo: string, budget: CallBudget): Promise<ToldRefund>;
+  /**
+   * Fetches the trade bill of a day (`2026-01-31`, in UTC+8), there from ten o'clock on the next. Also throws
+   * BillNotReady and BillUnusable.
+   */
+  downloadTradeBill(day: string, budget: CallBudget): Promise<TradeBill>;
+  /** Fetches the fund-flow bill of a day and an account; as downloadTradeBill. */
+  downloadFundFlowBill(day: string, account: FundAccount, budget: CallBudget): Promise<FundFlowBill>;
   /** Waits for calls in flight and closes the connections. */
   close(): Promise<void>;
 }
 
-const RESPONSE_BYTES_MAX = 1_048_576;
-const CONNECTIONS_MAX = 64;
+/** What the client is made from. */
+interface ClientParts {
+  readonly caller: Caller;
+  /** The keys answers may be signed with. */
+  readonly keys: WechatpayKeys;
+  readonly appid: string;
+  readonly mchid: string;
+  readonly merchantKey: KeyObject;
+  readonly clock: Clock;
+  readonly close: () => Promise<void>;
+}
 
-/** Makes the client of one merchant; it keeps connections open until `close`. */
-export function createWechatpayClient(options: WechatpayClientOptions): WechatpayClient {
-  const { origin, pathname, search } = new URL(options.baseUrl);
-  assert(pathname === '/' && search === '', 'the WeChat Pay base URL must be an origin without a path');
-  const pool = new Pool(origin, {
-    connections: CONNECTIONS_MAX,
-    connect: { timeout: options.connectTimeoutMs },
-    maxResponseSize: RESPONSE_BYTES_MAX,
-  });
+/** Makes the client of one merchant and app. */
+export function createWechatpayClient(parts: ClientParts): WechatpayClient {
+  const { caller, keys, clock } = parts;
+  const believe = believeSigned(keys);
+  const get = (path: string, budget: CallBudget) => caller.call({ method: 'GET', path, believe }, budget);
+  const post = (path: string, body: Buffer, budget: CallBudget) =>
+    caller.call({ method: 'POST', path, body, believe }, budget);
   return {
-    async prepayNative(prepay, budget) {
-      const body = nativePrepayBody(prepay, options);
-      const answered = await call(pool, options, { path: NATIVE_PREPAY_PATH, body }, budget);
-      const parsed = nativePrepayAnswer.safeParse(parseJson(answered.body));
-      // An error envelope inside a signed 200 has been seen in the field.
-      if (!parsed.success) throw unavailable(readErrorCode(answered.body), answered.requestId, parsed.error);
-      return { codeUrl: parsed.data.code_url };
+    async prepay(prepay, budget) {
+      const { channel } = prepay;
+      const answered = await post(prepayPath(channel), prepayBody(prepay, parts), budget);
+      return parseAnswer(paymentParametersShape(channel, { ...parts, stamp: makeStamp(clock) }), answered);
     },
-    close: () => pool.close(),
+    async queryOrder(by, budget) {
+      return parseAnswer(queriedOrderShape(by, parts), await get(queryOrderPath(by, parts), budget));
+    },
+    async closeOrder(orderId, budget) {
+      await post(closeOrderPath(orderId), closeOrderBody(parts), budget);
+    },
+    async refund(request, budget) {
+      const shape = refundAnswerShape.refine((told) => isAnswerTo(request, told), 'tells of another refund');
+      return parseAnswer(shape, await post(REFUND_PATH, refundBody(request), budget));
+    },
+    async queryRefund(outRefundNo, budget) {
+      const shape = refundAnswerShape.refine((told) => told.outRefundNo === outRefundNo, 'tells of another refund');
+      return parseAnswer(shape, await get(queryRefundPath(outRefundNo), budget));
+    },
+    async downloadTradeBill(day, budget) {
+      const file = await fetchBillFile(caller, keys, { path: tradeBillPath(day), day }, budget);
+      if (file === undefined) return { day, exists: false, lines: [], summary: NO_TRADES };
+      const bill = readTradeBill(day, file);
+      checkTradeTotals(bill);
+      return bill;
+    },
+    async downloadFundFlowBill(day, account, budget) {
+      const file = await fetchBillFile(caller, keys, { path: fundFlowBillPath(day, account), day }, budget);
+      if (file === undefined) return { day, exists: false, lines: [], summary: NO_FLOWS };
+      const bill = readFundFlowBill(day, file);
+      checkFundFlowTotals(bill);
+      return bill;
+    },
+    close: parts.close,
   };
 }
 
-/** Calls with repeats: identical body, but nonce, timestamp and signature of its own for each attempt. */
-async function call(
-  pool: Pool,
-  options: WechatpayClientOptions,
-  request: { readonly path: string; readonly body: Buffer },
-  budget: CallBudget,
-): Promise<AttemptOutcome & { kind: 'answered' }> {
-  const { path, body } = request;
-  const method = 'POST';
-  const outcome = await attemptWithinBudget(async (timeoutMs, attempt) => {
-    const startedMs = monotonicMs();
-    const terms = { timeoutMs, signal: budget.signal, keys: options.keys, now: () => options.clock.now() };
-    const sent = await sendOnce(
-      pool,
-      { method, path, headers: signedHeaders(options, method, path, body), body },
-      terms,
-    );
-    const durationMs = Math.round(monotonicMs() - startedMs);
-    writeLine(options.log, { method, path, attempt, status: sent.status, durationMs }, sent.outcome);
-    return sent.outcome;
-  }, budget);
-  if (outcome.kind === 'refused') throw outcome.refusal;
-  if (outcome.kind === 'unknown') throw unavailable(outcome.code, outcome.requestId, outcome.cause);
-  return outcome;
-}
+const NOTHING = fen(0);
+const NO_TRADES: TradeBill['summary'] = {
+  count: 0,
+  settlementAmount: NOTHING,
+  orderAmount: NOTHING,
+  refundAmount: NOTHING,
+  requestedRefundAmount: NOTHING,
+  fee: microYuan(0),
+};
+const NO_FLOWS: FundFlowBill['summary'] = {
+  count: 0,
+  incomeCount: 0,
+  incomeAmount: NOTHING,
+  expenseCount: 0,
+  expenseAmount: NOTHING,
+};
 
-function signedHeaders(
-  options: WechatpayClientOptions,
-  method: string,
-  path: string,
-  body: Buffer,
-): Readonly<Record<string, string>> {
-  const { mchid, merchantSerial } = options;
-  const timestamp = String(Math.floor(options.clock.now().getTime() / 1_000));
-  const nonce = randomBytes(16).toString('hex').toUpperCase();
-  const message = requestMessage({ method, canonicalUrl: path, timestamp, nonce, body });
-  const signature = signMessage(options.merchantKey, message);
-  return {
-    accept: 'application/json',
-    // The signature covers the bytes before compression; asking for none keeps them the bytes on the wire.
-    'accept-encoding': 'identity',
-    'content-type': 'application/json',
-    'user-agent': `billing-guard/${options.version} (node ${process.version})`,
-    'wechatpay-serial': options.publicKeyId,
-    authorization: authorizationHeader({ mchid, merchantSerial, timestamp, nonce, signature }),
-  };
-}
-
-/** One line per attempt: names and numbers only, no body, no signature, no payer. */
-function writeLine(log: AttemptLog, fields: Readonly<Record<string, unknown>>, outcome: AttemptOutcome): void {
-  if (outcome.kind === 'answered') {
-    log.info({ ...fields, outcome: 'answered', wechatpayRequestId: outcome.requestId }, 'WeChat Pay call');
-    return;
-  }
-  const { code, requestId } = outcome.kind === 'refused' ? outcome.refusal : outcome;
-  const why = outcome.kind === 'unknown' ? { why: outcome.cause.message } : {};
-  log.warn({ ...fields, outcome: outcome.kind, code, wechatpayRequestId: requestId, ...why }, 'WeChat Pay call');
-}
-
-function unavailable(code: string | null, requestId: string | null, cause: unknown): Error {
-  const metadata = {
-    ...(code === null ? {} : { wechatpay_code: code }),
-    ...(requestId === null ? {} : { request_id: requestId }),
-  };
-  return wechatpayErrors.WECHATPAY_UNAVAILABLE({ metadata, cause });
+/** What an answer tells. An error envelope inside a signed 200 has been seen in the field: that is an unknown outcome. */
+function parseAnswer<Told>(shape: z.ZodType<Told>, answered: Answered): Told {
+  const parsed = shape.safeParse(parseJson(answered.body));
+  if (parsed.success) return parsed.data;
+  const { requestId } = answered;
+  throw unavailable({ code: readErrorCode(answered.body), requestId, cause: parsed.error });
 }

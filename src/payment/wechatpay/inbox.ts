@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { raw } from 'objection';
 import type { FieldCipher } from '../../platform/crypto/field-cipher';
 import type { Database } from '../../platform/db/database';
@@ -8,7 +9,7 @@ import { mintId } from '../../platform/ids';
 import { addMs } from '../../platform/time';
 import { factsHash } from './facts';
 import { NotificationRow } from './inbox.model';
-import { parseTransactionContent, transactionContent, type WechatpayTransaction } from './transaction';
+import { parseToldContent, subjectIdOf, toldContent, type Told } from './told';
 
 /**
  * The inbox: a verified notification is a committed row before it is answered, one row per event and business key, and
@@ -19,22 +20,31 @@ import { parseTransactionContent, transactionContent, type WechatpayTransaction 
 export interface InboxEntry {
   readonly eventType: string;
   readonly eventId: string;
-  /** transaction_id of a payment, refund_id of a refund, the event's id for anything else. */
-  readonly subjectId: string;
-  /** The payment, or undefined for an event that nothing here applies yet. */
-  readonly transaction: WechatpayTransaction | undefined;
+  readonly told: Told;
   /** Headers and decrypted resource as they came: evidence. */
-  readonly evidence: string;
+  readonly evidence: Evidence;
 }
 
-/** A row of the inbox as its users see it. */
-export interface InboxItem {
+/** What lies sealed beside a row of the inbox. */
+interface Evidence {
+  readonly headers: IncomingHttpHeaders;
+  readonly resource: string;
+}
+
+/** Where a row of the inbox stands. */
+interface InboxState {
   readonly id: string;
+  readonly eventType: string;
   readonly status: NotificationRow['status'];
   readonly reason: string;
-  /** What was told first. Undefined for an event that nothing here applies yet. */
-  readonly transaction: WechatpayTransaction | undefined;
 }
+
+/** A row of the inbox as its users see it: where it stands, and what was told first. */
+export type InboxItem = InboxState & Told;
+
+/** One that tells of a payment, or of a refund: those are applied. */
+export type PaymentItem = Extract<InboxItem, { readonly kind: 'payment' }>;
+export type RefundItem = Extract<InboxItem, { readonly kind: 'refund' }>;
 
 /** Long enough for the route's own attempt to end before the applier looks. */
 const FIRST_RETRY_MS = 10_000;
@@ -42,25 +52,26 @@ const RETRY_MAX_MS = 600_000;
 export const DUE_NOTIFICATIONS_MAX = 50;
 const BODIES = 'wechatpay_notification_bodies';
 
-function toItem(row: NotificationRow): InboxItem {
-  const { id, status, reason, content } = row;
-  return { id, status, reason, transaction: parseTransactionContent(content) };
+/** A stored row, with what it tells. */
+export function toItem({ id, eventType, status, reason, content }: NotificationRow): InboxItem {
+  return { id, eventType, status, reason, ...parseToldContent(content) };
 }
 
 async function insertEntry(tx: Tx, entry: InboxEntry, cipher: FieldCipher, now: Date): Promise<NotificationRow> {
   const id = mintId(now);
-  const { eventType, subjectId, eventId, transaction } = entry;
+  const { eventType, eventId, told } = entry;
+  const isIgnored = told.kind === 'ignored';
   const row = await NotificationRow.query(tx).insert({
     id,
     eventType,
-    subjectId,
+    subjectId: subjectIdOf(told, eventId),
     notificationId: eventId,
-    content: JSON.stringify(transaction === undefined ? {} : transactionContent(transaction)),
-    status: transaction === undefined ? 'ignored' : 'received',
+    content: toldContent(told),
+    status: isIgnored ? 'ignored' : 'received',
     reason: '',
     timesReceived: 1,
     attempts: 0,
-    nextAttemptTime: transaction === undefined ? null : addMs(now, FIRST_RETRY_MS),
+    nextAttemptTime: isIgnored ? null : addMs(now, FIRST_RETRY_MS),
     createTime: now,
     applyTime: null,
   });
@@ -68,10 +79,14 @@ async function insertEntry(tx: Tx, entry: InboxEntry, cipher: FieldCipher, now: 
   return row;
 }
 
+function placeOf(id: string) {
+  return { table: BODIES, column: 'sealed_body', primaryKey: id };
+}
+
 async function insertBody(tx: Tx, inboxId: string, entry: InboxEntry, cipher: FieldCipher, now: Date): Promise<void> {
   const id = mintId(now);
-  const sealedBody = cipher.encrypt(entry.evidence, { table: BODIES, column: 'sealed_body', primaryKey: id });
-  await tx(BODIES).insert({ id, inboxId, contentHash: factsHash(entry.transaction), sealedBody, createTime: now });
+  const sealedBody = cipher.encrypt(JSON.stringify(entry.evidence), placeOf(id));
+  await tx(BODIES).insert({ id, inboxId, contentHash: factsHash(entry.told), sealedBody, createTime: now });
 }
 
 /** Under the lock of the inbox row: keeps the evidence of what was not told before. True for the first difference. */
@@ -82,7 +97,7 @@ async function keepEvidence(
   cipher: FieldCipher,
   now: Date,
 ): Promise<boolean> {
-  const hash = factsHash(entry.transaction);
+  const hash = factsHash(entry.told);
   const bodies: { contentHash: Buffer }[] = await tx(BODIES).where({ inboxId }).select('contentHash');
   if (bodies.some(({ contentHash }) => contentHash.equals(hash))) return false;
   await insertBody(tx, inboxId, entry, cipher, now);
@@ -104,7 +119,8 @@ export async function storeNotification(
   cipher: FieldCipher,
   now: Date,
 ): Promise<StoredEntry> {
-  const { eventType, subjectId } = entry;
+  const { eventType } = entry;
+  const subjectId = subjectIdOf(entry.told, entry.eventId);
   const countRepeat = async (): Promise<StoredEntry | undefined> =>
     withTx(db, { name: 'CountNotification' }, async (tx) => {
       const counted = await NotificationRow.query(tx)
@@ -151,6 +167,20 @@ export async function lockNotification(tx: Tx, id: string): Promise<InboxItem> {
   return toItem(row);
 }
 
+/** The resource that was told last among those that a row has evidence of, decrypted. Throws when it does not open. */
+export async function readLatestEvidence(db: Database, cipher: FieldCipher, inboxId: string): Promise<Buffer> {
+  const latest = await readOnly(db, (reader) =>
+    reader<{ id: string; inboxId: string; sealedBody: Buffer; createTime: Date }>(BODIES)
+      .where('inboxId', inboxId)
+      .orderBy('createTime', 'desc')
+      .orderBy('id', 'desc')
+      .first('id', 'sealedBody'),
+  );
+  if (latest === undefined) throw new Error(`notification ${inboxId} has no evidence`);
+  const { resource } = JSON.parse(cipher.decrypt(latest.sealedBody, placeOf(latest.id))) as Evidence;
+  return Buffer.from(resource, 'utf8');
+}
+
 /** Rows whose turn has come: stored, and not applied before the answer. */
 export async function readDueNotifications(db: Database, now: Date): Promise<readonly InboxItem[]> {
   const rows = await readOnly(db, (reader) =>
@@ -162,7 +192,7 @@ export async function readDueNotifications(db: Database, now: Date): Promise<rea
   return rows.map(toItem);
 }
 
-/** After an attempt that failed: tries again later, with growing pauses, for ever. Money is never given up on. */
+/** After an attempt that failed or came too early: tries again later, with growing pauses, for ever. Money is never given up on. */
 export async function postponeNotification(db: Database, id: string, now: Date): Promise<void> {
   await withTx(db, { name: 'PostponeNotification' }, async (tx) => {
     const row = await NotificationRow.query(tx).findById(id).forUpdate().throwIfNotFound();

@@ -1,8 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { z } from 'zod';
 import { decryptResource, ResourceUndecryptable, type EncryptedResource } from './resource-cipher';
-import { findSignatureFault, type SignaturePolicy } from './signed-message';
-import { transactionShape, type WechatpayTransaction } from './transaction';
+import type { WechatpayKeys } from './keys';
+import { findFaultAfterLearning, type SignaturePolicy } from './signed-message';
+import { isApplied, toldShapes, type Told } from './told';
 import { NotificationRefused } from './wechatpay.errors';
 
 /** The outer, signed part of a notification. Its resource is still encrypted. */
@@ -42,39 +43,40 @@ const envelopeShape = z
 /** An envelope of which perhaps only the event's id can be read. */
 const eventIdOnly = z.object({ id: eventIdShape });
 
-/** What names the refund that a REFUND event is about. Source: WeChat Pay API v3, 退款结果通知. */
-const refundShape = z.object({ refund_id: z.string().regex(/^[\x21-\x7e]{1,64}$/) });
-
 /**
- * Believes a notification or throws NotificationRefused, in this order: signature headers, age, key by serial, probe,
- * signature over the raw bytes, and only then JSON and shape. `rawBody` must be the bytes as they came.
+ * Believes a notification or throws NotificationRefused, in this order: signature headers, age, key by serial (one that
+ * is not known is looked for first), probe, signature over the raw bytes, and only then JSON and shape. `rawBody` must be
+ * the bytes as they came.
  */
-export function verifyNotification(
+export async function verifyNotification(
   headers: IncomingHttpHeaders,
   rawBody: Buffer,
-  policy: SignaturePolicy,
-): NotificationEnvelope {
-  const fault = findSignatureFault(headers, rawBody, policy);
+  policy: SignaturePolicy & { readonly keys: WechatpayKeys },
+): Promise<NotificationEnvelope> {
+  const fault = await findFaultAfterLearning(headers, rawBody, policy);
   if (fault !== null) throw new NotificationRefused(fault);
   return parseAs(envelopeShape, rawBody, undefined);
 }
 
-/** Decrypts what a verified notification carries, of whatever kind. Throws NotificationRefused: decrypt_failed. */
-export function openResource(envelope: NotificationEnvelope, apiv3Key: string): string {
-  return decrypt(envelope, apiv3Key).toString('utf8');
+/** What a verified notification carries, decrypted. */
+export interface OpenedNotification {
+  readonly told: Told;
+  /** The resource as it was decrypted: evidence. */
+  readonly resource: string;
 }
 
 /**
- * Decrypts the payment of a verified TRANSACTION.SUCCESS. Throws NotificationRefused: decrypt_failed when our APIv3 key
- * does not open it, malformed when what it holds is no transaction.
+ * Decrypts what a verified notification carries. Throws NotificationRefused: decrypt_failed when our APIv3 key does not
+ * open it, malformed when it is not what its event promises.
  */
-export function openTransaction(envelope: NotificationEnvelope, apiv3Key: string): WechatpayTransaction {
-  return parseAs(transactionShape, decrypt(envelope, apiv3Key), envelope.eventId);
+export function openNotification(envelope: NotificationEnvelope, apiv3Key: string): OpenedNotification {
+  const bytes = decrypt(envelope, apiv3Key);
+  return { told: readTold(envelope.eventType, bytes, envelope.eventId), resource: bytes.toString('utf8') };
 }
 
-/** Decrypts what names the refund of a verified REFUND event. Throws NotificationRefused as openTransaction does. */
-export function openRefundId(envelope: NotificationEnvelope, apiv3Key: string): string {
-  return parseAs(refundShape, decrypt(envelope, apiv3Key), envelope.eventId).refund_id;
+/** What a decrypted resource tells. Throws NotificationRefused: malformed. */
+export function readTold(eventType: string, resource: Buffer, eventId: string): Told {
+  return isApplied(eventType) ? parseAs(toldShapes[eventType], resource, eventId) : { kind: 'ignored' };
 }
 
 function decrypt({ resource, eventId }: NotificationEnvelope, apiv3Key: string): Buffer {

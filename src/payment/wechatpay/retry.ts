@@ -27,7 +27,7 @@ export async function attemptWithinBudget(
     const leftMs = Math.max(1, deadlineMs - monotonicMs());
     const isLast = number === ATTEMPTS_MAX;
     const outcome = await attempt(isLast ? leftMs : leftMs / 2, number);
-    if (isLast || outcome.kind !== 'unknown' || !outcome.mayRepeat) return outcome;
+    if (isLast || outcome.kind !== 'unknown' || outcome.repeat === 'never') return outcome;
     const pauseMs = backoffMs(number);
     if (monotonicMs() + pauseMs >= deadlineMs) return outcome;
     if (!(await pause(pauseMs, budget.signal))) return outcome;

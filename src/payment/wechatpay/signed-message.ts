@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { KeyRing } from './keys';
+import type { KeyRing, WechatpayKeys } from './keys';
 import { responseMessage, SIGNATURE_SCHEME, verifySignature } from './signature';
 
 /** Why a message that claims to be WeChat Pay's is not believed. */
@@ -47,4 +47,19 @@ export function findSignatureFault(
   if (signature.startsWith(PROBE_PREFIX)) return 'signtest';
   const message = responseMessage(timestamp, nonce, rawBody);
   return verifySignature(publicKey, message, signature) ? null : 'signature_invalid';
+}
+
+/**
+ * As findSignatureFault, but a serial that is not known is looked for first. That comes after the cheap checks, so that
+ * a stale or headless message causes nothing.
+ */
+export async function findFaultAfterLearning(
+  headers: IncomingHttpHeaders,
+  rawBody: Buffer,
+  policy: SignaturePolicy & { readonly keys: WechatpayKeys },
+): Promise<SignatureFault | null> {
+  const fault = findSignatureFault(headers, rawBody, policy);
+  if (fault !== 'unknown_serial') return fault;
+  await policy.keys.learn(String(headers['wechatpay-serial']));
+  return findSignatureFault(headers, rawBody, policy);
 }

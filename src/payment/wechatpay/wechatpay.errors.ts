@@ -9,6 +9,13 @@ export const wechatpayErrors = defineErrors({
   },
 });
 
+/** Which part of a request WeChat Pay declined, by the documentation's names; what stood there is not told. */
+export interface RefusedPlace {
+  /** `/amount/total` or a name; null when not told. */
+  readonly field: string | null;
+  readonly location: 'body' | 'url' | 'header' | 'authorization' | 'query' | null;
+}
+
 /**
  * WeChat Pay declined the request for good: the same request would be declined again. The order domain decides by
  * `code` what that means. SIGN_ERROR, NO_AUTH, MCH_NOT_EXISTS and APPID_MCHID_NOT_MATCH tell of our configuration or
@@ -23,9 +30,47 @@ export class WechatpayRefused extends Error {
     readonly requestId: string | null,
     /** Whether the answer carried WeChat's valid signature. Errors often lack one: query before relying on such. */
     readonly isVerified: boolean,
+    /** For people who look for the reason; nothing is decided by it. */
+    readonly place: RefusedPlace = { field: null, location: null },
   ) {
     super(`WeChat Pay refused the request: ${code} (HTTP ${httpStatus}).`);
     this.name = 'WechatpayRefused';
+  }
+}
+
+/** WeChat Pay is still making the bill; the same question helps later. */
+export class BillNotReady extends Error {
+  constructor(readonly day: string) {
+    super(`WeChat Pay has not finished the bill of ${day} yet.`);
+    this.name = 'BillNotReady';
+  }
+}
+
+/** What can be wrong with a bill that WeChat Pay gave. */
+export type BillFault =
+  /** The download address lies outside the configured hosts; nothing was fetched. */
+  | 'host'
+  /** Longer than what is read into memory, packed or unpacked. */
+  | 'too_large'
+  /** Does not unpack. */
+  | 'packing'
+  /** Not the bytes that the signed answer promised. */
+  | 'hash'
+  /** Not the documented form. */
+  | 'malformed'
+  /** Counts or sums differ from the summary in the bill itself. */
+  | 'totals';
+
+/** A bill that can not be used; nothing of it was given out. Asking again gives a new file. */
+export class BillUnusable extends Error {
+  constructor(
+    readonly fault: BillFault,
+    /** Where, by column names and line numbers; never a value. */
+    where: string,
+    cause?: unknown,
+  ) {
+    super(`The bill of WeChat Pay can not be used: ${fault}: ${where}.`, { cause });
+    this.name = 'BillUnusable';
   }
 }
 

@@ -6,7 +6,7 @@ export interface AuditEntry {
   readonly action: string;
   /** The mTLS identity, or SYSTEM_ACTOR. */
   readonly actor: string;
-  readonly subjectType: 'user' | 'order' | 'coupon' | 'promotion';
+  readonly subjectType: 'user' | 'order' | 'coupon' | 'promotion' | 'refund' | 'notification';
   readonly subjectId: string;
   /** Whose it is; null for what is nobody's in particular, a promotion. */
   readonly userId: string | null;

@@ -1,7 +1,16 @@
 import { TABLE_PRIVILEGES } from '../../../migrations/privileges';
 import { openTestDatabase, type TestDatabase } from '../../support/database';
 import { TaskOutcome } from '../../../src/gen/billing/v1/quota_service.pb';
-import { consume, newId, refund, registerMember, startHarness, until, type Harness } from '../../support/harness';
+import {
+  consume,
+  createOrder,
+  newId,
+  refund,
+  registerMember,
+  startHarness,
+  until,
+  type Harness,
+} from '../../support/harness';
 import { mustSucceed } from '../../support/clients';
 import { readInfra } from '../../support/infra';
 import { reportOutcome } from '../../support/quota-calls';
@@ -37,6 +46,8 @@ async function fillEveryTable(): Promise<void> {
 
 async function fill(h: Harness): Promise<void> {
   const { userId } = await registerMember(h);
+  // Too little money: an alert.
+  await h.control('/_control/pay', { order_id: await createOrder(h, userId), amount: 1 });
   await mustSucceed(consume(h, { requestId: 'c', userId, amount: 20, taskId: 't1' }));
   await mustSucceed(consume(h, { requestId: 'c2', userId, amount: 2, taskId: 't2' }));
   await mustSucceed(reportOutcome(h, { requestId: 'o', userId, taskId: 't2', outcome: TaskOutcome.SUCCEEDED }));

@@ -1,13 +1,8 @@
-import {
-  CreateOrderRequest,
-  OrderStatus,
-  PaymentChannel,
-  type CreateOrderResponse,
-} from '../../../src/gen/billing/v1/order_service.pb';
+import { CreateOrderRequest, OrderStatus, PaymentChannel } from '../../../src/gen/billing/v1/order_service.pb';
 import { mustSucceed } from '../../support/clients';
 import { newId, registerUser, startHarness, type Harness } from '../../support/harness';
 import { moneyState } from '../../support/observe';
-import { createOrderCall, getOrderCall } from '../../support/order-calls';
+import { codeUrlOf, createOrderCall, getOrderCall } from '../../support/order-calls';
 
 /** R7, lesson 4: an order is priced here, written once per request_id, and opened at WeChat Pay for its final amount. */
 describe('CreateOrder', () => {
@@ -19,14 +14,13 @@ describe('CreateOrder', () => {
   });
   afterAll(() => h.stop());
 
-  const codeUrlOf = ({ payment }: CreateOrderResponse): string | undefined => payment?.method?.value.codeUrl;
   const atWechat = async (orderId: string): Promise<unknown> =>
     (await fetch(`${h.simulatorUrl}/_control/orders/${orderId}`)).json();
 
   test('gives a pending order at the price of the plan, and a code to pay it', async () => {
     const answer = await mustSucceed(createOrderCall(h, { userId }));
     expect(answer.replayed).toBe(false);
-    expect(codeUrlOf(answer)).toMatch(/^weixin:\/\//);
+    expect(codeUrlOf(answer.payment)).toMatch(/^weixin:\/\//);
     const { order } = answer;
     expect(order).toMatchObject({
       userId,
@@ -64,8 +58,8 @@ describe('CreateOrder', () => {
     const second = await mustSucceed(createOrderCall(h, { userId, requestId }));
     expect(second.replayed).toBe(true);
     expect(second.order).toEqual(first.order);
-    expect(codeUrlOf(second)).toMatch(/^weixin:\/\//);
-    expect(codeUrlOf(second)).not.toBe(codeUrlOf(first));
+    expect(codeUrlOf(second.payment)).toMatch(/^weixin:\/\//);
+    expect(codeUrlOf(second.payment)).not.toBe(codeUrlOf(first.payment));
     expect(await moneyState(h)).toEqual(before);
     expect(await atWechat(first.order?.orderId ?? '')).toMatchObject({ prepay_count: 2 });
   });
@@ -113,7 +107,10 @@ describe('CreateOrder', () => {
     ['an unknown user', 'NOT_FOUND', 'USER_NOT_FOUND', [], { userId: 'nobody-at-all' }],
     ['a coupon nobody holds', 'NOT_FOUND', 'COUPON_NOT_FOUND', [], { couponId: 'C-1' }],
     ['no channel', 'INVALID_ARGUMENT', 'INVALID_REQUEST', ['channel'], { channel: PaymentChannel.UNSPECIFIED }],
-    ['a channel not served yet', 'INVALID_ARGUMENT', 'INVALID_REQUEST', ['channel'], { channel: PaymentChannel.JSAPI }],
+    ['JSAPI without openid', 'INVALID_ARGUMENT', 'INVALID_REQUEST', ['openid'], { channel: PaymentChannel.JSAPI }],
+    ['H5 without address', 'INVALID_ARGUMENT', 'INVALID_REQUEST', ['client_ip'], { channel: PaymentChannel.H5 }],
+    ['an openid that is not asked for', 'INVALID_ARGUMENT', 'INVALID_REQUEST', ['openid'], { openid: 'o1' }],
+    ['an address that is not asked for', 'INVALID_ARGUMENT', 'INVALID_REQUEST', ['client_ip'], { clientIp: '1.2.3.4' }],
     [
       'a channel that does not exist',
       'INVALID_ARGUMENT',
@@ -144,6 +141,6 @@ describe('CreateOrder', () => {
 
   test('no request of OrderService can carry an amount', () => {
     const fields = Object.keys(CreateOrderRequest.fromPartial({})).sort();
-    expect(fields).toEqual(['channel', 'couponId', 'planId', 'requestId', 'userId']);
+    expect(fields).toEqual(['channel', 'clientIp', 'couponId', 'openid', 'planId', 'requestId', 'userId']);
   });
 });

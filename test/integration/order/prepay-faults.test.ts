@@ -2,7 +2,7 @@ import { OrderStatus } from '../../../src/gen/billing/v1/order_service.pb';
 import { mustSucceed } from '../../support/clients';
 import { newId, registerUser, startHarness, until, type Harness } from '../../support/harness';
 import { claim, openPromotion, stockOf } from '../../support/promotions';
-import { createOrderCall, getOrderCall, getOrderPaymentCall } from '../../support/order-calls';
+import { codeUrlOf, createOrderCall, getOrderCall, getOrderPaymentCall } from '../../support/order-calls';
 
 /** Lessons 44, 45, 48: what WeChat Pay did is unknown until it says so under its signature; a repeat heals it. */
 describe('a prepay that goes wrong', () => {
@@ -37,7 +37,7 @@ describe('a prepay that goes wrong', () => {
       await fetch(`${h.simulatorUrl}/_control/fault`, { method: 'DELETE' });
       const healed = await mustSucceed(createOrderCall(h, { userId, requestId }));
       expect(healed).toMatchObject({ replayed: true, order: { orderId: left['id'], status: OrderStatus.PENDING } });
-      expect(healed.payment?.method?.value.codeUrl).toMatch(/^weixin:/);
+      expect(codeUrlOf(healed.payment)).toMatch(/^weixin:/);
     },
   );
 

@@ -1,5 +1,5 @@
 import { OrderStatus } from '../../../src/gen/billing/v1/order_service.pb';
-import { createKeyRing, createWechatpayClient, readMerchantKey } from '../../../src/payment';
+import { createWechatpay, readMerchantKey } from '../../../src/payment';
 import { systemClock } from '../../../src/platform/clock';
 import { loadConfig } from '../../../src/platform/config';
 import { createLogger } from '../../../src/platform/log';
@@ -7,7 +7,7 @@ import { fen } from '../../../src/platform/money';
 import { startService } from '../../../src/service';
 import { call, connectClient, mustSucceed } from '../../support/clients';
 import { newId, registerUser, serviceEnvironment, startHarness, type Harness } from '../../support/harness';
-import { createOrderCall, getOrderCall } from '../../support/order-calls';
+import { codeUrlOf, createOrderCall, getOrderCall } from '../../support/order-calls';
 
 /** Design §6, FACTS 重入: a prepay is repeated to the byte, or WeChat Pay refuses it and the order's old code stays payable. */
 describe('an order whose prepay is repeated', () => {
@@ -30,7 +30,7 @@ describe('an order whose prepay is repeated', () => {
     try {
       const request = { userId, orderId: order?.orderId ?? '' };
       const reply = await mustSucceed(call(client.order.getOrderPayment.bind(client.order), request));
-      expect(reply.payment?.method?.value.codeUrl).toMatch(/^weixin:/);
+      expect(codeUrlOf(reply.payment)).toMatch(/^weixin:/);
       expect((await mustSucceed(getOrderCall(h, userId, request.orderId))).order?.status).toBe(OrderStatus.PENDING);
     } finally {
       client.close();
@@ -47,21 +47,28 @@ describe('an order whose prepay is repeated', () => {
     const orderId = String(made?.['id']);
 
     const env = loadConfig(serviceEnvironment(h.infra, h.db.url, h.simulatorUrl));
-    const other = createWechatpayClient({
+    const { WECHATPAY_PUBLIC_KEY_ID: serial = '', WECHATPAY_PUBLIC_KEY: pem = '' } = env;
+    const { client: other } = createWechatpay({
       baseUrl: h.simulatorUrl,
+      backupBaseUrl: undefined,
       appid: env.WECHATPAY_APPID,
       mchid: env.WECHATPAY_MCHID,
       merchantSerial: env.WECHATPAY_MERCHANT_SERIAL,
       merchantKey: readMerchantKey(env.WECHATPAY_MERCHANT_KEY),
-      publicKeyId: env.WECHATPAY_PUBLIC_KEY_ID,
-      keys: createKeyRing([{ serial: env.WECHATPAY_PUBLIC_KEY_ID, pem: env.WECHATPAY_PUBLIC_KEY }]),
+      keyMode: 'public-key',
+      publicKey: { serial, pem },
+      apiv3Key: env.WECHATPAY_APIV3_KEY,
+      certificateRefreshMs: 3_600_000,
       connectTimeoutMs: 5_000,
+      breakerFailuresMax: 10,
+      breakerOpenMs: 10_000,
       version: 'test',
       clock: systemClock,
       log: createLogger({ level: 'fatal', role: 'all' }),
     });
     const terms = { notifyUrl: String(made?.['notify_url']), expireTime: made?.['expire_time'] as Date };
-    await other.prepayNative({ orderId, description: 'another', amount: fen(9900), ...terms }, { timeoutMs: 5_000 });
+    const told = { orderId, description: 'another', amount: fen(9900), channel: 'native', ...terms } as const;
+    await other.prepay(told, { timeoutMs: 5_000 });
     await other.close();
 
     const repeated = await createOrderCall(h, { userId, requestId });

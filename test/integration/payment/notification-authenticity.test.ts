@@ -1,4 +1,4 @@
-import { createOrder, registerUser, startHarness, type Harness } from '../../support/harness';
+import { createOrder, registerUser, startHarness, until, type Harness } from '../../support/harness';
 import { metric, moneyState } from '../../support/observe';
 import {
   envelope,
@@ -129,6 +129,29 @@ describe('a notification that may not be believed', () => {
     expect(await metric(h, 'billing_wechatpay_notifications_total', labels)).toBe(countBefore + 1);
     expect(await h.db.query('SELECT * FROM wechatpay_notifications ORDER BY id')).toEqual(inboxBefore);
     expect(await moneyState(h)).toEqual(before);
+  });
+
+  test('that our APIv3 key does not open opens one alert, which the first that opens resolves', async () => {
+    const alerts = () =>
+      h.db.query(
+        "SELECT severity, occurrences, resolution FROM alerts WHERE kind = 'notification_undecryptable' ORDER BY open_time DESC LIMIT 1",
+      );
+    const opens = () => notify(h, signedNotification(h, envelope(h, { any: 'thing' }, 'COUPON.USE')));
+    expect((await opens()).status).toBe(204);
+    const linesBefore = h.logs.length;
+    for (let time = 0; time < 3; time += 1) {
+      const sealed = envelope(h, transactionOf(h, { orderId }), undefined, 'x'.repeat(32));
+      expect((await notify(h, signedNotification(h, sealed))).status).toBe(500);
+    }
+    expect(await alerts()).toEqual([{ severity: 'critical', occurrences: 3, resolution: '' }]);
+    const opened = h.logs.slice(linesBefore).filter(({ msg }) => msg === 'an alert was opened');
+    expect(opened).toMatchObject([{ kind: 'notification_undecryptable', details: { fault: 'authentication' } }]);
+    const gauge = () => metric(h, 'billing_alerts_open', { kind: 'notification_undecryptable' });
+    await until('the gauge says so', async () => (await gauge()) === 1);
+
+    expect((await opens()).status).toBe(204);
+    expect(await alerts()).toEqual([{ severity: 'critical', occurrences: 3, resolution: 'opened_again' }]);
+    await until('the gauge says so', async () => (await gauge()) === 0);
   });
 
   test('a body of 1 MB is answered 413 and not looked at', async () => {

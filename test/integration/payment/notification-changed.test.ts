@@ -29,6 +29,10 @@ describe('a transaction that is told differently', () => {
     const { id } = await inboxOf(transactionId);
     return h.logs.filter((line) => line['level'] === 'error' && line['inboxId'] === id).map((line) => line['msg']);
   };
+  const alertsAbout = async (transactionId: string) => {
+    const { id } = await inboxOf(transactionId);
+    return h.db.query('SELECT kind, occurrences FROM alerts WHERE subject_id = ?', [id]);
+  };
   const counted = (result: string) =>
     metric(h, 'billing_wechatpay_notifications_total', { event: 'TRANSACTION.SUCCESS', result });
 
@@ -49,7 +53,6 @@ describe('a transaction that is told differently', () => {
     });
   }
 
-  const TROUBLE = 'money needs a person to look at it';
   const DIFFERS = 'a repeated notification tells something else';
 
   test('is paid by the right content though the first was wrong; afterwards the wrong one is refused again', async () => {
@@ -62,7 +65,7 @@ describe('a transaction that is told differently', () => {
     expect(await tell(9898)).toEqual(REFUSED);
     expect(await moneyState(h)).toEqual(before);
     expect(await inboxOf(transactionId)).toMatchObject({ status: 'refused', reason: 'amount_mismatch' });
-    expect(await errors()).toEqual([TROUBLE, DIFFERS]);
+    expect(await errors()).toEqual([DIFFERS]);
 
     expect(await tell(9900)).toEqual(PAID);
     const paid = await moneyState(h);
@@ -75,7 +78,8 @@ describe('a transaction that is told differently', () => {
     expect(await tell(9898)).toEqual(REFUSED);
     expect(await counted('content_changed')).toBe(changedBefore + 2);
     expect(await moneyState(h)).toEqual(paid);
-    expect(await errors()).toEqual([TROUBLE, DIFFERS]);
+    expect(await errors()).toEqual([DIFFERS]);
+    expect(await alertsAbout(transactionId)).toEqual([{ kind: 'payment_mismatch', occurrences: 2 }]);
     expect(await amountsInEvidence(transactionId)).toEqual([9899, 9898, 9900]);
   });
 
@@ -111,6 +115,7 @@ describe('a transaction that is told differently', () => {
     }
     expect(await counted('content_changed')).toBe(changedBefore + 7);
     expect(await errorsAbout(transactionId)()).toEqual([DIFFERS]);
+    expect(await alertsAbout(transactionId)).toEqual([{ kind: 'payment_mismatch', occurrences: 7 }]);
     expect(await amountsInEvidence(transactionId)).toEqual([9900, 1, 9900, 9900, 9900, 9900]);
     expect(await inboxOf(transactionId)).toMatchObject({ status: 'applied', reason: '', times_received: 8 });
     expect(await moneyState(h)).toEqual(before);
@@ -126,7 +131,7 @@ describe('a transaction that is told differently', () => {
     expect(await paymentsOf(orderId)).toEqual([{ status: 'applied', transaction_id: transactionId, amount: 9900 }]);
     expect(await h.db.query('SELECT order_id FROM membership_periods WHERE user_id = ?', [userId])).toHaveLength(1);
     expect([...(await amountsInEvidence(transactionId))].sort()).toEqual([1, 2, 9900]);
-    expect(await errorsAbout(transactionId)()).toEqual([TROUBLE, DIFFERS]);
+    expect(await errorsAbout(transactionId)()).toEqual([DIFFERS]);
   });
 
   test('under one money with two orders pays the order that was told when it could be applied, and no other', async () => {

@@ -66,7 +66,7 @@ describe('a payment notification', () => {
     expect(await effects(userId, orderId)).toEqual(paidOnce(orderId, String(paid['transaction_id'])));
   });
 
-  test('20 payments of one order at once: one pays it, 19 are kept as money that was not awaited', async () => {
+  test('20 payments of one order at once: one pays it, 19 are recorded and on their way back', async () => {
     const userId = await registerUser(h);
     const orderId = await createOrder(h, userId);
     const copies = Array.from({ length: 20 }, () => paidNotification(h, { orderId }));
@@ -77,10 +77,12 @@ describe('a payment notification', () => {
     expect({ ...after, payments: after.payments.filter(({ status }) => status === 'applied') }).toEqual(
       paidOnce(orderId, winner),
     );
-    expect(after.payments.filter(({ status }) => status === 'received')).toHaveLength(19);
+    expect(after.payments).toHaveLength(20);
+    const refunds = await h.db.query('SELECT cause, amount FROM refunds WHERE order_id = ?', [orderId]);
+    expect(refunds).toEqual(Array(19).fill({ cause: 'automatic', amount: 9900 }));
   });
 
-  test('a second payment of a paid order is recorded as received; the order and the quota stay as they are', async () => {
+  test('a second payment of a paid order is recorded and goes back; the order and the quota stay as they are', async () => {
     const userId = await registerUser(h);
     const orderId = await createOrder(h, userId);
     const first = newTransactionId();
@@ -94,12 +96,15 @@ describe('a payment notification', () => {
       ...before,
       payments: expect.arrayContaining([
         ...before.payments,
-        { status: 'received', transaction_id: second, amount: 9900 },
+        { status: expect.stringMatching(/^refund(ing|ed)$/) as string, transaction_id: second, amount: 9900 },
       ]) as unknown,
     });
     expect((await effects(userId, orderId)).payments).toHaveLength(2);
-    const alert = h.logs.filter((line) => line['reason'] === 'payment_not_awaited' && line['orderId'] === orderId);
-    expect(alert).toHaveLength(1);
+    const alerts = await h.db.query(
+      "SELECT a.occurrences FROM alerts a JOIN payments p ON p.id = a.subject_id WHERE a.kind = 'payment_not_awaited' AND p.transaction_id = ?",
+      [second],
+    );
+    expect(alerts).toEqual([{ occurrences: 1 }]);
   });
 
   test("the payer's openid stands nowhere in clear; the evidence opens with the data key, for its own row only", async () => {

@@ -1,8 +1,6 @@
-import { createWechatpayClient, type WechatpayClient } from '../../../src/payment/wechatpay/client';
-import { createKeyRing, readMerchantKey } from '../../../src/payment/wechatpay/keys';
-import { monotonicMs, type Clock } from '../../../src/platform/clock';
-import { fen } from '../../../src/platform/money';
-import { makeKeyPair, PUBLIC_KEY_ID, signedHeaders } from '../../unit/payment/wechat-signer';
+import type { WechatpayClient } from '../../../src/payment/wechatpay/client';
+import { monotonicMs } from '../../../src/platform/clock';
+import { PUBLIC_KEY_ID, signedHeaders } from '../../unit/payment/wechat-signer';
 import {
   authorizationItems,
   isSignedBy,
@@ -10,71 +8,40 @@ import {
   type Answer,
   type AnsweringServer,
 } from './answering-server';
-
-const NOW = new Date('2026-07-01T04:00:05Z');
-const CODE_URL = 'weixin://wxpay/bizpayurl?pr=abc';
-const REQUEST_ID = '08F5B8C2B506102C18FDDFEEA30620BE821E28EDC405-0';
-const merchant = makeKeyPair();
-const wechat = makeKeyPair();
-const clock: Clock = { now: () => NOW, machineNow: () => NOW };
-const prepay = {
-  orderId: 'T20260701120000001',
-  description: '月度会员 "¥99" 🎉',
-  amount: fen(9900),
-  expireTime: new Date('2026-07-01T04:30:05Z'),
-  notifyUrl: 'https://pay.example.com/wechatpay/notify/transaction',
-};
-const budget = { timeoutMs: 10_000 };
+import {
+  bare,
+  budget,
+  CODE_URL,
+  dropped,
+  merchant,
+  NOW,
+  ok,
+  openClient,
+  opened,
+  prepay,
+  REQUEST_ID,
+  signed,
+  unavailable,
+  type Lines,
+} from './client-under-test';
 
 let server: AnsweringServer;
 let client: WechatpayClient;
-let lines: Record<string, unknown>[];
-
-function clientFor(baseUrl: string): WechatpayClient {
-  const write = (fields: Readonly<Record<string, unknown>>): number => lines.push(fields);
-  return createWechatpayClient({
-    baseUrl,
-    appid: 'wxd678efb567ab6787',
-    mchid: '1900007291',
-    merchantSerial: '408B07E79B8269FEC3D5D3E6AB8ED163A6A380DB',
-    merchantKey: readMerchantKey(merchant.privatePem),
-    publicKeyId: PUBLIC_KEY_ID,
-    keys: createKeyRing([{ serial: PUBLIC_KEY_ID, pem: wechat.publicPem }]),
-    connectTimeoutMs: 5_000,
-    version: '1.2.3',
-    clock,
-    log: { info: write, warn: write },
-  });
-}
+let lines: Lines;
 
 beforeAll(async () => {
   server = await startAnsweringServer();
 });
 beforeEach(() => {
   lines = [];
-  client = clientFor(server.url);
+  ({ client } = openClient(server.url, lines));
 });
 afterEach(() => client.close());
 afterAll(() => server.close());
 
-/** A signed answer; `change` alters headers after signing. */
-function signed(status: number, body: string, change: Record<string, string> = {}, at = NOW): Answer {
-  const headers = { ...signedHeaders(wechat.privateKey, body, at), 'request-id': REQUEST_ID, ...change };
-  return (response) => response.writeHead(status, headers).end(body);
-}
-
-/** An answer without signature headers. */
-function bare(status: number, body: string): Answer {
-  return (response) => response.writeHead(status, { 'request-id': REQUEST_ID }).end(body);
-}
-
-const ok = signed(200, JSON.stringify({ code_url: CODE_URL }));
-const dropped: Answer = (response) => response.destroy();
-const unavailable = { name: 'DomainError', reason: 'WECHATPAY_UNAVAILABLE', code: 'UNAVAILABLE' };
-
 test('a prepay is signed over the very bytes sent, and its verified answer gives the code_url', async () => {
   server.answerWith(ok);
-  await expect(client.prepayNative(prepay, budget)).resolves.toEqual({ codeUrl: CODE_URL });
+  await expect(client.prepay(prepay, budget)).resolves.toEqual(opened);
   const [request] = server.received;
   expect(request).toMatchObject({ method: 'POST', url: '/v3/pay/transactions/native' });
   expect(isSignedBy(merchant.publicKey, request!)).toBe(true);
@@ -121,7 +88,7 @@ test.each<[string, Answer]>([
   ['an HTML page in a 403', bare(403, '<html>blocked</html>')],
 ])('an answer that is %s leaves the outcome unknown and is not repeated', async (_, answer) => {
   server.answerWith(answer);
-  await expect(client.prepayNative(prepay, budget)).rejects.toMatchObject(unavailable);
+  await expect(client.prepay(prepay, budget)).rejects.toMatchObject(unavailable);
   expect(server.received).toHaveLength(1);
 });
 
@@ -142,7 +109,7 @@ test.each<[string, Answer]>([
   ['a signature probe', signed(200, '{}', { 'wechatpay-signature': 'WECHATPAY/SIGNTEST/x' })],
 ])('after %s the identical body goes out again under a nonce and signature of its own', async (_, answer) => {
   server.answerWith(answer, ok);
-  await expect(client.prepayNative(prepay, budget)).resolves.toEqual({ codeUrl: CODE_URL });
+  await expect(client.prepay(prepay, budget)).resolves.toEqual(opened);
   const [first, second] = server.received;
   expect(server.received).toHaveLength(2);
   expect(second!.body.equals(first!.body)).toBe(true);
@@ -156,7 +123,7 @@ test.each<[string, Answer, Record<string, string>]>([
   ['a dropped connection', dropped, {}],
 ])('three times %s is given up as unknown, with what WeChat said', async (_, answer, metadata) => {
   server.answerWith(answer);
-  const error: unknown = await client.prepayNative(prepay, budget).catch((thrown: unknown) => thrown);
+  const error: unknown = await client.prepay(prepay, budget).catch((thrown: unknown) => thrown);
   expect(error).toMatchObject({ ...unavailable, metadata });
   expect(server.received).toHaveLength(3);
 });
@@ -173,10 +140,10 @@ test.each([
     const refused = { name: 'WechatpayRefused', httpStatus: status, code: told, requestId: REQUEST_ID };
     const body = JSON.stringify({ code, message: 'not for deciding', detail: {} });
     server.answerWith(bare(status, body));
-    await expect(client.prepayNative(prepay, budget)).rejects.toMatchObject({ ...refused, isVerified: false });
+    await expect(client.prepay(prepay, budget)).rejects.toMatchObject({ ...refused, isVerified: false });
     expect(server.received).toHaveLength(1);
     server.answerWith(signed(status, body));
-    await expect(client.prepayNative(prepay, budget)).rejects.toMatchObject({ ...refused, isVerified: true });
+    await expect(client.prepay(prepay, budget)).rejects.toMatchObject({ ...refused, isVerified: true });
   },
 );
 
@@ -186,37 +153,57 @@ test.each<[string, Answer]>([
 ])('a server that %s is repeated and given up within the budget', async (_, answer) => {
   server.answerWith(answer);
   const startedMs = monotonicMs();
-  await expect(client.prepayNative(prepay, { timeoutMs: 900 })).rejects.toMatchObject(unavailable);
+  await expect(client.prepay(prepay, { timeoutMs: 900 })).rejects.toMatchObject(unavailable);
   expect(monotonicMs() - startedMs).toBeLessThan(1_400);
   expect(server.received.length).toBeGreaterThan(1);
 });
 
 test('a slow first answer leaves time for a second attempt', async () => {
   server.answerWith(() => undefined, ok);
-  await expect(client.prepayNative(prepay, { timeoutMs: 1_500 })).resolves.toEqual({ codeUrl: CODE_URL });
+  await expect(client.prepay(prepay, { timeoutMs: 1_500 })).resolves.toEqual(opened);
 });
 
 test('a caller who gives up ends the call at once and nothing is repeated', async () => {
   const caller = new AbortController();
   server.answerWith(() => caller.abort());
-  await expect(client.prepayNative(prepay, { ...budget, signal: caller.signal })).rejects.toMatchObject(unavailable);
-  await expect(client.prepayNative(prepay, { ...budget, signal: caller.signal })).rejects.toMatchObject(unavailable);
+  await expect(client.prepay(prepay, { ...budget, signal: caller.signal })).rejects.toMatchObject(unavailable);
+  await expect(client.prepay(prepay, { ...budget, signal: caller.signal })).rejects.toMatchObject(unavailable);
   expect(server.received).toHaveLength(1);
 });
 
 test('a port where nobody listens is an unknown outcome, after three attempts', async () => {
   const gone = await startAnsweringServer();
   await gone.close();
-  const lost = clientFor(gone.url);
-  await expect(lost.prepayNative(prepay, budget)).rejects.toMatchObject(unavailable);
+  const { client: lost } = openClient(gone.url, lines);
+  await expect(lost.prepay(prepay, budget)).rejects.toMatchObject(unavailable);
   await lost.close();
   expect(lines).toHaveLength(3);
 });
 
+test('a refusal says which part of the request is meant, and never what stood there', async () => {
+  const detail = { field: '/payer/openid', value: 'oU-secret', issue: 'oU-secret is unknown', location: 'body' };
+  server.answerWith(signed(400, JSON.stringify({ code: 'PARAM_ERROR', message: 'oU-secret is unknown', detail })));
+  const refused: unknown = await client.prepay(prepay, budget).catch((thrown: unknown) => thrown);
+  expect(refused).toMatchObject({ code: 'PARAM_ERROR', place: { field: '/payer/openid', location: 'body' } });
+  expect(lines).toMatchObject([{ outcome: 'refused', place: { field: '/payer/openid', location: 'body' } }]);
+  expect(JSON.stringify([lines, refused, String(refused)])).not.toContain('oU-secret');
+  const odd = { code: 'SIGN_ERROR', detail: { detail: { issue: 'sign not match' }, field: 'x y', location: 'moon' } };
+  server.answerWith(bare(401, JSON.stringify(odd)));
+  await expect(client.prepay(prepay, budget)).rejects.toMatchObject({
+    code: 'SIGN_ERROR',
+    place: { field: null, location: null },
+  });
+});
+
 test('one log line per attempt, which holds no body, no signature and no key', async () => {
   server.answerWith(bare(500, '{"code":"SYSTEM_ERROR"}'), ok);
-  await client.prepayNative(prepay, budget);
-  const common = { method: 'POST', path: '/v3/pay/transactions/native', durationMs: expect.any(Number) as number };
+  await client.prepay(prepay, budget);
+  const common = {
+    host: server.url,
+    method: 'POST',
+    path: '/v3/pay/transactions/native',
+    durationMs: expect.any(Number) as number,
+  };
   expect(lines).toEqual([
     {
       ...common,

@@ -3,13 +3,13 @@ import { withTx } from '../../../src/platform/db/tx';
 import { moveOrder } from '../../../src/order/move-order';
 import { couponUseOf, holdCouponOf } from '../../../src/order/order-coupon';
 import { OrderRow } from '../../../src/order/order.model';
-import { moveCoupon, returnCoupon } from '../../../src/promotion/held-coupon';
-import { lockUser } from '../../../src/quota/posting';
+import { moveCoupon } from '../../../src/promotion/held-coupon';
 import { mustSucceed } from '../../support/clients';
 import { registerUser, startHarness, until, type Harness } from '../../support/harness';
 import { createOrderCall } from '../../support/order-calls';
 import { checkPromotionsOf } from '../../support/promotion-check';
 import { claim, openPromotion, stockOf, type PromotionFields } from '../../support/promotions';
+import { refundOf, untilRefunds } from '../../support/refund-calls';
 import { openServiceDatabase } from '../../support/service-database';
 import { readUserRows } from '../../support/user-rows';
 
@@ -20,7 +20,7 @@ describe('the life of a coupon', () => {
   let h: Harness;
   let db: Database;
   beforeAll(async () => {
-    h = await startHarness();
+    h = await startHarness({ WECHATPAY_BREAKER_OPEN_MS: '50' });
     db = openServiceDatabase(h.infra, h.db);
   });
   afterAll(async () => {
@@ -41,17 +41,11 @@ describe('the life of a coupon', () => {
   const rowOf = async (orderId: string): Promise<OrderRow> =>
     OrderRow.query(db.knex).findById(orderId).throwIfNotFound();
   const close = async (orderId: string): Promise<OrderRow> =>
-    moveOrder({ db, clock: h.clock, onStatus: () => undefined }, await rowOf(orderId), 'closed');
-  /** Refunds a paid order in full, as far as its coupon goes. */
-  const refund = async (orderId: string): Promise<void> => {
-    const order = await rowOf(orderId);
-    await withTx(db, { name: 'test' }, async (tx) => {
-      await lockUser(tx, order.userId);
-      const held = await holdCouponOf(tx, order);
-      const { finalAmount: refundedAmount } = order;
-      await OrderRow.query(tx).findById(orderId).patch({ status: 'refunded', refundedAmount });
-      if (held !== undefined) await returnCoupon(tx, held, couponUseOf(order), h.clock.now());
-    });
+    moveOrder({ db, clock: h.clock, onStatus: () => undefined }, await rowOf(orderId), 'closed', 'closed_elsewhere');
+  /** Refunds a paid order in full; returns when the money went back. */
+  const refund = async (known: { readonly userId: string; readonly orderId: string }): Promise<void> => {
+    await refundOf(h, known);
+    await untilRefunds(h, known.orderId, ['succeeded']);
   };
   const pay = (orderId: string) => h.control('/_control/pay', { order_id: orderId });
 
@@ -83,23 +77,31 @@ describe('the life of a coupon', () => {
     expect(await stockOf(h.db, late.promotionId)).toEqual({ claimed: 1, budgetUsed: 0, expired: 1 });
   });
 
-  test('while an order holds it, a coupon does not expire, however late it is', async () => {
-    const { promotionId, expireTime } = await ordered({ couponValidDays: 1 });
+  test('while an order holds it, a coupon does not expire, however late it is; then it comes back expired', async () => {
+    const { promotionId, expireTime, orderId } = await ordered({ couponValidDays: 1 });
     const other = await openPromotion(h, { couponValidDays: 1 });
     await claim(h, await registerUser(h), other);
+    // Its order can not be closed.
+    await h.control('/_control/fault', { name: '500', times: 100_000, path: '/v3/pay/transactions/out-trade-no' });
     h.clock.stopAt(new Date(expireTime.getTime() + DAY_MS));
     // The job has been round when it has expired another one.
     await until('an expiry is booked', async () => (await stockOf(h.db, other))['expired'] === 1);
     expect(await stockOf(h.db, promotionId)).toEqual({ claimed: 1, budgetUsed: 1_000, locked: 1 });
+    await fetch(`${h.simulatorUrl}/_control/fault`, { method: 'DELETE' });
+    await until('it is closed', async () => {
+      h.clock.advanceMs(60_000);
+      return (await rowOf(orderId)).status === 'closed';
+    });
+    expect(await stockOf(h.db, promotionId)).toEqual({ claimed: 1, budgetUsed: 0, expired: 1 });
   });
 
-  test('paid after it was closed: the money is kept apart, the coupon stays free', async () => {
+  test('paid after it was closed: the money goes back, the coupon stays free', async () => {
     const { promotionId, userId, orderId } = await ordered();
     await close(orderId);
     await pay(orderId);
     expect((await rowOf(orderId)).status).toBe('closed');
     const payments = await h.db.query('SELECT status, amount FROM payments WHERE order_id = ?', [orderId]);
-    expect(payments).toEqual([{ status: 'received', amount: 8_900 }]);
+    expect(payments).toMatchObject([{ status: expect.stringMatching(/^refund(ing|ed)$/) as string, amount: 8_900 }]);
     expect(await stockOf(h.db, promotionId)).toEqual({ claimed: 1, budgetUsed: 0, unused: 1 });
     const [user] = await h.db.query('SELECT quota_remaining FROM users WHERE id = ?', [userId]);
     expect(user).toEqual({ quota_remaining: 10 });
@@ -119,17 +121,17 @@ describe('the life of a coupon', () => {
   test('lesson 37: a refunded order gives its coupon back where the promotion says so, in time or too late', async () => {
     const [inTime, tooLate] = [await ordered({ returnedOnRefund: true }), await ordered({ returnedOnRefund: true })];
     for (const { orderId } of [inTime, tooLate]) await pay(orderId);
-    await refund(inTime.orderId);
+    await refund(inTime);
     expect(await stockOf(h.db, inTime.promotionId)).toEqual({ claimed: 1, budgetUsed: 0, unused: 1 });
     h.clock.stopAt(tooLate.expireTime);
-    await refund(tooLate.orderId);
+    await refund(tooLate);
     expect(await stockOf(h.db, tooLate.promotionId)).toEqual({ claimed: 1, budgetUsed: 0, expired: 1 });
   });
 
   test('lesson 37: it stays used where the promotion does not, and can not be used again', async () => {
     const { promotionId, userId, couponId, orderId } = await ordered();
     await pay(orderId);
-    await refund(orderId);
+    await refund({ userId, orderId });
     expect(await stockOf(h.db, promotionId)).toEqual({ claimed: 1, budgetUsed: 1_000, used: 1 });
     const again = await createOrderCall(h, { userId, couponId });
     expect(again).toMatchObject({ ok: false, reason: 'COUPON_NOT_USABLE', metadata: { status: 'used' } });

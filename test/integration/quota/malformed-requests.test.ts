@@ -16,7 +16,8 @@ const protoName = (field: string): string => field.replace(/[A-Z]/g, (letter) =>
 /** Must show 9: every field of every RPC, one fault at a time; lesson 1: nothing has changed afterwards. */
 describe('a malformed request', () => {
   test('is looked for in every RPC that the services have', () => {
-    expect(MALFORMED_CALLS.map(({ rpc }) => `billing.v1.${rpc}`).sort()).toEqual([...BILLING_RPCS].sort());
+    const looked = new Set(MALFORMED_CALLS.map(({ rpc }) => `billing.v1.${rpc}`));
+    expect([...looked].sort()).toEqual([...BILLING_RPCS].sort());
   });
 
   const cases = MALFORMED_CALLS.flatMap(({ rpc, valid, faults, send }) =>

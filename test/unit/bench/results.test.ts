@@ -37,6 +37,8 @@ describe('what the benchmark makes of its figures', () => {
       row('textbook', 150, { scenario: 'claims' }),
       row('ours', 1_500, { scenario: 'claims' }),
       row('ours', 9_999, { scenario: 'claims', callers: 16 }),
+      row('textbook', 100, { scenario: 'orders', callers: 1, p50Ms: 5 }),
+      row('ours', 80, { scenario: 'orders', callers: 1, p50Ms: 6 }),
     ];
     expect(toRatios(rows)).toEqual({
       oursOverTextbookUniform64: 6,
@@ -47,6 +49,8 @@ describe('what the benchmark makes of its figures', () => {
       batchOverUnary: 3,
       largeOverSmall: null,
       claimsOverTextbook64: 10,
+      p50OrdersOverTextbook1: 1.2,
+      p50OrdersOverTextbook16: null,
     });
   });
 

@@ -15,6 +15,8 @@ describe('whether a payment fits its order', () => {
     amountTotal: fen(9900),
     payerTotal: fen(9900),
     currency: 'CNY',
+    bankType: 'OTHERS',
+    providerDiscounts: [],
   };
 
   test('the right one fits', () => expect(findMismatch(transaction, order, merchant)).toBeUndefined());
@@ -31,6 +33,12 @@ describe('whether a payment fits its order', () => {
     ['amount_mismatch', { amountTotal: fen(9899) }],
     ['amount_mismatch', { amountTotal: fen(0) }],
   ])('%s', (reason, change) => expect(findMismatch({ ...transaction, ...change }, order, merchant)).toBe(reason));
+
+  test('a query tells REFUND of money that came, once any of it went back: that is no mismatch', () => {
+    expect(findMismatch({ ...transaction, tradeState: 'REFUND' }, order, merchant, 'by query')).toBeUndefined();
+    const unpaid = { ...transaction, tradeState: 'NOTPAY' };
+    expect(findMismatch(unpaid, order, merchant, 'by query')).toBe('not_success');
+  });
 
   test('unknown_order', () => expect(findMismatch(transaction, undefined, merchant)).toBe('unknown_order'));
 });

@@ -12,6 +12,12 @@ test('a key is found by exactly its serial and by nothing that merely exists on 
   }
 });
 
+test('a ring of fixed keys has nowhere to look for others', async () => {
+  const ring = createKeyRing([{ serial: PUBLIC_KEY_ID, pem: publicPem }]);
+  await ring.learn('4A00');
+  expect(ring.get('4A00')).toBeUndefined();
+});
+
 test('a ring is refused that is empty, names a serial twice, or holds a private or a weak key', () => {
   const weak = generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey.export({ type: 'spki', format: 'pem' });
   const curve = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ type: 'spki', format: 'pem' });

@@ -1,31 +1,59 @@
 import fc from 'fast-check';
-import { nativePrepayBody } from '../../../src/payment/wechatpay/native-prepay';
+import { paymentParametersShape, prepayBody, prepayPath, type Prepay } from '../../../src/payment/wechatpay/prepay';
 import { fen } from '../../../src/platform/money';
+import { makeKeyPair } from './wechat-signer';
 
 const payee = { appid: 'wxd678efb567ab6787', mchid: '1900007291' };
+const order = {
+  orderId: 'T1234567',
+  description: '月度会员',
+  amount: fen(9900),
+  expireTime: new Date('2026-12-31T16:30:59.999Z'),
+  notifyUrl: 'https://pay.example.com/notify',
+};
+const common = {
+  appid: 'wxd678efb567ab6787',
+  mchid: '1900007291',
+  description: '月度会员',
+  out_trade_no: 'T1234567',
+  time_expire: '2027-01-01T00:30:59+08:00',
+  notify_url: 'https://pay.example.com/notify',
+  amount: { total: 9900, currency: 'CNY' },
+};
 
-function bodyOf(change: { description?: string; expireTime?: Date }): Record<string, unknown> {
-  const prepay = {
-    orderId: 'T1234567',
-    description: '月度会员',
-    amount: fen(9900),
-    expireTime: new Date(0),
-    notifyUrl: 'https://pay.example.com/notify',
-    ...change,
-  };
-  return JSON.parse(nativePrepayBody(prepay, payee).toString('utf8')) as Record<string, unknown>;
+function parse(prepay: Prepay): Record<string, unknown> {
+  return JSON.parse(prepayBody(prepay, payee).toString('utf8')) as Record<string, unknown>;
 }
+const bodyOf = (change: Partial<typeof order>) => parse({ ...order, ...change, channel: 'native' });
 
-test('the body names every field once, in fen and in CNY', () => {
-  expect(bodyOf({ expireTime: new Date('2026-12-31T16:30:59.999Z') })).toEqual({
-    appid: 'wxd678efb567ab6787',
-    mchid: '1900007291',
-    description: '月度会员',
-    out_trade_no: 'T1234567',
-    time_expire: '2027-01-01T00:30:59+08:00',
-    notify_url: 'https://pay.example.com/notify',
-    amount: { total: 9900, currency: 'CNY' },
-  });
+test.each<[Prepay, string, Record<string, unknown>]>([
+  [{ ...order, channel: 'native' }, '/v3/pay/transactions/native', {}],
+  [{ ...order, channel: 'app' }, '/v3/pay/transactions/app', {}],
+  [{ ...order, channel: 'jsapi', openid: 'oU1' }, '/v3/pay/transactions/jsapi', { payer: { openid: 'oU1' } }],
+  [
+    { ...order, channel: 'h5', clientIp: '203.0.113.7' },
+    '/v3/pay/transactions/h5',
+    { scene_info: { payer_client_ip: '203.0.113.7', h5_info: { type: 'Wap' } } },
+  ],
+])(
+  '$channel: the body names every field once, in fen and in CNY, and nothing that the channel does not know',
+  (...row) => {
+    const [prepay, path, more] = row;
+    expect(prepayPath(prepay.channel)).toBe(path);
+    expect(parse(prepay)).toEqual({ ...common, ...more });
+    expect(prepayBody(prepay, payee).equals(prepayBody({ ...prepay }, payee))).toBe(true);
+  },
+);
+
+test.each([
+  ['native', {}],
+  ['native', { code_url: '' }],
+  ['jsapi', { code_url: 'weixin://x' }],
+  ['app', { prepay_id: 'a\nb' }],
+  ['h5', { h5_url: 'weixin://x' }],
+] as const)('an answer to %s without what the payer needs is none: %j', (channel, told) => {
+  const payer = { ...payee, merchantKey: makeKeyPair().privateKey, stamp: { timestamp: '1', nonce: 'n' } };
+  expect(paymentParametersShape(channel, payer).safeParse(told).success).toBe(false);
 });
 
 test('time_expire is the same instant, to the second, with the offset of China', () => {

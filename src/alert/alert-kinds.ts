@@ -1,0 +1,38 @@
+/** What an alert is about: the table its subject's id is of. */
+export type AlertSubject = 'order' | 'payment' | 'refund' | 'notification';
+
+/** `critical`: money or a right is wrong until somebody acts. `warning`: it is under way, or needs a look. */
+export type AlertSeverity = 'warning' | 'critical';
+
+/**
+ * Every kind of alert, and what its subjects are. What a person does about each: docs/alerts.md, which is compared with
+ * this table in both directions.
+ */
+export const ALERT_KINDS = {
+  /** What WeChat Pay told of a payment does not match the order: another amount, currency, merchant or app. */
+  payment_mismatch: ['order', 'notification'],
+  /** WeChat Pay told of a payment for an order that we do not have. */
+  payment_unknown_order: ['notification'],
+  /** Money arrived for an order that was not waiting for it; it is on its way back. */
+  payment_not_awaited: ['payment'],
+  /** WeChat Pay closed a refund: the money did not go back under that number. */
+  refund_closed: ['refund'],
+  /** WeChat Pay could not give the money back: the payer's account takes none. */
+  refund_abnormal: ['refund'],
+  /** WeChat Pay refused a refund for good. */
+  refund_failed: ['refund'],
+  /** WeChat Pay refuses a refund for now, for want of money for example. */
+  refund_delayed: ['refund'],
+  /** A refund that we never asked for was made, in the merchant portal for example; it was booked. */
+  refund_external: ['refund'],
+  /** WeChat Pay told of a refund that can not be booked: of no payment of ours, or of more than was paid. */
+  refund_unmatched: ['notification', 'refund'],
+  /** Notifications that WeChat Pay signed are not opened by our APIv3 key. */
+  notification_undecryptable: ['notification'],
+  /** An order has been closing for an hour. */
+  order_stuck: ['order'],
+  /** An order with an invoice was refunded. */
+  invoice_of_refunded_order: ['order'],
+} as const satisfies Readonly<Record<string, readonly AlertSubject[]>>;
+
+export type AlertKind = keyof typeof ALERT_KINDS;

@@ -1,0 +1,186 @@
+import { raiseAlert, resolveAlert, type Alert, type AlertKey } from '../alert';
+import { countRefund, returnCouponOf, type OrderRow } from '../order';
+import {
+  isOpen,
+  nextRefundStatus,
+  openRefund,
+  PaymentRow,
+  RefundRow,
+  type RefundEvent,
+  type RefundStatus,
+} from '../payment';
+import { SYSTEM_ACTOR } from '../platform/calls';
+import { appendAudit } from '../platform/db/audit-log';
+import { appendEvents } from '../platform/db/outbox';
+import { expectRows } from '../platform/db/rows';
+import type { Tx } from '../platform/db/tx';
+import { mintId } from '../platform/ids';
+import { fen, type Fen } from '../platform/money';
+import { nextAttemptAfter } from './refund-pace';
+import { NO_EFFECTS, type RefundEffects } from './refund-parts';
+import { endSold, restoreSold } from './sold-by-order';
+
+/** A refund with what it is of; all under the locks of user and order. */
+export interface LockedRefund {
+  readonly order: OrderRow;
+  readonly payment: PaymentRow;
+  readonly refund: RefundRow;
+}
+
+/** What happened to a refund. */
+export interface RefundMove {
+  readonly event: RefundEvent;
+  /** WeChat Pay's id of the refund, where it told one. */
+  readonly refundId?: string;
+  /** When the money went back. */
+  readonly successTime?: Date;
+  /** WeChat Pay's code where it refused. */
+  readonly code?: string;
+}
+
+/** How often money that nobody waited for is sent back anew after WeChat Pay closed its refund. */
+const REPLACEMENTS_MAX = 5;
+
+/**
+ * The one way in which a refund moves, with all that follows from it, in one transaction. Undefined where the event changes
+ * nothing or may not happen. The caller tells the effects after the commit.
+ */
+export async function moveRefund(
+  tx: Tx,
+  locked: LockedRefund,
+  move: RefundMove,
+  now: Date,
+): Promise<RefundEffects | undefined> {
+  const { refund } = locked;
+  const status = nextRefundStatus(refund.status, move.event);
+  if (status === undefined) return undefined;
+  await writeStatus(tx, refund, status, move, now);
+  const news = await consequences(tx, locked, status, now);
+  const alerts = await writeAlerts(tx, locked, status, { ...move, ...news }, now);
+  if (news.isOrderRefunded) await returnCouponOf(tx, locked.order, now);
+  const entered = [{ cause: refund.cause, status }, ...(news.isReplaced ? [REPLACEMENT] : [])];
+  return { entered, alerts, isOrderRefunded: news.isOrderRefunded };
+}
+
+const REPLACEMENT = { cause: 'automatic', status: 'created' } as const;
+
+async function writeStatus(
+  tx: Tx,
+  refund: RefundRow,
+  status: RefundStatus,
+  { refundId, successTime, code }: RefundMove,
+  now: Date,
+): Promise<void> {
+  const { id, orderId, userId, amount, attempts } = refund;
+  const patch = {
+    status,
+    nextAttemptTime: isOpen(status) ? nextAttemptAfter(attempts, now) : null,
+    ...(refundId === undefined ? {} : { refundId }),
+    ...(isOpen(status) ? {} : { applyTime: now }),
+    ...(status === 'succeeded' ? { successTime: successTime ?? now } : {}),
+  };
+  expectRows(await RefundRow.query(tx).where({ id, status: refund.status }).patch(patch), 1, `refund ${id}`);
+  const subject = { subjectType: 'refund', subjectId: id, userId } as const;
+  const why = code === undefined ? {} : { wechatpay_code: code };
+  const after = { status, wechatpay_refund_id: refundId ?? refund.refundId, ...why };
+  const entry = { action: 'MoveRefund', actor: SYSTEM_ACTOR, ...subject, cause: refundId ?? id };
+  await appendAudit(tx, [{ ...entry, before: { status: refund.status }, after }], now);
+  const payload = { refund_id: id, order_id: orderId, amount };
+  await appendEvents(tx, [{ type: `refund.${status}`, userId, payload }], now);
+}
+
+/** What a status brought about beyond the refund itself. */
+interface Consequences {
+  readonly isOrderRefunded: boolean;
+  readonly isPaymentRefunded: boolean;
+  readonly isReplaced: boolean;
+}
+
+const NOTHING_MORE: Consequences = { isOrderRefunded: false, isPaymentRefunded: false, isReplaced: false };
+
+async function consequences(tx: Tx, locked: LockedRefund, status: RefundStatus, now: Date): Promise<Consequences> {
+  if (status === 'succeeded') return moneyWentBack(tx, locked, now);
+  if (status !== 'closed' && status !== 'failed') return NOTHING_MORE;
+  await restoreSold(tx, locked.refund, now);
+  const isReplaced = status === 'closed' && (await replace(tx, locked, now));
+  return { ...NOTHING_MORE, isReplaced };
+}
+
+/** What of a payment went back. */
+async function wentBack(tx: Tx, paymentId: string): Promise<Fen> {
+  const refunds = await RefundRow.query(tx).where({ paymentId, status: 'succeeded' });
+  return fen(refunds.reduce((sum, { amount }) => sum + amount, 0));
+}
+
+async function moneyWentBack(tx: Tx, { order, payment, refund }: LockedRefund, now: Date): Promise<Consequences> {
+  const amount = await wentBack(tx, payment.id);
+  const isFull = amount === payment.amount;
+  if (payment.status === 'applied') {
+    await endSold(tx, order, refund, { amount: fen(refund.amount), paid: fen(payment.amount), isFull }, now);
+    await countRefund(tx, order, amount, refund.id, now);
+    return { ...NOTHING_MORE, isOrderRefunded: isFull };
+  }
+  if (!isFull) return NOTHING_MORE;
+  const paid = PaymentRow.query(tx).where({ id: payment.id, status: payment.status });
+  expectRows(await paid.patch({ status: 'refunded' }), 1, `payment ${payment.id}`);
+  return { ...NOTHING_MORE, isPaymentRefunded: true };
+}
+
+/** Money that no order waits for must go back: under a new number, because a closed one is never taken again. */
+async function replace(tx: Tx, { payment, refund }: LockedRefund, now: Date): Promise<boolean> {
+  if (refund.cause !== 'automatic') return false;
+  const tried = await RefundRow.query(tx).where({ paymentId: payment.id, cause: 'automatic' }).resultSize();
+  if (tried > REPLACEMENTS_MAX) return false;
+  const { id: replaces, reason, notifyUrl } = refund;
+  const told = { cause: 'automatic', requestedBy: SYSTEM_ACTOR, causedBy: replaces, reason, notifyUrl } as const;
+  await openRefund(tx, { id: mintId(now), ...told, replaces, payment, amount: fen(refund.amount) }, now);
+  return true;
+}
+
+/** Alerts of a refund that its next word settles, whatever that is. */
+const SETTLED_BY_NEWS = ['refund_delayed'] as const;
+/** And those that only its end settles. */
+const SETTLED_BY_END = ['refund_abnormal'] as const;
+
+async function writeAlerts(
+  tx: Tx,
+  { order, payment, refund }: LockedRefund,
+  status: RefundStatus,
+  news: Consequences & Pick<RefundMove, 'code'>,
+  now: Date,
+): Promise<readonly Alert[]> {
+  const subject = { subjectType: 'refund', subjectId: refund.id } as const;
+  const settled = [...SETTLED_BY_NEWS, ...(isOpen(status) ? [] : SETTLED_BY_END)];
+  const ended: AlertKey[] = settled.map((kind) => ({ kind, ...subject }));
+  if (news.isPaymentRefunded) {
+    ended.push({ kind: 'payment_not_awaited', subjectType: 'payment', subjectId: payment.id });
+  }
+  for (const key of ended) await resolveAlert(tx, key, `refund_${status}`, now);
+
+  const about = { userId: refund.userId, details: detailsOf(refund, news.code) };
+  const opened: Alert[] = [];
+  const raise = async (alert: Omit<Alert, keyof typeof about>): Promise<void> => {
+    opened.push(...(await raiseAlert(tx, { ...alert, ...about }, now)));
+  };
+  if (status === 'closed' && !news.isReplaced) await raise({ kind: 'refund_closed', severity: 'warning', ...subject });
+  if (status === 'abnormal') await raise({ kind: 'refund_abnormal', severity: 'critical', ...subject });
+  if (status === 'failed') await raise({ kind: 'refund_failed', severity: 'critical', ...subject });
+  if (status === 'succeeded' && payment.status === 'applied' && order.invoiceReference !== null) {
+    const invoiced = { subjectType: 'order', subjectId: order.id } as const;
+    await raise({ kind: 'invoice_of_refunded_order', severity: 'warning', ...invoiced });
+  }
+  return opened;
+}
+
+function detailsOf({ orderId, amount, cause }: RefundRow, code: string | undefined): Alert['details'] {
+  return { order_id: orderId, amount, cause, ...(code === undefined ? {} : { wechatpay_code: code }) };
+}
+
+/** Joins what two steps of one transaction did. */
+export function bothEffects(first: RefundEffects, second: RefundEffects = NO_EFFECTS): RefundEffects {
+  return {
+    entered: [...first.entered, ...second.entered],
+    alerts: [...first.alerts, ...second.alerts],
+    isOrderRefunded: first.isOrderRefunded || second.isOrderRefunded,
+  };
+}

@@ -1,0 +1,45 @@
+import { readOrder } from '../order';
+import type { Database } from '../platform/db/database';
+import { readOnly } from '../platform/db/tx';
+import type { Fen } from '../platform/money';
+import { findCoupon } from '../promotion';
+import { judgeOrder } from './judge-order';
+import { endAfterRefund, endedUnits } from './refund-policy';
+import { readSold, unspentUnits } from './sold-by-order';
+
+/** What a refund would do. */
+export interface RefundQuote {
+  readonly amount: Fen;
+  readonly refundableAmount: Fen;
+  readonly full: boolean;
+  readonly revokedUnits: number;
+  readonly periodEndTime: Date;
+  readonly couponReturned: boolean;
+}
+
+/**
+ * What a refund of an order would bring back and end, by the arithmetic of RefundOrder. Locks and changes nothing. Throws
+ * ORDER_NOT_FOUND, ORDER_NOT_REFUNDABLE.
+ */
+export async function quoteRefund(
+  db: Database,
+  asked: { readonly userId: string; readonly orderId: string; readonly amount: Fen },
+  now: Date,
+): Promise<RefundQuote> {
+  const { userId, orderId } = asked;
+  const order = await readOrder(db, userId, orderId);
+  return readOnly(db, async (reader) => {
+    const part = await judgeOrder(reader, order, asked.amount, now);
+    const { amount, refundable: refundableAmount, isFull: full } = part;
+    const sold = await readSold(reader, order);
+    const { couponId } = order;
+    const isReturned =
+      full && couponId !== null && (await findCoupon(reader, couponId, userId)).promotion.returnedOnRefund;
+    return {
+      ...{ amount, refundableAmount, full },
+      revokedUnits: endedUnits(unspentUnits(sold, now), part),
+      periodEndTime: endAfterRefund(sold.period, part, now),
+      couponReturned: isReturned === 1,
+    };
+  });
+}

@@ -1,0 +1,124 @@
+import type { Knex } from 'knex';
+import {
+  endUnitsBeforeGrant,
+  pauseGrant,
+  readPeriodOfOrder,
+  resumeGrant,
+  revokePeriod,
+  shortenPeriod,
+  type MembershipPeriodRow,
+} from '../membership';
+import type { OrderRow } from '../order';
+import { isOpen, RefundRow } from '../payment';
+import type { Tx } from '../platform/db/tx';
+import {
+  endFreeze,
+  freezeUnits,
+  lockUser,
+  openBook,
+  readLotsOfOrder,
+  revokeLots,
+  usableUnits,
+  writeBook,
+  type Lot,
+} from '../quota';
+import { endAfterRefund, endedUnits, type RefundPart } from './refund-policy';
+
+/**
+ * What an order sold, as a refund of it finds and leaves it: the period and the units. Set aside while WeChat Pay decides,
+ * then ended or restored. Under the locks of user and order, but for the reading.
+ */
+export interface SoldByOrder {
+  readonly period: MembershipPeriodRow;
+  /** Empty while the period's lot is not given. */
+  readonly lots: readonly Lot[];
+}
+
+/** What an order sold, as it is now. */
+export async function readSold(reader: Knex, { id, userId }: OrderRow): Promise<SoldByOrder> {
+  return { period: await readPeriodOfOrder(reader, id), lots: await readLotsOfOrder(reader, userId, id) };
+}
+
+/** Units that nobody used, held or froze yet; of a lot that is not given yet, what will be given. */
+export function unspentUnits({ period, lots }: SoldByOrder, now: Date): number {
+  return lots.length > 0 ? usableUnits(lots, now) : period.quotaUnits - period.revokeUnits;
+}
+
+/** What waits for the outcome of a refund. */
+export type Waiting = Pick<RefundRow, 'frozenUnits' | 'freezeSequence' | 'pausedGrantTime'>;
+
+/** Sets aside what a refund will end: freezes units, or keeps the lot from being given. */
+export async function suspendSold(
+  tx: Tx,
+  order: OrderRow,
+  part: RefundPart,
+  freeze: { readonly refundId: string; readonly compensationGraceDays: number },
+  now: Date,
+): Promise<Waiting> {
+  const { period, lots } = await readSold(tx, order);
+  if (lots.length === 0) {
+    return { frozenUnits: 0, freezeSequence: null, pausedGrantTime: await suspendGrant(tx, period) };
+  }
+  const grantIds = lots.map(({ grantId }) => grantId);
+  const book = await openBook(tx, await lockUser(tx, order.userId), now, { grantIds });
+  const units = endedUnits(usableUnits(lots, book.now), part);
+  const frozen = freezeUnits(book, { ref: freeze.refundId, grantIds, units }, freeze);
+  await writeBook(tx, book);
+  return { frozenUnits: frozen.units, freezeSequence: frozen.sequence ?? null, pausedGrantTime: null };
+}
+
+/** When the lot was due; a second refund that waits takes that over from the first. */
+async function suspendGrant(tx: Tx, period: MembershipPeriodRow): Promise<Date | null> {
+  if (period.nextGrantTime === null) return (await findPausing(tx, period.orderId))[0]?.pausedGrantTime ?? null;
+  await pauseGrant(tx, period);
+  return period.nextGrantTime;
+}
+
+/** The refunds of an order that keep its lot from being given. */
+async function findPausing(tx: Tx, orderId: string): Promise<readonly RefundRow[]> {
+  const refunds = await RefundRow.query(tx).where({ orderId }).whereNotNull('pausedGrantTime');
+  return refunds.filter(({ status }) => isOpen(status));
+}
+
+/** The money went back: ends what was set aside, the refund's part of the period, and with all the money everything. */
+export async function endSold(tx: Tx, order: OrderRow, refund: RefundRow, part: RefundPart, now: Date): Promise<void> {
+  const sold = await readSold(tx, order);
+  const { period, lots } = sold;
+  await endUnits(tx, refund, part.isFull ? lots : [], now);
+  if (part.isFull) return revokePeriod(tx, period, now);
+  const isGiven = lots.length > 0;
+  if (!isGiven) await endUnitsBeforeGrant(tx, period, endedUnits(unspentUnits(sold, now), part));
+  const endTime = endAfterRefund(period, part, now);
+  if (endTime.getTime() < period.endTime.getTime()) await shortenPeriod(tx, period, endTime);
+  await restoreGrant(tx, period, refund);
+}
+
+async function endUnits(tx: Tx, refund: RefundRow, revoked: readonly Lot[], now: Date): Promise<void> {
+  const { id, userId, freezeSequence } = refund;
+  if (freezeSequence === null && revoked.length === 0) return;
+  const grantIds = revoked.map(({ grantId }) => grantId);
+  const freezes = freezeSequence === null ? [] : [freezeSequence];
+  const book = await openBook(tx, await lockUser(tx, userId), now, { grantIds, freezes });
+  if (freezeSequence !== null) endFreeze(book, id, freezeSequence, 'revoke');
+  revokeLots(book, id, grantIds);
+  await writeBook(tx, book);
+}
+
+/** No money went back: gives back what was set aside. */
+export async function restoreSold(tx: Tx, refund: RefundRow, now: Date): Promise<void> {
+  const { id, userId, orderId, freezeSequence, pausedGrantTime } = refund;
+  if (freezeSequence !== null) {
+    const book = await openBook(tx, await lockUser(tx, userId), now, { freezes: [freezeSequence] });
+    endFreeze(book, id, freezeSequence, 'thaw');
+    await writeBook(tx, book);
+  }
+  if (pausedGrantTime !== null) await restoreGrant(tx, await readPeriodOfOrder(tx, orderId), refund);
+}
+
+/** The lot is due again, unless another refund still waits, or the period was revoked. */
+async function restoreGrant(tx: Tx, period: MembershipPeriodRow, refund: RefundRow): Promise<void> {
+  const { orderId, pausedGrantTime } = refund;
+  if (pausedGrantTime === null || period.revokeTime !== null) return;
+  const others = (await findPausing(tx, orderId)).filter(({ id }) => id !== refund.id);
+  if (others.length === 0) await resumeGrant(tx, period, pausedGrantTime);
+}

@@ -50,8 +50,8 @@ module.exports = {
       name: 'only-the-root-sees-all',
       comment: 'Nothing imports the composition root or the entry points.',
       severity: 'error',
-      from: { path: '^src/(?!main\\.ts|service\\.ts)' },
-      to: { path: '^src/(main|service)\\.ts$' },
+      from: { path: '^src/(?!main\\.ts|service\\.ts|composition/)' },
+      to: { path: '^src/((main|service)\\.ts$|composition/)' },
     },
     {
       name: 'wire-types-stay-at-the-edge',

@@ -1,4 +1,4 @@
-import type { ResultSetHeader, RowDataPacket } from 'mysql2';
+import type { RowDataPacket } from 'mysql2';
 import { createPool, type Pool, type PoolConnection } from 'mysql2/promise';
 import {
   OrderServiceService,
@@ -7,7 +7,6 @@ import {
 } from '../../src/gen/billing/v1/order_service.pb';
 import { systemClock } from '../../src/platform/clock';
 import { addressOf } from '../../src/platform/db/database';
-import { isDuplicateKey } from '../../src/platform/db/sql-errors';
 import { mintId } from '../../src/platform/ids';
 import { contentHash } from '../../src/platform/request-content';
 import { toCreateOrderResponse, type OrderedRow } from './order-message';
@@ -15,8 +14,8 @@ import { openPrepay, type Prepay } from './plain-prepay';
 import { readServerSettings, serve, unary } from './serve';
 
 /**
- * The textbook's order: two bare transactions of mysql2, which write the rows that ours writes, and between them one
- * signed prepay whose answer is verified. Nothing is checked that could be left out.
+ * The textbook's order: the two transactions of ours written bare, statement by statement with mysql2, and between them
+ * one signed prepay whose answer is verified. No query builder, no model, no validation, no retries.
  */
 
 const ACTOR = 'spiffe://billing/order-service/order-service';
@@ -122,12 +121,25 @@ async function writeTraces(
   await connection.query('INSERT INTO outbox SET ?', [event]);
 }
 
-/** Round trips 1 to 9: the user is locked, the plan and the open orders are read, four rows are written. */
-async function writeOrder(request: CreateOrderRequest, now: Date): Promise<OrderedRow> {
+const LOCK_USER = 'SELECT * FROM users WHERE id = ? FOR UPDATE';
+
+/** An order, and whether the same request had made it before. */
+interface Ordered {
+  readonly order: OrderedRow;
+  readonly replayed: boolean;
+}
+
+/**
+ * Round trips 1 to 10: the user is locked; the key, the plan and the open orders are read; order, audit row, event and key
+ * are written.
+ */
+async function writeOrder(request: CreateOrderRequest, now: Date): Promise<Ordered> {
   const { requestId, userId, planId } = request;
   return inTransaction(async (connection) => {
-    const [users] = await connection.query<RowDataPacket[]>('SELECT * FROM users WHERE id = ? FOR UPDATE', [userId]);
+    const [users] = await connection.query<RowDataPacket[]>(LOCK_USER, [userId]);
     if (users.length === 0) throw new Error(`user ${userId} is not there`);
+    const earlier = await readEarlier(connection, request);
+    if (earlier !== undefined) return { order: earlier, replayed: true };
     const plan = await readPlan(connection, planId, now);
     await connection.query(SELECT_OPEN, [userId, now]);
     const order = orderFor(request, plan, now);
@@ -145,7 +157,7 @@ async function writeOrder(request: CreateOrderRequest, now: Date): Promise<Order
       create_time: now,
     };
     await connection.query('INSERT INTO request_keys SET ?', [key]);
-    return order;
+    return { order, replayed: false };
   });
 }
 
@@ -153,46 +165,39 @@ function hashOf({ userId, planId }: CreateOrderRequest): Buffer {
   return contentHash(KIND, { user_id: userId, plan_id: planId, channel: 'native' });
 }
 
-/** Round trips 10 to 14: the order can be paid. */
+/** Round trips 11 to 17: user and order are locked, the order becomes payable with an audit row and an event. */
 async function markPending(order: OrderedRow, now: Date): Promise<void> {
   await inTransaction(async (connection) => {
-    const [{ affectedRows }] = await connection.query<ResultSetHeader>(
-      "UPDATE orders SET status = 'pending' WHERE id = ? AND status = 'created'",
-      [order.id],
-    );
-    if (affectedRows !== 1) return;
+    await connection.query(LOCK_USER, [order.user_id]);
+    const [orders] = await connection.query<RowDataPacket[]>('SELECT * FROM orders WHERE id = ? FOR UPDATE', [
+      order.id,
+    ]);
+    if (orders[0]?.['status'] !== 'created') return;
+    await connection.query("UPDATE orders SET status = 'pending' WHERE id = ?", [order.id]);
     const audit = { action: 'OpenPayment', actor: SYSTEM, cause: 'prepay', before: { status: 'created' } };
     await writeTraces(connection, order, audit, { status: 'pending' }, now);
   });
 }
 
-/** The order that the same request made before. */
-async function readEarlier(request: CreateOrderRequest): Promise<OrderedRow> {
-  const [keys] = await pool.query<RowDataPacket[]>(
-    'SELECT content_hash, response FROM request_keys WHERE owner = ? AND service = ? AND request_id = ?',
+/** The order that the same request made before, if it did. Throws when that request was another. */
+async function readEarlier(
+  connection: Pick<Pool, 'query'>,
+  request: CreateOrderRequest,
+): Promise<OrderedRow | undefined> {
+  const [keys] = await connection.query<RowDataPacket[]>(
+    'SELECT * FROM request_keys WHERE owner = ? AND service = ? AND request_id = ?',
     [`user:${request.userId}`, SERVICE, request.requestId],
   );
   const [key] = keys;
-  if (key === undefined || !(key['content_hash'] as Buffer).equals(hashOf(request))) {
-    throw new Error(`${request.requestId} was something else`);
-  }
+  if (key === undefined) return undefined;
+  if (!(key['content_hash'] as Buffer).equals(hashOf(request))) throw new Error(`${request.requestId} was another`);
   const { orderId } = JSON.parse(String(key['response'])) as { orderId: string };
-  const [orders] = await pool.query<RowDataPacket[]>('SELECT * FROM orders WHERE id = ?', [orderId]);
+  const [orders] = await connection.query<RowDataPacket[]>('SELECT * FROM orders WHERE id = ?', [orderId]);
   return orders[0] as OrderedRow;
 }
 
-/** Writes the order, or finds the one that the same request made. */
-async function orderOf(request: CreateOrderRequest, now: Date): Promise<{ order: OrderedRow; replayed: boolean }> {
-  try {
-    return { order: await writeOrder(request, now), replayed: false };
-  } catch (error) {
-    if (!isDuplicateKey(error)) throw error;
-    return { order: await readEarlier(request), replayed: true };
-  }
-}
-
 async function createOrder(request: CreateOrderRequest): Promise<CreateOrderResponse> {
-  const { order, replayed } = await orderOf(request, systemClock.now());
+  const { order, replayed } = await writeOrder(request, systemClock.now());
   const codeUrl = await prepay(order);
   await markPending(order, systemClock.now());
   return toCreateOrderResponse(order, codeUrl, replayed);

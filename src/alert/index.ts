@@ -1,4 +1,4 @@
 /** What every domain may use of alerts. Meaning: README.md. */
-export { ALERT_KINDS, type AlertKind, type AlertSeverity, type AlertSubject } from './alert-kinds';
+export { ALERT_KINDS } from './alert-kinds';
 export { countOpenAlerts } from './count-open-alerts.job';
 export { logOpenedAlerts, raiseAlert, resolveAlert, type Alert, type AlertKey } from './raise-alert';

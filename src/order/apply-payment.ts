@@ -120,7 +120,8 @@ async function bookMoney(
     const isOpen = nextStatus(order.status, 'closed') !== undefined;
     if (told === 'by query') return returnMoney(tx, parts, order, money, isOpen ? 'wrong_amount' : 'not_awaited', now);
     // WeChat Pay's own books decide, not what one message says; of a paid order they tell what paid it.
-    if (order.paidTime === null) await OrderRow.query(tx).findById(order.id).patch({ nextCheckTime: addMs(now, MISMATCH_CHECK_MS) });
+    const nextCheckTime = addMs(now, MISMATCH_CHECK_MS);
+    if (order.paidTime === null) await OrderRow.query(tx).findById(order.id).patch({ nextCheckTime });
     return refuse(tx, order, money, mismatch, now);
   }
   if (nextStatus(order.status, 'paid') === undefined) return returnMoney(tx, parts, order, money, 'not_awaited', now);
@@ -169,7 +170,13 @@ async function returnMoney(
   await openAutomaticRefund(tx, payment, REFUND_REASON, parts.refundNotifyUrl, now);
   const closed =
     reason === 'wrong_amount' ? await moveLocked(tx, order, { event: 'closed', closeReason: reason }, now) : undefined;
-  const details = { reason, transaction_id: transactionId, order_id: orderId, order_status: order.status, amount: amountTotal };
+  const details = {
+    reason,
+    transaction_id: transactionId,
+    order_id: orderId,
+    order_status: order.status,
+    amount: amountTotal,
+  };
   const about =
     reason === 'wrong_amount'
       ? ({ kind: 'payment_mismatch', severity: 'critical', subjectType: 'order', subjectId: orderId } as const)

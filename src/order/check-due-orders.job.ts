@@ -63,7 +63,10 @@ interface Lease {
 }
 
 /** Takes the order by a conditional write: undefined where it is not due any more, or somebody else was faster. */
-async function takeLease({ db, clock, wechatpayTimeoutMs }: CheckOrderParts, orderId: string): Promise<Lease | undefined> {
+async function takeLease(
+  { db, clock, wechatpayTimeoutMs }: CheckOrderParts,
+  orderId: string,
+): Promise<Lease | undefined> {
   const now = clock.now();
   return withTx(db, { name: 'LeaseOrder' }, async (tx) => {
     const order = await OrderRow.query(tx).findById(orderId).throwIfNotFound();

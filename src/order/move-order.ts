@@ -44,6 +44,8 @@ export interface Move {
 /** An order that moved, its coupon with it. */
 export interface Moved {
   readonly status: OrderStatus;
+  /** What is different of the order. */
+  readonly changes: Partial<OrderRow>;
   /** Counts the discount that came free on the promotion, which all buyers share: called last of all in the transaction. */
   readonly countLast: (tx: Tx) => Promise<void>;
 }
@@ -53,7 +55,7 @@ const ENDS: ReadonlySet<UnpaidEvent> = new Set(['prepay_refused', 'closed']);
 
 /** What an event changes of an order beside its status. */
 function changesOf(order: OrderRow, status: OrderStatus, move: Move, now: Date): Partial<OrderRow> {
-  const { closeReason = move.closeReason ?? null } = order.closeReason === null ? {} : { closeReason: order.closeReason };
+  const closeReason = order.closeReason ?? move.closeReason ?? null;
   if (ENDS.has(move.event)) return { status, closeReason, nextCheckTime: null };
   if (move.event !== 'close_requested') return { status };
   const checked = { checkAttempts: 0, nextCheckTime: nextCheckTime({ ...order, status, checkAttempts: 0 }, now) };
@@ -75,12 +77,13 @@ export async function moveLocked(tx: Tx, order: OrderRow, move: Move, now: Date)
 
   const change = { actor: SYSTEM_ACTOR, subjectType: 'order', subjectId: orderId, userId } as const;
   const released = held === undefined ? {} : { coupon_released: order.couponId };
-  const reason = changes.closeReason == null ? {} : { close_reason: changes.closeReason };
+  const { closeReason = null } = changes;
+  const reason = closeReason === null ? {} : { close_reason: closeReason };
   const states = { before: { status: order.status }, after: { status, ...reason, ...released } };
   await appendAudit(tx, [{ ...change, ...AUDITED[move.event], ...move.audit, ...states }], now);
   await appendEvents(tx, [{ type: `order.${status}`, userId, payload: { order_id: orderId, ...reason } }], now);
   if (order.status === 'closing') await resolveStuck(tx, orderId, status, now);
-  return { status, countLast: (last) => countReleased(last, order, held) };
+  return { status, changes, countLast: (last) => countReleased(last, order, held) };
 }
 
 async function countReleased(tx: Tx, order: OrderRow, held: HeldCoupon | undefined): Promise<void> {
@@ -111,9 +114,8 @@ export async function moveOrder(
     const result = await moveLocked(tx, current, move, now);
     entered = result?.status;
     if (result === undefined) return current;
-    const after = await OrderRow.query(tx).findById(order.id).throwIfNotFound();
     await result.countLast(tx);
-    return after;
+    return current.$clone().$set(result.changes);
   });
   if (entered !== undefined) parts.onStatus(entered);
   return moved;

@@ -1,5 +1,5 @@
 /** What other domains may use of payment. Meaning and invariants: README.md. */
-export { openAutomaticRefund, openRefund, type NewRefund } from './open-refund';
+export { openAutomaticRefund, openRefund } from './open-refund';
 export { PaymentRow } from './payment.model';
 export { RefundRow, type RefundCause } from './refund.model';
 export { isCounted, isOpen, nextRefundStatus, type RefundEvent, type RefundStatus } from './refund-state';

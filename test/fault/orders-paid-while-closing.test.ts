@@ -86,8 +86,7 @@ describe('orders that are paid at the very moment they are closed', () => {
   const PAID = `paid; coupon used by it; ours applied ${FINAL_AMOUNT}; WeChat SUCCESS ${FINAL_AMOUNT} 0`;
   const CLOSED = 'closed; coupon unused by none; ours ; WeChat CLOSED 0 0';
   const RETURNED =
-    `closed; coupon unused by none; ours refunded ${FINAL_AMOUNT}; ` +
-    `WeChat REFUND ${FINAL_AMOUNT} ${FINAL_AMOUNT}`;
+    `closed; coupon unused by none; ours refunded ${FINAL_AMOUNT}; ` + `WeChat REFUND ${FINAL_AMOUNT} ${FINAL_AMOUNT}`;
 
   /** Compares every order with the books of WeChat Pay; how many ended which way. */
   const compare = async (orders: readonly Made[]) => {

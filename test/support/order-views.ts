@@ -40,7 +40,9 @@ export async function readWechatOrder(h: Harness, orderId: string): Promise<Row>
 
 /** The payments of an order as words: `status amount`. */
 export async function readPaymentWords(h: Harness, orderId: string): Promise<string[]> {
-  const rows = await h.db.query('SELECT status, amount FROM payments WHERE order_id = ? ORDER BY create_time', [orderId]);
+  const rows = await h.db.query('SELECT status, amount FROM payments WHERE order_id = ? ORDER BY create_time', [
+    orderId,
+  ]);
   return rows.map(({ status, amount }) => `${String(status)} ${String(amount)}`);
 }
 

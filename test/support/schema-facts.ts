@@ -27,6 +27,7 @@ const ONCE_SET: Readonly<Record<string, readonly string[]>> = {
 const FOR_PEOPLE: Readonly<Record<string, readonly string[]>> = {
   plans: ['name', 'status'],
   wechatpay_notification_bodies: ['sealed_body'],
+  order_payers: ['sealed_payer'],
 };
 
 /** Whether a column may be set once. */

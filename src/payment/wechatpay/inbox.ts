@@ -53,7 +53,7 @@ export const DUE_NOTIFICATIONS_MAX = 50;
 const BODIES = 'wechatpay_notification_bodies';
 
 /** A stored row, with what it tells. */
-export function toItem({ id, eventType, status, reason, content }: NotificationRow): InboxItem {
+function toItem({ id, eventType, status, reason, content }: NotificationRow): InboxItem {
   return { id, eventType, status, reason, ...parseToldContent(content) };
 }
 

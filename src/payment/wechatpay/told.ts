@@ -20,7 +20,7 @@ export type Told =
   | { readonly kind: 'ignored' };
 
 /** The events that are applied. Source: WeChat Pay API v3, 支付成功回调通知 and 退款结果通知. */
-export const APPLIED_EVENTS = ['TRANSACTION.SUCCESS', 'REFUND.SUCCESS', 'REFUND.CLOSED', 'REFUND.ABNORMAL'] as const;
+const APPLIED_EVENTS = ['TRANSACTION.SUCCESS', 'REFUND.SUCCESS', 'REFUND.CLOSED', 'REFUND.ABNORMAL'] as const;
 type AppliedEvent = (typeof APPLIED_EVENTS)[number];
 
 export function isApplied(eventType: string): eventType is AppliedEvent {

@@ -1,3 +1,4 @@
+import { insertOf, writeTogether, type Write } from './statements';
 import type { Tx } from './tx';
 
 /** One change of something other than quota (quota has its own log): who did what to which thing, and why. */
@@ -18,15 +19,22 @@ export interface AuditEntry {
   readonly after: Readonly<Record<string, unknown>>;
 }
 
+const COLUMNS = [
+  ...['action', 'actor', 'subject_type', 'subject_id', 'user_id', 'cause', 'before_state', 'after_state'],
+  'create_time',
+];
+
+/** The statement that writes audit rows; none for none. As text, because nearly every transaction writes some. */
+export function auditWrites(entries: readonly AuditEntry[], now: Date): readonly Write[] {
+  const rows = entries.map(({ before, after, ...entry }) => {
+    const { action, actor, subjectType, subjectId, userId, cause } = entry;
+    const beforeState = before === undefined ? null : JSON.stringify(before);
+    return [action, actor, subjectType, subjectId, userId, cause, beforeState, JSON.stringify(after), now];
+  });
+  return rows.length === 0 ? [] : [insertOf('audit_logs', COLUMNS, rows)];
+}
+
 /** Writes audit rows in the transaction of the change they record. */
 export async function appendAudit(tx: Tx, entries: readonly AuditEntry[], now: Date): Promise<void> {
-  if (entries.length === 0) return;
-  await tx('audit_logs').insert(
-    entries.map(({ before, after, ...entry }) => ({
-      ...entry,
-      beforeState: before === undefined ? null : JSON.stringify(before),
-      afterState: JSON.stringify(after),
-      createTime: now,
-    })),
-  );
+  await writeTogether(tx, auditWrites(entries, now));
 }

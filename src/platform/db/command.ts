@@ -1,9 +1,10 @@
 import { platformErrors } from '../errors';
 import { contentHash, type ContentValue } from '../request-content';
-import { appendAudit, type AuditEntry } from './audit-log';
+import { auditWrites, type AuditEntry } from './audit-log';
 import type { Database } from './database';
-import { appendEvents, type OutboxEvent } from './outbox';
+import { eventWrites, type OutboxEvent } from './outbox';
 import { isDuplicateKey } from './sql-errors';
+import { insertOf, writeTogether, type Write } from './statements';
 import { withTx, type Tx } from './tx';
 
 /** One mutating request. */
@@ -56,6 +57,14 @@ async function findEarlier<Response>(tx: Tx, command: Command, hash: Buffer): Pr
   return JSON.parse(row.response) as Response;
 }
 
+const KEY_COLUMNS = ['owner', 'service', 'request_id', 'kind', 'content_hash', 'response', 'create_time'];
+
+function keyWrite({ owner, service, requestId, kind, now }: Command, hash: Buffer, response: unknown): Write {
+  return insertOf('request_keys', KEY_COLUMNS, [
+    [owner, service, requestId, kind, hash, JSON.stringify(response), now],
+  ]);
+}
+
 /**
  * The one write path of everything but quota: opens the transaction, takes the locks, looks the key up, runs the use
  * case, and writes audit, events and the key with the response, all in one commit. Idempotent: the same key and
@@ -77,17 +86,8 @@ export async function runCommand<Locked, Response>(
     const earlier = await findEarlier<Response>(tx, command, hash);
     if (earlier !== undefined) return { response: earlier, replayed: true };
     const effect = await steps.run(tx, locked);
-    await appendAudit(tx, effect.audit, command.now);
-    await appendEvents(tx, effect.events, command.now);
-    await tx('request_keys').insert({
-      owner: command.owner,
-      service: command.service,
-      requestId: command.requestId,
-      kind: command.kind,
-      contentHash: hash,
-      response: JSON.stringify(effect.response),
-      createTime: command.now,
-    });
+    const traces = [...auditWrites(effect.audit, command.now), ...eventWrites(effect.events, command.now)];
+    await writeTogether(tx, [...traces, keyWrite(command, hash, effect.response)]);
     await effect.countLast?.(tx);
     return { response: effect.response, replayed: false };
   };

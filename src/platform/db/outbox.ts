@@ -1,3 +1,4 @@
+import { insertOf, writeTogether, type Write } from './statements';
 import type { Tx } from './tx';
 
 /** Something that happened and that others may want to know. Leaves the process only after COMMIT, as a row. */
@@ -10,15 +11,13 @@ export interface OutboxEvent {
   readonly payload: Readonly<Record<string, unknown>>;
 }
 
+/** The statement that writes events; none for none. As text, because nearly every transaction writes some. */
+export function eventWrites(events: readonly OutboxEvent[], now: Date): readonly Write[] {
+  const rows = events.map(({ type, userId, payload }) => [type, userId, JSON.stringify(payload), now]);
+  return rows.length === 0 ? [] : [insertOf('outbox', ['type', 'user_id', 'payload', 'create_time'], rows)];
+}
+
 /** Writes events in the transaction of the change they tell of. */
 export async function appendEvents(tx: Tx, events: readonly OutboxEvent[], now: Date): Promise<void> {
-  if (events.length === 0) return;
-  await tx('outbox').insert(
-    events.map((event) => ({
-      type: event.type,
-      userId: event.userId,
-      payload: JSON.stringify(event.payload),
-      createTime: now,
-    })),
-  );
+  await writeTogether(tx, eventWrites(events, now));
 }

@@ -1,5 +1,6 @@
 import { TABLE_PRIVILEGES } from '../../../migrations/privileges';
 import { openTestDatabase, type TestDatabase } from '../../support/database';
+import { PaymentChannel } from '../../../src/gen/billing/v1/order_service.pb';
 import { TaskOutcome } from '../../../src/gen/billing/v1/quota_service.pb';
 import {
   consume,
@@ -13,7 +14,9 @@ import {
 } from '../../support/harness';
 import { mustSucceed } from '../../support/clients';
 import { readInfra } from '../../support/infra';
+import { createOrderCall } from '../../support/order-calls';
 import { reportOutcome } from '../../support/quota-calls';
+import { refundOf, untilRefunds } from '../../support/refund-calls';
 import { registerWith } from '../../support/registrations';
 import * as facts from '../../support/schema-facts';
 
@@ -58,8 +61,17 @@ async function fill(h: Harness): Promise<void> {
   await mustSucceed(refund(h, { requestId: 'r', userId, consumeRequestId: 'c' }));
   await mustSucceed(registerWith(h, newId('u'), ['phone']));
   await insertCoupon(h, userId);
+  await refundAndName(h, userId);
   // Refusals as old as this clock makes the first are dropped again: one of now stays.
   expect(await consume(h, { requestId: 'c3', userId, amount: 1_000 })).toMatchObject({ ok: false });
+}
+
+/** An order that was refunded, and with it its period revoked; and one that names its payer. */
+async function refundAndName(h: Harness, userId: string): Promise<void> {
+  const refunded = await registerMember(h);
+  await refundOf(h, refunded);
+  await untilRefunds(h, refunded.orderId, ['succeeded']);
+  await mustSucceed(createOrderCall(h, { userId, channel: PaymentChannel.JSAPI, openid: 'oTestPayer' }));
 }
 
 /** A coupon and its promotion, straight into the tables: what matters here is what the database refuses afterwards. */
@@ -167,7 +179,7 @@ describe('the rows of request_refusals', () => {
 describe('the columns', () => {
   test('are each of one kind, and some of them of every kind', () => {
     expect(columns.filter(facts.isFrozen).length).toBeGreaterThan(100);
-    expect(columns.filter(facts.isOnceSet)).toHaveLength(7);
+    expect(columns.filter(facts.isOnceSet)).toHaveLength(11);
     for (const [table, { update }] of Object.entries(TABLE_PRIVILEGES)) {
       const known = columns.filter((column) => column.table === table).map(({ column }) => column);
       expect(known).toEqual(expect.arrayContaining([...update]));

@@ -27,6 +27,7 @@ describe('RegisterUser', () => {
       users: 1,
       orders: 0,
       payments: 0,
+      refunds: 0,
       quota_grants: 1,
       quota_logs: 1,
       quota_charges: 0,

@@ -145,18 +145,21 @@ describe('asking WeChat Pay about an order', () => {
       return { ...parts, wechatpay: { ...parts.wechatpay, queryOrder } };
     };
 
-    test.each([false, true])('closes nothing, nor does a signed one (signed: %p): it is closed there first', async (signed) => {
-      const made = await orderWithCoupon(h);
-      const { expire_time: expireTime } = await readOrderRow(h, made.orderId);
-      const clock = { now: () => expireTime as Date, machineNow: () => new Date(Date.now() + MINUTE_MS) };
-      const order = await checkOrder({ ...refusing(signed), clock }, made.orderId, budget);
-      expect(order.status).toBe('closing');
-      expect(await couponOf(h, made)).toBe('locked 1000');
-      // It exists, and was told to close, for whatever may be under way.
-      expect(await readWechatOrder(h, made.orderId)).toMatchObject({ trade_state: 'CLOSED' });
-      expect((await checkOrder(parts, made.orderId, budget)).status).toBe('closed');
-      expect(await couponOf(h, made)).toBe('unused 0');
-    });
+    test.each([false, true])(
+      'closes nothing, nor does a signed one (signed: %p): it is closed there first',
+      async (signed) => {
+        const made = await orderWithCoupon(h);
+        const { expire_time: expireTime } = await readOrderRow(h, made.orderId);
+        const clock = { now: () => expireTime as Date, machineNow: () => new Date(Date.now() + MINUTE_MS) };
+        const order = await checkOrder({ ...refusing(signed), clock }, made.orderId, budget);
+        expect(order.status).toBe('closing');
+        expect(await couponOf(h, made)).toBe('locked 1000');
+        // It exists, and was told to close, for whatever may be under way.
+        expect(await readWechatOrder(h, made.orderId)).toMatchObject({ trade_state: 'CLOSED' });
+        expect((await checkOrder(parts, made.orderId, budget)).status).toBe('closed');
+        expect(await couponOf(h, made)).toBe('unused 0');
+      },
+    );
 
     test('does not close an order that is paid there', async () => {
       const made = await orderWithCoupon(h);

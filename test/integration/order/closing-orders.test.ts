@@ -200,7 +200,7 @@ describe('closing an order', () => {
       let orderId = '';
       await until('the prepay is under way', async () => {
         const [row] = await h.db.query('SELECT id FROM orders WHERE user_id = ?', [userId]);
-        orderId = String(row?.['id'] ?? '');
+        orderId = row === undefined ? '' : String(row['id']);
         const { held } = (await (await fetch(`${h.simulatorUrl}/_control/fault`)).json()) as { held: number };
         return orderId !== '' && held > 0;
       });

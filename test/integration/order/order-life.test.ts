@@ -155,7 +155,15 @@ describe('the life of an order', () => {
 
   test.each(unawaited)('$status + money: the order stays as it is, and the money goes back', async ({ status }) => {
     const made = await orderIn(status);
-    const tables = ['orders', 'users', 'quota_logs', 'quota_grants', 'membership_periods', 'user_coupons', 'promotions'];
+    const tables = [
+      'orders',
+      'users',
+      'quota_logs',
+      'quota_grants',
+      'membership_periods',
+      'user_coupons',
+      'promotions',
+    ];
     const before = await digestTables(h.db, tables);
     const payments = await readPaymentWords(h, made.orderId);
     await happen.paid(made.orderId);
@@ -189,15 +197,18 @@ describe('the life of an order', () => {
     expect(await moneyState(h)).toEqual(before);
   });
 
-  test.each(['created', 'pending', 'closing'] as const)('%s + another amount: closed, and the money goes back', async (status) => {
-    const made = await orderIn(status);
-    const effect = await applyTransaction(parts, transactionOf(made.orderId, 9_900), h.clock.now());
-    expect(effect).toEqual({ kind: 'returned', reason: 'wrong_amount' });
-    const row = await readOrderRow(h, made.orderId);
-    // One that was being closed keeps its reason.
-    const reason = status === 'closing' ? 'cancelled' : 'wrong_amount';
-    expect(row).toMatchObject({ status: 'closed', close_reason: reason, next_check_time: null, paid_time: null });
-    expect(await couponOf(h, made)).toBe('unused 0');
-    expect(await readPaymentWords(h, made.orderId)).toEqual(['refunding 9900']);
-  });
+  test.each(['created', 'pending', 'closing'] as const)(
+    '%s + another amount: closed, and the money goes back',
+    async (status) => {
+      const made = await orderIn(status);
+      const effect = await applyTransaction(parts, transactionOf(made.orderId, 9_900), h.clock.now());
+      expect(effect).toEqual({ kind: 'returned', reason: 'wrong_amount' });
+      const row = await readOrderRow(h, made.orderId);
+      // One that was being closed keeps its reason.
+      const reason = status === 'closing' ? 'cancelled' : 'wrong_amount';
+      expect(row).toMatchObject({ status: 'closed', close_reason: reason, next_check_time: null, paid_time: null });
+      expect(await couponOf(h, made)).toBe('unused 0');
+      expect(await readPaymentWords(h, made.orderId)).toEqual(['refunding 9900']);
+    },
+  );
 });

@@ -95,15 +95,6 @@ describe('ReplayNotification', () => {
     expect(await auditsOf(id)).toHaveLength(1);
   });
 
-  test('twenty times at once, by ids of their own: applied once', async () => {
-    const { transactionId, id } = await refusedPayment(1);
-    desk.answerWith('applied');
-    const ids = Array.from({ length: 20 }, (_, n) => `race-${n}`);
-    const outcomes = await Promise.allSettled(ids.map((requestId) => replay(id, requestId)));
-    expect(outcomes.some(({ status }) => status === 'fulfilled')).toBe(true);
-    expect(await rowOf(transactionId)).toMatchObject({ status: 'applied' });
-  });
-
   test('of one that is still refused leaves it refused', async () => {
     const { transactionId, id } = await refusedPayment(1);
     desk.answerWith({ refused: 'unknown_order' });

@@ -143,6 +143,17 @@ describe('the queues of jobs', () => {
     expect(lines.filter(({ msg }) => msg === 'Redis is back; jobs go on')).toHaveLength(1);
   });
 
+  test('a process that starts before Redis works once it is there', async () => {
+    await redis.kill();
+    const work = new DueWork();
+    start(work);
+    work.add(5);
+    await until('it is noticed', () => Promise.resolve(lines.some(({ msg }) => msg === 'Redis is away; jobs wait')));
+    await redis.start();
+    await until('it works', isDone(work));
+    expect(work.ran).toHaveLength(5);
+  });
+
   test('stopping without Redis ends within its time, and so does starting and stopping', async () => {
     const work = new DueWork();
     const running = start(work);

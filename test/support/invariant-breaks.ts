@@ -1,0 +1,162 @@
+/** How an insider with every right would break each invariant of docs/invariants.md. */
+
+const LOG_COLUMNS =
+  'INSERT INTO quota_logs (user_id, sequence, origin, request_id, request_hash, type, amount, units, quota_remaining, ' +
+  'lots, consume_sequence, task_id, task_type, description, actor, create_time, hash_version, hash)';
+
+/** A log row forged by somebody who may do everything, after the user's last. */
+function forgedRow(type: string, amount: number, changes: Partial<Record<string, string>> = {}): string {
+  const { sequence = 'sequence + 1', lots = "'[]'", consumeSequence = 'NULL', createTime = 'create_time' } = changes;
+  const columns =
+    `user_id, ${sequence}, 'system', 'forged', request_hash, '${type}', ${amount}, ${Math.abs(amount)}, ` +
+    `quota_remaining + ${amount}, ${lots}, ${consumeSequence}, '', '', '', actor, ${createTime}, hash_version, hash`;
+  return `${LOG_COLUMNS} SELECT ${columns} FROM quota_logs WHERE user_id = ? ORDER BY sequence DESC LIMIT 1`;
+}
+
+const forgedPayment = (status: string): string =>
+  'INSERT INTO payments (id, order_id, user_id, method, status, transaction_id, amount, currency, success_time, create_time) ' +
+  `SELECT 'forged', order_id, user_id, method, '${status}', 'forged', amount, currency, success_time, create_time ` +
+  'FROM payments WHERE user_id = ? LIMIT 1';
+
+/** Error numbers with which MariaDB refuses: a unique key, a trigger's signal. */
+const BY_UNIQUE_KEY = 1062;
+const BY_TRIGGER = 1644;
+
+/** How each invariant is broken, and whether the database refuses it or only the check finds it. */
+export const BREAKS: Readonly<Record<string, { readonly sql: string; readonly outcome: 'found' | number }>> = {
+  'INV-1': {
+    sql: 'UPDATE users SET quota_remaining = quota_remaining + 1, log_sequence = log_sequence + 1 WHERE id = ?',
+    outcome: 'found',
+  },
+  'INV-2': { sql: forgedRow('EXPIRE', -1), outcome: 'found' },
+  'INV-3': { sql: forgedRow('GRANT', 1), outcome: 'found' },
+  'INV-4': {
+    sql: 'UPDATE quota_grants SET remaining = remaining - 1 WHERE user_id = ? AND remaining > 0',
+    outcome: 'found',
+  },
+  'INV-5': { sql: forgedRow('EXPIRE', -1, { sequence: 'sequence + 2' }), outcome: 'found' },
+  'INV-6': { sql: forgedRow('REFUND', 1, { consumeSequence: '1' }), outcome: 'found' },
+  'INV-7': {
+    sql: forgedRow('CONSUME', -1, { lots: "'[[1,-1]]'", createTime: "'2099-01-01'" }),
+    outcome: 'found',
+  },
+  'INV-8': {
+    sql:
+      "INSERT INTO users (id, quota_remaining, log_sequence, log_hash, log_time, create_time) SELECT 'forged', 0, 0, " +
+      'log_hash, log_time, create_time FROM users WHERE id = ?',
+    outcome: 'found',
+  },
+  'INV-9': { sql: forgedPayment('applied'), outcome: BY_UNIQUE_KEY },
+  'INV-10': {
+    sql:
+      'INSERT INTO membership_periods (user_id, period_no, order_id, plan_id, plan_name, features, quota_units, period_unit, ' +
+      "anchor_time, anchor_offset, start_time, end_time, create_time) SELECT user_id, period_no + 1, 'unpaid', plan_id, " +
+      'plan_name, features, quota_units, period_unit, anchor_time, anchor_offset, start_time, end_time, create_time ' +
+      'FROM membership_periods WHERE user_id = ? ORDER BY period_no DESC LIMIT 1',
+    outcome: BY_TRIGGER,
+  },
+  'INV-11': {
+    sql:
+      'INSERT INTO quota_grants (user_id, grant_id, source, source_ref, order_id, amount, remaining, expire_time, create_time) ' +
+      "SELECT user_id, 1000, source, 'forged', order_id, amount, amount, expire_time, create_time FROM quota_grants " +
+      "WHERE user_id = ? AND source = 'membership' LIMIT 1",
+    outcome: BY_TRIGGER,
+  },
+  'INV-12': { sql: 'UPDATE users SET membership_expire_time = NULL WHERE id = ?', outcome: 'found' },
+  'INV-13': { sql: 'UPDATE orders SET refunded_amount = final_amount + 1 WHERE user_id = ?', outcome: BY_TRIGGER },
+  'INV-14': { sql: forgedPayment('received'), outcome: 'found' },
+  'INV-15': { sql: 'UPDATE users SET log_sequence = log_sequence + 1 WHERE id = ?', outcome: 'found' },
+  'INV-16': {
+    sql:
+      'INSERT INTO request_keys (owner, service, request_id, kind, content_hash, response, create_time) ' +
+      "SELECT CONCAT('user:', id), 'OrderService', 'forged', 'CreateOrder', log_hash, '{\"orderId\":\"none\"}', create_time " +
+      'FROM users WHERE id = ?',
+    outcome: 'found',
+  },
+  'INV-17': {
+    sql: 'UPDATE quota_grants SET held = held + 1 WHERE user_id = ? AND remaining + held < amount LIMIT 1',
+    outcome: 'found',
+  },
+  'INV-18': { sql: forgedRow('RELEASE', 1, { consumeSequence: '1' }), outcome: 'found' },
+  'INV-19': {
+    sql: "UPDATE quota_charges SET returned = returned + 1 WHERE user_id = ? AND state = 'settled' AND returned < units LIMIT 1",
+    outcome: 'found',
+  },
+  'INV-20': {
+    sql: "UPDATE quota_charges SET due_time = NULL WHERE user_id = ? AND state = 'open' LIMIT 1",
+    outcome: 'found',
+  },
+  'INV-21': {
+    sql: 'UPDATE settlement_cases SET resolve_time = open_time WHERE user_id = ? AND resolve_time IS NULL LIMIT 1',
+    outcome: 'found',
+  },
+  'INV-22': {
+    sql:
+      'INSERT INTO quota_task_outcomes (user_id, request_id, request_hash, task_id, outcome, charges_settled, quota_remaining, ' +
+      "actor, create_time) SELECT id, 'forged', log_hash, 'no-such-task', 'FAILED', 0, 0, 'forged', create_time FROM users WHERE id = ?",
+    outcome: 'found',
+  },
+  'INV-23': {
+    sql:
+      "INSERT INTO granted_identities (identity_index, user_id, create_time) SELECT REPEAT('x', 32), id, create_time " +
+      'FROM users WHERE id = ?',
+    outcome: 'found',
+  },
+  'INV-24': {
+    sql:
+      'UPDATE registration_grant_days SET granted = granted + 1 ' +
+      'WHERE caller = (SELECT actor FROM quota_logs WHERE user_id = ? AND sequence = 1) LIMIT 1',
+    outcome: 'found',
+  },
+  'INV-25': {
+    sql: 'UPDATE promotions SET claimed_count = claimed_count + 1 WHERE claimed_count BETWEEN 1 AND total_quota - 1 LIMIT 1',
+    outcome: 'found',
+  },
+  'INV-26': { sql: "UPDATE orders SET coupon_id = 'forged' WHERE user_id = ? LIMIT 1", outcome: BY_TRIGGER },
+  'INV-27': {
+    sql: 'UPDATE promotions SET budget_used = budget_used + 1 WHERE budget_used BETWEEN 1 AND budget - 1 LIMIT 1',
+    outcome: 'found',
+  },
+  'INV-28': { sql: "UPDATE user_coupons SET discount_amount = 1 WHERE status = 'used' LIMIT 1", outcome: BY_TRIGGER },
+  'INV-29': {
+    sql:
+      'INSERT INTO payments (id, order_id, user_id, method, status, transaction_id, amount, currency, success_time, create_time) ' +
+      "SELECT 'forged', id, user_id, 'wechatpay', 'applied', 'forged', final_amount, currency, create_time, create_time " +
+      "FROM orders WHERE user_id = ? AND status = 'closed' LIMIT 1",
+    outcome: 'found',
+  },
+  'INV-30': {
+    sql: "UPDATE orders SET next_check_time = NULL WHERE status = 'pending' LIMIT 1",
+    outcome: 'found',
+  },
+  'INV-31': { sql: forgedPayment('received'), outcome: 'found' },
+  'INV-32': {
+    sql: 'UPDATE orders SET refunded_amount = refunded_amount + 1 WHERE user_id = ? AND paid_time IS NOT NULL LIMIT 1',
+    outcome: BY_TRIGGER,
+  },
+  'INV-33': {
+    sql: "UPDATE payments SET status = 'refunded' WHERE user_id = ? AND status = 'applied' LIMIT 1",
+    outcome: BY_TRIGGER,
+  },
+  'INV-34': {
+    sql:
+      'UPDATE membership_periods SET revoke_time = start_time, next_grant_time = NULL ' +
+      'WHERE user_id = ? AND revoke_time IS NULL LIMIT 1',
+    outcome: 'found',
+  },
+  'INV-35': {
+    sql: "UPDATE refunds SET status = 'closed', next_attempt_time = NULL WHERE status = 'processing' AND frozen_units > 0 LIMIT 1",
+    outcome: 'found',
+  },
+  'INV-36': {
+    sql: "UPDATE refunds SET next_attempt_time = NULL WHERE status = 'processing' LIMIT 1",
+    outcome: 'found',
+  },
+  'INV-37': {
+    sql:
+      'INSERT INTO wechatpay_notifications (id, event_type, subject_id, notification_id, content, status, reason, create_time) ' +
+      "SELECT 'forged', 'TRANSACTION.SUCCESS', 'forged', 'EV-1', '{\"outTradeNo\":\"forged\"}', 'refused', 'unknown_order', " +
+      "'2099-01-01' FROM users WHERE id = ?",
+    outcome: 'found',
+  },
+};

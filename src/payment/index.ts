@@ -5,8 +5,6 @@ export { RefundRow, type RefundCause } from './refund.model';
 export { isCounted, isOpen, nextRefundStatus, type RefundEvent, type RefundStatus } from './refund-state';
 export { createPaymentService } from './payment.rpc';
 export { findPayment, recordNothingToPay, recordPayment } from './record-payment';
-export type { FundFlowBill, FundFlowLine, TradeBill, TradeBillLine } from './wechatpay/bill';
-export type { FundAccount } from './wechatpay/bill-download';
 export { applyDueNotifications } from './wechatpay/apply-due-notifications.job';
 export type { ApplyNotification, ApplyResult } from './wechatpay/apply-notification';
 export type { WechatpayClient } from './wechatpay/client';
@@ -17,12 +15,10 @@ export {
   type PaymentItem,
   type RefundItem,
 } from './wechatpay/inbox';
-export { readMerchantKey, type WechatpayKeys } from './wechatpay/keys';
+export { readMerchantKey } from './wechatpay/keys';
 export { createNotificationHandler } from './wechatpay/notification.route';
-export type { QueriedOrder } from './wechatpay/order-state';
-export type { PaymentChannel, PaymentParameters, Prepay } from './wechatpay/prepay';
+export type { PaymentParameters } from './wechatpay/prepay';
 export type { RefundRequest, ToldRefund } from './wechatpay/refund';
-export type { ProviderDiscount, WechatpayTransaction } from './wechatpay/transaction';
+export type { WechatpayTransaction } from './wechatpay/transaction';
 export { createWechatpay, type Wechatpay } from './wechatpay/wechatpay';
-export { BillNotReady, BillUnusable, wechatpayErrors, WechatpayRefused } from './wechatpay/wechatpay.errors';
-export type { MicroYuan } from './wechatpay/yuan';
+export { wechatpayErrors, WechatpayRefused } from './wechatpay/wechatpay.errors';

@@ -128,7 +128,7 @@ export async function expectBooksAgree(h: Harness): Promise<void> {
     SELECT (SELECT COALESCE(SUM(amount), 0) FROM payments WHERE method = 'wechatpay') AS paid,
       (SELECT COALESCE(SUM(amount), 0) FROM refunds WHERE status = 'succeeded') AS refunded`);
   expect({ paid: Number(sums?.['paid']), refunded: Number(sums?.['refunded']) }).toEqual(totals);
-expect(await brokenInvariants(h.db)).toEqual([]);
+  expect(await brokenInvariants(h.db)).toEqual([]);
   expect((await verifyLedgerOf(h.db.url, undefined, monotonicMs)).fault).toBeUndefined();
   expect((await checkPromotionsOf(h.db)).faults).toEqual([]);
 }

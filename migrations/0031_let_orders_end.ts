@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 import { hasColumn, hasIndex } from './schema-facts';
-import { refuseUpdateWhen } from './triggers';
+import { refuseUpdateWhen, setOnInsert } from './triggers';
 
 const COLUMNS: Readonly<Record<string, string>> = {
   close_reason: 'VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NULL',
@@ -13,8 +13,9 @@ const COLUMNS: Readonly<Record<string, string>> = {
 
 /**
  * Orders that end unpaid. `closing_time`: when closing began. `prepay_deadline`: until then a prepay that was sent may
- * still arrive; NULL: none was ever sent. `next_check_time`: when WeChat Pay is asked about the order next; NULL: nothing is
- * left to find out. Orders that earlier versions left open are asked about at once.
+ * still arrive; NULL: there is nothing to pay. `next_check_time`: when WeChat Pay is asked about the order next; NULL: nothing
+ * is left to find out. Orders that earlier versions left open are asked about at once, those that a process of an earlier
+ * version still makes when they expire.
  */
 export async function up(knex: Knex): Promise<void> {
   for (const [name, definition] of Object.entries(COLUMNS)) {
@@ -28,6 +29,11 @@ export async function up(knex: Knex): Promise<void> {
   await knex.raw(`
     UPDATE orders SET next_check_time = create_time, prepay_deadline = create_time
     WHERE status IN ('created', 'pending') AND next_check_time IS NULL AND prepay_deadline IS NULL`);
+  await setOnInsert(knex, 'orders', {
+    name: 'are_asked_about',
+    condition: 'NEW.final_amount > 0 AND NEW.prepay_deadline IS NULL',
+    set: 'NEW.prepay_deadline = NEW.create_time, NEW.next_check_time = NEW.expire_time',
+  });
   await refuseUpdateWhen(knex, 'orders', {
     name: 'close_reason_frozen',
     condition: `(OLD.close_reason IS NOT NULL AND NOT (OLD.close_reason <=> NEW.close_reason))

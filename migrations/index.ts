@@ -33,6 +33,7 @@ import * as letOrdersEnd from './0031_let_orders_end';
 import * as createOrderPayers from './0032_create_order_payers';
 import * as letPeriodsBeRevoked from './0033_let_periods_be_revoked';
 import * as indexNotificationsByStatus from './0034_index_notifications_by_status';
+import * as showMoneyLeftToPeople from './0035_show_money_left_to_people';
 
 interface Migration {
   readonly name: string;
@@ -75,6 +76,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0032_create_order_payers', up: createOrderPayers.up },
   { name: '0033_let_periods_be_revoked', up: letPeriodsBeRevoked.up },
   { name: '0034_index_notifications_by_status', up: indexNotificationsByStatus.up },
+  { name: '0035_show_money_left_to_people', up: showMoneyLeftToPeople.up },
 ];
 
 /** Feeds a list to knex. Migrations only go forward: a mistake is mended by the next one. */

@@ -527,6 +527,8 @@ CREATE TRIGGER IF NOT EXISTS order_payers_frozen BEFORE UPDATE ON order_payers F
 
 CREATE TRIGGER IF NOT EXISTS order_payers_no_delete BEFORE DELETE ON order_payers FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'order_payers: rows are never deleted';
 
+CREATE TRIGGER IF NOT EXISTS orders_are_asked_about BEFORE INSERT ON orders FOR EACH ROW BEGIN IF NEW.final_amount > 0 AND NEW.prepay_deadline IS NULL THEN SET NEW.prepay_deadline = NEW.create_time, NEW.next_check_time = NEW.expire_time; END IF; END;
+
 CREATE TRIGGER IF NOT EXISTS orders_born_unpaid BEFORE INSERT ON orders FOR EACH ROW BEGIN IF NEW.paid_time IS NOT NULL OR NEW.transaction_id IS NOT NULL OR NEW.refunded_amount <> 0 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: an order is born unpaid'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS orders_close_reason_frozen BEFORE UPDATE ON orders FOR EACH ROW BEGIN IF (OLD.close_reason IS NOT NULL AND NOT (OLD.close_reason <=> NEW.close_reason))

@@ -73,3 +73,13 @@ export async function refuseUpdateWhen(
 export async function refuseRowDelete(knex: Knex, table: string): Promise<void> {
   await refuseDelete(knex, table);
 }
+
+/** Gives columns of a new row a value where a condition over NEW holds: what a writer that does not know them left out. */
+export async function setOnInsert(
+  knex: Knex,
+  table: string,
+  rule: { readonly name: string; readonly condition: string; readonly set: string },
+): Promise<void> {
+  const body = `BEGIN IF ${rule.condition} THEN SET ${rule.set}; END IF; END`;
+  await createTrigger(knex, `${table}_${rule.name}`, 'INSERT', table, body);
+}

@@ -120,12 +120,10 @@ async function repeat({ parts }: Check, order: OrderRow, budget: CheckBudget): P
  */
 async function finishClosing(check: Check, order: OrderRow): Promise<OrderRow> {
   const { parts } = check;
-  // Nothing was ever sent, and nothing is sent any more.
-  if (order.prepayDeadline === null) return moveOrder(parts, order, 'closed');
   let standing = await ask(check, order.id);
   let isRefusedForGood = false;
   if (standing.kind === 'not_there') {
-    if (parts.clock.machineNow() < order.prepayDeadline) return order;
+    if (order.prepayDeadline !== null && parts.clock.machineNow() < order.prepayDeadline) return order;
     isRefusedForGood = await openToClose(check, order);
   }
   if (standing.kind === 'open' || standing.kind === 'not_there') {

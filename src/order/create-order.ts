@@ -5,6 +5,8 @@ import { appendAudit } from '../platform/db/audit-log';
 import { runCommand, type CommandEffect } from '../platform/db/command';
 import type { Database } from '../platform/db/database';
 import { appendEvents } from '../platform/db/outbox';
+import { literal } from '../platform/db/sql-text';
+import { insertOf, readerOf, writeTogether } from '../platform/db/statements';
 import type { Tx } from '../platform/db/tx';
 import { mintId } from '../platform/ids';
 import { fen, splitTax, type Fen } from '../platform/money';
@@ -74,6 +76,18 @@ async function insertOrder(
   discount: Fen,
   policy: OrderPolicy,
 ): Promise<OrderRow> {
+  const order = newOrder(command, offer, discount, policy);
+  await writeTogether(tx, [insertOf('orders', Object.keys(order).map(columnOf), [Object.values(order)])]);
+  return Object.assign(new OrderRow(), order);
+}
+
+/** The column of a field. */
+function columnOf(field: string): string {
+  return field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** The row of a new order: a copy of all that it sells. */
+function newOrder(command: CreateOrderCommand, offer: PlanOffer, discount: Fen, policy: OrderPolicy) {
   const { userId, channel, couponId, now, prepayDeadline } = command;
   const finalAmount = fen(offer.price - discount);
   const expireTime = addMs(now, policy.expireMinutes * MS_PER_MINUTE);
@@ -82,10 +96,10 @@ async function insertOrder(
   const opening = isMadeFree({ couponId, finalAmount })
     ? { prepayDeadline: null, nextCheckTime: null }
     : { prepayDeadline, nextCheckTime: firstCheckTime };
-  return OrderRow.query(tx).insert({
+  return {
     id: mintId(now),
     userId,
-    status: 'created',
+    status: 'created' as const,
     channel,
     planId: offer.planId,
     planPriceId: offer.planPriceId,
@@ -114,16 +128,15 @@ async function insertOrder(
     ...opening,
     checkAttempts: 0,
     invoiceReference: null,
-  });
+  };
 }
 
 /** Refuses a user who has too many orders that wait for payment: each holds a place, and maybe a coupon (R1.3). */
 async function refuseTooManyOpen(tx: Tx, userId: string, now: Date, most: number): Promise<void> {
-  const open = await OrderRow.query(tx)
-    .where('userId', userId)
-    .whereIn('status', ['created', 'pending', 'closing'])
-    .where('expireTime', '>', now)
-    .resultSize();
+  const isOpen = `status IN ('created', 'pending', 'closing') AND expire_time > ${literal(now)}`;
+  const sql = `SELECT COUNT(*) FROM orders WHERE user_id = ${literal(userId)} AND ${isOpen}`;
+  const [rows] = await readerOf(tx)([{ sql }]);
+  const open = Number(rows?.[0]?.[0]);
   if (open >= most) throw orderErrors.TOO_MANY_OPEN_ORDERS({ metadata: { open: String(open), most: String(most) } });
 }
 

@@ -1,4 +1,5 @@
-import { readerOf, writeTogether } from '../platform/db/statements';
+import { literal } from '../platform/db/sql-text';
+import { readerOf, safeInteger, writeTogether, type ValueRow } from '../platform/db/statements';
 import type { Tx } from '../platform/db/tx';
 import { readAccount } from './account-reader';
 import { writesOf } from './account-writer';
@@ -23,9 +24,28 @@ export async function insertAccount(tx: Tx, userId: string, now: Date): Promise<
   });
 }
 
-/** Locks the user's row: the first lock of every transaction about a user. Undefined when there is no such user. */
+const USER_COLUMNS = [
+  ...['id', 'quota_remaining', 'log_sequence', 'log_hash', 'log_time'],
+  ...['membership_plan_id', 'membership_expire_time', 'create_time'],
+].join(', ');
+
+function toUser(values: ValueRow): UserRow {
+  const [id, quotaRemaining, logSequence, logHash, logTime, membershipPlanId, membershipExpireTime, createTime] =
+    values;
+  const numbers = { quotaRemaining: safeInteger(quotaRemaining), logSequence: safeInteger(logSequence) };
+  const others = { id, logHash, logTime, membershipPlanId, membershipExpireTime, createTime };
+  return Object.assign(new UserRow(), numbers, others) as UserRow;
+}
+
+/**
+ * Locks the user's row: the first lock of every transaction about a user, as text because it is. Undefined when there is
+ * no such user.
+ */
 export async function lockUserIfAny(tx: Tx, userId: string): Promise<UserRow | undefined> {
-  return UserRow.query(tx).findById(userId).forUpdate();
+  const sql = `SELECT ${USER_COLUMNS} FROM users WHERE id = ${literal(userId)} FOR UPDATE`;
+  const [rows] = await readerOf(tx)([{ sql }]);
+  const [user] = rows ?? [];
+  return user === undefined ? undefined : toUser(user);
 }
 
 /** Locks the user's row. Throws USER_NOT_FOUND. */

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { chainHash, CHAIN_START, HASH_VERSION, type UnchainedPosting } from '../../src/quota/log-chain';
+import { PaymentChannel } from '../../src/gen/billing/v1/order_service.pb';
 import { TaskOutcome } from '../../src/gen/billing/v1/quota_service.pb';
 import { mustSucceed } from '../support/clients';
 import { openTestDatabase, type Row, type TestDatabase } from '../support/database';
@@ -75,6 +76,7 @@ describe('the documented invariants', () => {
     expect([consumed.ok, unknown.ok, returned.ok, more.ok]).toEqual([true, true, true, true]);
     await holdAndSettle();
     await claimAndOrder();
+    await orderAsPayer();
     await refundOrders();
   }, 120_000);
 
@@ -87,6 +89,17 @@ describe('the documented invariants', () => {
       const { couponId } = await claim(h, buyer, promotionId);
       const { order } = await mustSucceed(createOrderCall(h, { userId: buyer, couponId }));
       if (isPaid) await h.control('/_control/pay', { order_id: order?.orderId });
+    }
+  }
+
+  /** Orders whose payers WeChat Pay has to be told of. */
+  async function orderAsPayer(): Promise<void> {
+    const buyer = await registerUser(h);
+    for (const fields of [
+      { channel: PaymentChannel.JSAPI, openid: 'oUpF8uMuAJO_M2pxb1Q9zNjWeS6o' },
+      { channel: PaymentChannel.H5, clientIp: '198.51.100.237' },
+    ]) {
+      await mustSucceed(createOrderCall(h, { userId: buyer, ...fields }));
     }
   }
 

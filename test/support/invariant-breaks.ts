@@ -159,4 +159,10 @@ export const BREAKS: Readonly<Record<string, { readonly sql: string; readonly ou
       "'2099-01-01' FROM users WHERE id = ?",
     outcome: 'found',
   },
+  'INV-38': {
+    sql:
+      'INSERT INTO order_payers (order_id, sealed_payer, create_time) ' +
+      "SELECT id, 'forged', create_time FROM orders WHERE user_id = ? AND channel = 'native' LIMIT 1",
+    outcome: 'found',
+  },
 };

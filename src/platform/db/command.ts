@@ -4,7 +4,8 @@ import { auditWrites, type AuditEntry } from './audit-log';
 import type { Database } from './database';
 import { eventWrites, type OutboxEvent } from './outbox';
 import { isDuplicateKey } from './sql-errors';
-import { insertOf, writeTogether, type Write } from './statements';
+import { literal } from './sql-text';
+import { insertOf, readerOf, writeTogether, type Write } from './statements';
 import { withTx, type Tx } from './tx';
 
 /** One mutating request. */
@@ -40,21 +41,16 @@ export interface CommandResult<Response> {
   readonly replayed: boolean;
 }
 
-interface KeyRow {
-  readonly owner: string;
-  readonly service: string;
-  readonly requestId: string;
-  readonly kind: string;
-  readonly contentHash: Buffer;
-  readonly response: string;
-}
-
 async function findEarlier<Response>(tx: Tx, command: Command, hash: Buffer): Promise<Response | undefined> {
   const { owner, service, requestId } = command;
-  const row = await tx<KeyRow>('request_keys').where({ owner, service, requestId }).first();
+  // As text, like all that every command says to the database: building it costs more than running it.
+  const key = `owner = ${literal(owner)} AND service = ${literal(service)} AND request_id = ${literal(requestId)}`;
+  const [rows] = await readerOf(tx)([{ sql: `SELECT content_hash, response FROM request_keys WHERE ${key}` }]);
+  const [row] = rows ?? [];
   if (row === undefined) return undefined;
-  if (!row.contentHash.equals(hash)) throw platformErrors.REQUEST_ID_REUSED({ metadata: { request_id: requestId } });
-  return JSON.parse(row.response) as Response;
+  const [contentSeen, response] = row as readonly [Buffer, string];
+  if (!contentSeen.equals(hash)) throw platformErrors.REQUEST_ID_REUSED({ metadata: { request_id: requestId } });
+  return JSON.parse(response) as Response;
 }
 
 const KEY_COLUMNS = ['owner', 'service', 'request_id', 'kind', 'content_hash', 'response', 'create_time'];

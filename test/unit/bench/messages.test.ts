@@ -1,8 +1,16 @@
 import { PreparedRequest } from '../../../bench/load/prepared-request';
 import { ANSWER } from '../../../bench/load/responses';
 import { RPCS } from '../../../bench/load/rpcs';
-import { claimantOf, HOT_PROMOTION_ID, requestIdOf, userIdOf, type RpcName } from '../../../bench/load/settings';
+import {
+  claimantOf,
+  HOT_PROMOTION_ID,
+  ORDERED_PLAN_ID,
+  requestIdOf,
+  userIdOf,
+  type RpcName,
+} from '../../../bench/load/settings';
 import { ClaimCouponRequest, ClaimCouponResponse } from '../../../src/gen/billing/v1/promotion_service.pb';
+import { CreateOrderRequest, CreateOrderResponse, PaymentChannel } from '../../../src/gen/billing/v1/order_service.pb';
 import { ConsumeQuotaRequest, ConsumeQuotaResponse } from '../../../src/gen/billing/v1/quota_service.pb';
 
 /** The load generator changes digits of requests and reads answers without decoding them; the generated code agrees. */
@@ -59,6 +67,19 @@ describe('the requests of the load generator', () => {
     });
   });
 
+  test('of an order are, too', () => {
+    const request = prepared('CreateOrder', 0);
+    request.set(0, 12_345_678, 1_234_567);
+    expect(CreateOrderRequest.decode(request.bytes.subarray(PREFIX_BYTES))).toEqual(
+      CreateOrderRequest.fromPartial({
+        requestId: requestIdOf(TAG, 7, 12_345_678),
+        userId: userIdOf(1_234_567),
+        planId: ORDERED_PLAN_ID,
+        channel: PaymentChannel.NATIVE,
+      }),
+    );
+  });
+
   test('name each user once, where a user can do it only once', () => {
     const users = [0, 1, 2].flatMap((caller) => [0, 1, 2, 3].map((sequence) => claimantOf(3, caller, sequence)));
     expect([...users].sort((first, second) => first - second)).toEqual(Array.from({ length: 12 }, (_, n) => n + 1));
@@ -83,11 +104,15 @@ describe('the answers', () => {
   test.each([
     [false, ANSWER.NEW],
     [true, ANSWER.REPLAYED],
-  ])('of a consume and of a claim with replayed %s are told apart', (replayed, answer) => {
+  ])('of a consume, a claim and an order with replayed %s are told apart', (replayed, answer) => {
     const bytes = response({ quotaRemaining: 999_999_999, replayed, log: { hash: 'f'.repeat(64) } as never });
     expect(answersOf('ConsumeQuota', bytes)).toEqual([answer]);
     const coupon = { couponId: '0'.repeat(26), claimTime: new Date(0) } as never;
     expect(answersOf('ClaimCoupon', claimed({ coupon, replayed }))).toEqual([answer]);
+    const order = { orderId: '0'.repeat(26), finalAmount: 9900, createTime: new Date(0) } as never;
+    const payment = { method: { $case: 'native', value: { codeUrl: 'weixin://wxpay/bizpayurl?pr=1' } } } as const;
+    const created = CreateOrderResponse.fromPartial({ order, payment, replayed });
+    expect(answersOf('CreateOrder', Buffer.from(CreateOrderResponse.encode(created).finish()))).toEqual([answer]);
   });
 
   test('of a batch are told apart item by item', () => {

@@ -12,6 +12,7 @@ await runMain(async () => {
     ['WeChat Pay callbacks', endpoints.edge],
     ['metrics and probes', endpoints.metrics],
     ['local WeChat Pay', endpoints.wechatpay],
+    ['its cashier page', `${endpoints.wechatpay}/cashier`],
     ['everything else', endpointsPath()],
   ]);
 });

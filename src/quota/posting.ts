@@ -32,9 +32,16 @@ const USER_COLUMNS = [
 function toUser(values: ValueRow): UserRow {
   const [id, quotaRemaining, logSequence, logHash, logTime, membershipPlanId, membershipExpireTime, createTime] =
     values;
-  const numbers = { quotaRemaining: safeInteger(quotaRemaining), logSequence: safeInteger(logSequence) };
-  const others = { id, logHash, logTime, membershipPlanId, membershipExpireTime, createTime };
-  return Object.assign(new UserRow(), numbers, others) as UserRow;
+  return Object.assign(new UserRow(), {
+    id: id as string,
+    quotaRemaining: safeInteger(quotaRemaining),
+    logSequence: safeInteger(logSequence),
+    logHash: logHash as Buffer,
+    logTime: logTime as Date,
+    membershipPlanId: membershipPlanId as string | null,
+    membershipExpireTime: membershipExpireTime as Date | null,
+    createTime: createTime as Date,
+  });
 }
 
 /**

@@ -42,6 +42,10 @@ const MAY_CALL: Readonly<Record<string, readonly string[]>> = {
   'billing.v1.OrderService/GetOrder': ['order-service', 'operations', 'finance', 'auditor'],
   'billing.v1.OrderService/GetOrderPayment': ['order-service', 'operations', 'finance', 'auditor'],
   'billing.v1.OrderService/ListOrders': ['order-service', 'operations', 'finance', 'auditor'],
+  'billing.v1.OrderService/CancelOrder': ['order-service'],
+  'billing.v1.OrderService/QuoteRefund': ['order-service', 'operations', 'finance', 'auditor'],
+  'billing.v1.OrderService/RefundOrder': ['finance'],
+  'billing.v1.OrderService/AttachInvoice': ['order-service', 'finance'],
   'billing.v1.PaymentService/ListNotifications': ['operations', 'finance', 'auditor'],
   'billing.v1.PaymentService/ReplayNotification': ['operations'],
   'billing.v1.PromotionService/CreatePromotion': ['operations'],
@@ -122,7 +126,7 @@ describe('who may call what', () => {
       expect(await moneyState(h)).toEqual(before);
       if (MAY_CALL[rpc]?.includes(role) === true) {
         const outcome = reply.ok ? 'answered' : reply.reason;
-        const isAnswerable = /\/(ListPlans|ListSettlementCases|ListPromotions|ListSuspiciousClaimers)$/.test(rpc);
+        const isAnswerable = /\/List(Plans|SettlementCases|Promotions|SuspiciousClaimers|Notifications)$/.test(rpc);
         expect(outcome).toBe(isAnswerable ? 'answered' : 'INVALID_REQUEST');
         return;
       }

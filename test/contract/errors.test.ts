@@ -54,6 +54,7 @@ const CONTRACT: Readonly<Record<string, readonly string[]>> = {
     'ORDER_NOT_PAYABLE',
     'ORDER_NOT_CANCELLABLE',
     'ORDER_NOT_REFUNDABLE',
+    'ORDER_NOT_PAID',
     'TOO_MANY_OPEN_ORDERS',
   ],
   ABORTED: ['CONTENTION'],

@@ -2,6 +2,7 @@ import { createPrivateKey, createPublicKey, randomBytes, sign, verify } from 'no
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Pool } from 'undici';
+import { systemClock } from '../../src/platform/clock';
 import type { OrderedRow } from './order-message';
 
 /** Where the local WeChat Pay is, and the merchant's material. */
@@ -26,7 +27,7 @@ export function openPrepay(settings: PlainWechatpay | undefined): Prepay {
   const pool = new Pool(settings.url);
 
   const authorize = (body: string): string => {
-    const timestamp = String(Math.floor(Date.now() / 1_000));
+    const timestamp = String(Math.floor(systemClock.machineNow().getTime() / 1_000));
     const nonce = randomBytes(16).toString('hex');
     const message = `POST\n${PATH}\n${timestamp}\n${nonce}\n${body}\n`;
     const signature = sign('RSA-SHA256', Buffer.from(message), merchantKey).toString('base64');

@@ -179,9 +179,12 @@ export function refund(h: Harness, fields: Partial<RefundQuotaRequest>) {
   return call(quota.refundQuota.bind(quota), RefundQuotaRequest.fromPartial(fields));
 }
 
-/** Waits until a condition holds; fails after ten seconds. For effects that come on their own, never as a pause. */
-export async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
-  const deadlineMs = Date.now() + 10_000;
+/**
+ * Waits until a condition holds; fails after ten seconds, or after longer where much has to happen. For effects that come on
+ * their own, never as a pause.
+ */
+export async function until(what: string, condition: () => Promise<boolean>, limitMs = 10_000): Promise<void> {
+  const deadlineMs = Date.now() + limitMs;
   while (!(await condition())) {
     if (Date.now() > deadlineMs) throw new Error(`never happened: ${what}`);
     await new Promise((resolve) => setImmediate(resolve));

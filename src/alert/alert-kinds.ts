@@ -25,11 +25,14 @@ export const ALERT_KINDS = {
   refund_delayed: ['refund'],
   /** A refund that we never asked for was made, in the merchant portal for example; it was booked. */
   refund_external: ['refund'],
-  /** WeChat Pay told of a refund that can not be booked: of no payment of ours, or of more than was paid. */
-  refund_unmatched: ['notification', 'refund'],
+  /**
+   * WeChat Pay told of a refund that can not be booked: of no payment of ours, of more than was paid, or, of an order whose
+   * payment we did not know yet, only that there was one.
+   */
+  refund_unmatched: ['notification', 'refund', 'order'],
   /** Notifications that WeChat Pay signed are not opened by our APIv3 key. */
   notification_undecryptable: ['notification'],
-  /** An order has been closing for an hour. */
+  /** An order should have ended an hour ago. */
   order_stuck: ['order'],
   /** An order with an invoice was refunded. */
   invoice_of_refunded_order: ['order'],

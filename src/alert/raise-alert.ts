@@ -64,13 +64,21 @@ async function open(tx: Tx, alert: Alert, now: Date): Promise<void> {
   });
 }
 
+/** Which open alert: with `lastDetails` only if it was raised with these the last time. */
+interface OpenAlert extends AlertKey {
+  readonly lastDetails?: Readonly<Record<string, string>>;
+}
+
 /**
  * Closes an alert if it is open, inside the transaction of what ended it; true when one was open. `resolution` says how
  * it ended, 1–64 printable ASCII characters: `refund_succeeded` for example.
  */
-export async function resolveAlert(tx: Tx, key: AlertKey, resolution: string, now: Date): Promise<boolean> {
-  const closed = await AlertRow.query(tx).where('openKey', openKeyOf(key)).patch({ resolveTime: now, resolution });
-  return closed === 1;
+export async function resolveAlert(tx: Tx, alert: OpenAlert, resolution: string, now: Date): Promise<boolean> {
+  const closing = AlertRow.query(tx).where('openKey', openKeyOf(alert)).patch({ resolveTime: now, resolution });
+  for (const [name, value] of Object.entries(alert.lastDetails ?? {})) {
+    void closing.whereRaw('JSON_UNQUOTE(JSON_EXTRACT(details, ?)) = ?', [`$.${name}`, value]);
+  }
+  return (await closing) === 1;
 }
 
 /** One error line for each alert that was opened. Called after the commit: one that was rolled back was never opened. */

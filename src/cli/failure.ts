@@ -16,6 +16,26 @@ function readErrorInfo(error: ServiceError): ErrorInfo | undefined {
   return info === undefined ? undefined : ErrorInfo.decode(info.value);
 }
 
+/** A command that failed under a request id. */
+class RequestFailed extends Error {
+  constructor(
+    readonly requestId: string,
+    override readonly cause: unknown,
+  ) {
+    super(`The request ${requestId} failed.`, { cause });
+  }
+}
+
+/**
+ * Has a failure tell the request id too, which nobody has seen if it was made here: where the outcome is not known, only a
+ * repeat under the same id does nothing twice.
+ */
+export function tellRequestId(requestId: string): (error: unknown) => never {
+  return (error) => {
+    throw new RequestFailed(requestId, error);
+  };
+}
+
 /** What went wrong, for a program. */
 interface Failure {
   /** Name of the gRPC status: the service's; else INVALID_ARGUMENT for a wrong command line, UNKNOWN for the rest. */
@@ -27,6 +47,10 @@ interface Failure {
 }
 
 function readFailure(error: unknown): Failure {
+  if (error instanceof RequestFailed) {
+    const failure = readFailure(error.cause);
+    return { ...failure, metadata: { ...failure.metadata, request_id: error.requestId } };
+  }
   if (isServiceError(error)) {
     const info = readErrorInfo(error);
     const { reason = null, metadata = {} } = info ?? {};
@@ -40,7 +64,7 @@ function readFailure(error: unknown): Failure {
 /** What went wrong, for a person: code, reason, sentence and facts. */
 function describeFailure(error: unknown): string {
   const { code, reason, message, metadata } = readFailure(error);
-  if (!isServiceError(error)) return message;
+  if (!isServiceError(error instanceof RequestFailed ? error.cause : error)) return message;
   const heading = reason === null ? code : `${code} / ${reason}`;
   return [`${heading}: ${message}`, ...Object.entries(metadata).map(([name, value]) => `  ${name}=${value}`)].join(
     '\n',

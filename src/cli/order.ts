@@ -12,6 +12,7 @@ import {
   type OrderPayment,
 } from '../gen/billing/v1/order_service.pb';
 import { callUnary } from './connection';
+import { tellRequestId } from './failure';
 import type { Cell } from './output';
 import { addPaging, tellNextPage, type CommandParts, type PagingOptions } from './quota';
 
@@ -142,7 +143,7 @@ export interface RequestOptions {
   readonly requestId?: string;
 }
 
-/** Adds the id by which a repeated command is known; one that is made here is shown with the answer. */
+/** Adds the id by which a repeated command is known; one that is made here is shown with the answer, and with a failure. */
 export function addRequestId(command: Command): Command {
   return command.option('--request-id <id>', 'of an earlier attempt, to repeat it; default: a new one');
 }
@@ -159,7 +160,7 @@ function addCancel(order: Command, { output, withClient }: CommandParts): void {
     const requestId = requestIdOf(options);
     const { order: one, replayed } = await withClient(OrderServiceClient, (client) =>
       callUnary(client.cancelOrder.bind(client), { requestId, userId, orderId }, systemClock.now()),
-    );
+    ).catch(tellRequestId(requestId));
     output().record({ request_id: requestId, replayed, ...(one === undefined ? {} : orderFields(one)) });
   });
 }
@@ -174,7 +175,7 @@ function addAttachInvoice(order: Command, { output, withClient }: CommandParts):
       const request = { requestId, userId, orderId, invoiceReference };
       const { order: one, replayed } = await withClient(OrderServiceClient, (client) =>
         callUnary(client.attachInvoice.bind(client), request, systemClock.now()),
-      );
+      ).catch(tellRequestId(requestId));
       output().record({ request_id: requestId, replayed, ...(one === undefined ? {} : orderFields(one)) });
     },
   );

@@ -3,6 +3,7 @@ import { Option, type Command } from 'commander';
 import { NotificationStatus, PaymentServiceClient, type Notification } from '../gen/billing/v1/payment_service.pb';
 import { systemClock } from '../platform/clock';
 import { callUnary } from './connection';
+import { tellRequestId } from './failure';
 import type { Cell } from './output';
 import { addPaging, tellNextPage, type CommandParts, type PagingOptions } from './quota';
 
@@ -63,7 +64,7 @@ function addReplay(payment: Command, { output, withClient }: CommandParts): void
     .action(async (notificationId: string, { requestId = randomUUID() }: { readonly requestId?: string }) => {
       const { notification, replayed } = await withClient(PaymentServiceClient, (client) =>
         callUnary(client.replayNotification.bind(client), { requestId, notificationId }, systemClock.now()),
-      );
+      ).catch(tellRequestId(requestId));
       const fields = notification === undefined ? {} : notificationFields(notification);
       output().record({ ...fields, request_id: requestId, replayed });
     });

@@ -8,6 +8,7 @@ import {
 } from '../gen/billing/v1/order_service.pb';
 import { systemClock } from '../platform/clock';
 import { callUnary } from './connection';
+import { tellRequestId } from './failure';
 import { addRequestId, requestIdOf, type RequestOptions } from './order';
 import type { Cell } from './output';
 import type { CommandParts } from './quota';
@@ -83,7 +84,7 @@ function addCreate(refund: Command, { output, withClient }: CommandParts): void 
     const requestId = requestIdOf(options);
     const answer = await withClient(OrderServiceClient, (client) =>
       callUnary(client.refundOrder.bind(client), { requestId, userId, orderId, amount, reason }, systemClock.now()),
-    );
+    ).catch(tellRequestId(requestId));
     const { refund: one, order, replayed } = answer;
     output().record({
       request_id: requestId,

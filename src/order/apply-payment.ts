@@ -1,4 +1,4 @@
-import { logOpenedAlerts, raiseAlert, type Alert } from '../alert';
+import { logOpenedAlerts, raiseAlert, resolveAlert, type Alert } from '../alert';
 import { SYSTEM_ACTOR } from '../platform/calls';
 import { appendAudit } from '../platform/db/audit-log';
 import type { Database } from '../platform/db/database';
@@ -126,7 +126,36 @@ async function bookMoney(
   }
   if (nextStatus(order.status, 'paid') === undefined) return returnMoney(tx, parts, order, money, 'not_awaited', now);
   await markOrderPaid(tx, order, transaction, now);
-  return { effect: { kind: 'paid' }, opened: [], entered: 'paid' };
+  await resolveMismatch(tx, order, transaction, now);
+  const opened = await showEarlierRefund(tx, order, transaction, now);
+  return { effect: { kind: 'paid' }, opened, entered: 'paid' };
+}
+
+/** This very money was told otherwise before, and people were shown it: now it pays its order. Of other money they still are. */
+async function resolveMismatch(
+  tx: Tx,
+  { id: orderId }: OrderRow,
+  { transactionId }: WechatpayTransaction,
+  now: Date,
+): Promise<void> {
+  const key = { kind: 'payment_mismatch', subjectType: 'order', subjectId: orderId } as const;
+  await resolveAlert(tx, { ...key, lastDetails: { transaction_id: transactionId } }, 'order_paid', now);
+}
+
+/**
+ * Shows people that money went back before we knew that it had come: nobody here asked for that, and the answer about an
+ * order does not tell how much it was. What was sold is given, until the refund itself is told of and booked.
+ */
+async function showEarlierRefund(
+  tx: Tx,
+  { id: orderId, userId }: OrderRow,
+  { tradeState, transactionId, amountTotal }: WechatpayTransaction,
+  now: Date,
+): Promise<readonly Alert[]> {
+  if (tradeState !== 'REFUND') return [];
+  const subject = { subjectType: 'order', subjectId: orderId, userId } as const;
+  const details = { reason: 'refunded_before_paid', transaction_id: transactionId, amount: amountTotal };
+  return raiseAlert(tx, { kind: 'refund_unmatched', severity: 'critical', ...subject, details }, now);
 }
 
 /** Shows people what does not match. */
@@ -246,6 +275,15 @@ export async function applyPayment(parts: ApplyPaymentParts, item: PaymentItem, 
       return { result: effect, booked };
     }
     await settleNotification(tx, id, { status: 'applied', reason: INBOX_REASONS[effect.kind] }, now);
+    if (current.status === 'refused') await resolveRefusal(tx, id, now);
     return { result: { kind: effect.kind === 'recorded' ? 'already_applied' : 'applied' }, booked };
   });
+}
+
+/** The notification was refused before, and people were shown it: now it is applied. */
+async function resolveRefusal(tx: Tx, inboxId: string, now: Date): Promise<void> {
+  const subject = { subjectType: 'notification', subjectId: inboxId } as const;
+  for (const kind of ['payment_unknown_order', 'payment_mismatch'] as const) {
+    await resolveAlert(tx, { kind, ...subject }, 'notification_applied', now);
+  }
 }

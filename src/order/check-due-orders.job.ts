@@ -15,7 +15,7 @@ import type { OrderStatus } from './order-state';
 
 /** How much longer than a check may take nobody else begins it. */
 const LEASE_SLACK_MS = 45_000;
-/** An order that has been closing for so long is shown to people. */
+/** An order that should have ended so long ago is shown to people. */
 const STUCK_MINUTES = 60;
 
 /** In these something is left to find out. */
@@ -53,7 +53,7 @@ async function checkDueOrder(parts: CheckOrderParts, orderId: string, signal: Ab
     parts.log.warn({ err: error, orderId }, 'an order could not be checked; it is checked again later');
   }
   await endLease(parts, order, lease.endTime, isAnswered);
-  if (order.status === 'closing') await reportStuck(parts, order);
+  await reportStuck(parts, order);
 }
 
 /** An order that is this process's to check, and until when. */
@@ -94,15 +94,29 @@ async function endLease(
   });
 }
 
-/** Shows an order that can not be closed to people: its coupon waits, and its buyer. */
-async function reportStuck({ db, log, clock }: CheckOrderParts, { id, userId, closingTime }: OrderRow): Promise<void> {
+/**
+ * Since when an order should have ended: from when closing began, or its time was over. One that WeChat Pay gives no usable
+ * answer about is never told to close, so that its time alone says it.
+ */
+function overdueSince({ status, closingTime, expireTime }: OrderRow): Date {
+  return status === 'closing' ? (closingTime ?? expireTime) : expireTime;
+}
+
+function isStuck(order: OrderRow, now: Date): boolean {
+  return WAITING.includes(order.status) && now >= addMs(overdueSince(order), STUCK_MINUTES * MS_PER_MINUTE);
+}
+
+/** Shows an order that does not come to its end to people: its coupon waits, and its buyer. */
+async function reportStuck({ db, log, clock }: CheckOrderParts, order: OrderRow): Promise<void> {
   const now = clock.now();
-  if (closingTime === null || now < addMs(closingTime, STUCK_MINUTES * MS_PER_MINUTE)) return;
+  if (!isStuck(order, now)) return;
+  const { id, userId } = order;
   const opened = await withTx(db, { name: 'ReportStuckOrder' }, async (tx) => {
     await lockUser(tx, userId);
     const current = await OrderRow.query(tx).findById(id).forUpdate().throwIfNotFound();
-    if (current.status !== 'closing') return [];
-    const details = { closing_since: closingTime.toISOString(), attempts: current.checkAttempts };
+    if (!isStuck(current, now)) return [];
+    const { status, checkAttempts: attempts } = current;
+    const details = { status, since: overdueSince(current).toISOString(), attempts };
     const subject = { subjectType: 'order', subjectId: id, userId } as const;
     return raiseAlert(tx, { kind: 'order_stuck', severity: 'warning', ...subject, details }, now);
   });

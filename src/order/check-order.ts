@@ -1,9 +1,10 @@
 import { monotonicMs } from '../platform/clock';
 import { readOnly } from '../platform/db/tx';
+import { addMs, MS_PER_MINUTE } from '../platform/time';
 import { wechatpayErrors, WechatpayRefused, type WechatpayClient, type WechatpayTransaction } from '../payment';
 import { applyTransaction, type ApplyPaymentParts } from './apply-payment';
 import { moveOrder } from './move-order';
-import { repeatPrepay, type OpenPaymentParts } from './open-payment';
+import { ORDER_CODES, repeatPrepay, type OpenPaymentParts } from './open-payment';
 import { OrderRow } from './order.model';
 
 /**
@@ -121,29 +122,39 @@ async function repeat({ parts }: Check, order: OrderRow, budget: CheckBudget): P
 async function finishClosing(check: Check, order: OrderRow): Promise<OrderRow> {
   const { parts } = check;
   let standing = await ask(check, order.id);
-  let isRefusedForGood = false;
+  let isRefused = false;
   if (standing.kind === 'not_there') {
     if (order.prepayDeadline !== null && parts.clock.machineNow() < order.prepayDeadline) return order;
-    isRefusedForGood = await openToClose(check, order);
+    isRefused = await openToClose(check, order);
   }
   if (standing.kind === 'open' || standing.kind === 'not_there') {
     await closeThere(check, order);
     standing = await ask(check, order.id);
   }
   if (standing.kind === 'paid') return takeMoney(check, standing.transaction);
-  const isNeverPayable = standing.kind === 'not_there' && standing.isVerified && isRefusedForGood;
+  const isNeverPayable = standing.kind === 'not_there' && standing.isVerified && isRefused;
   return standing.kind === 'closed' || isNeverPayable ? moveOrder(parts, order, 'closed') : order;
 }
 
-/** Repeats the prepay of an order that WeChat Pay does not know; true when it refuses that prepay for good. */
+/** How long an order has been closing before any signed refusal of its prepay counts. */
+const REFUSED_MINUTES = 60;
+
+/**
+ * Repeats the prepay of an order that WeChat Pay does not know; true when it refuses it under its signature and will not take
+ * an earlier one either: PARAM_ERROR says so at once. Other codes (a payer of another app, a product that is not ours) may
+ * change, but not for a prepay that left an hour ago; and without an end such an order would keep its coupon for ever.
+ */
 async function openToClose({ parts, left }: Check, order: OrderRow): Promise<boolean> {
   try {
     await repeatPrepay(parts, order, left());
     return false;
   } catch (error) {
     if (!(error instanceof WechatpayRefused)) throw error;
-    // It knows the order by now, and may say that it is paid or closed: that is asked next.
-    return error.isVerified && error.code === 'PARAM_ERROR';
+    // It may say that it knows the order by now, as paid or closed: that is asked next.
+    if (!error.isVerified || ORDER_CODES.has(error.code)) return false;
+    const { closingTime } = order;
+    const isLongAgo = closingTime !== null && parts.clock.now() >= addMs(closingTime, REFUSED_MINUTES * MS_PER_MINUTE);
+    return error.code === 'PARAM_ERROR' || isLongAgo;
   }
 }
 

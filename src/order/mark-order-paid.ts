@@ -46,7 +46,8 @@ export async function markOrderPaid(
   await appendAudit(tx, [{ ...entry, before: { status: order.status }, after }], now);
   const payload = { order_id: orderId, final_amount: order.finalAmount, transaction_id: transactionId };
   await appendEvents(tx, [{ type: 'order.paid', userId, payload }], now);
-  if (order.status === 'closing') await resolveStuck(tx, orderId, status, now);
+  // One with nothing to pay never waited.
+  if (transaction !== undefined) await resolveStuck(tx, orderId, status, now);
 }
 
 /** A coupon is used when its order is paid, and not before (R13.5). */

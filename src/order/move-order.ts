@@ -82,7 +82,7 @@ export async function moveLocked(tx: Tx, order: OrderRow, move: Move, now: Date)
   const states = { before: { status: order.status }, after: { status, ...reason, ...released } };
   await appendAudit(tx, [{ ...change, ...AUDITED[move.event], ...move.audit, ...states }], now);
   await appendEvents(tx, [{ type: `order.${status}`, userId, payload: { order_id: orderId, ...reason } }], now);
-  if (order.status === 'closing') await resolveStuck(tx, orderId, status, now);
+  if (ENDS.has(move.event)) await resolveStuck(tx, orderId, status, now);
   return { status, changes, countLast: (last) => countReleased(last, order, held) };
 }
 
@@ -90,7 +90,7 @@ async function countReleased(tx: Tx, order: OrderRow, held: HeldCoupon | undefin
   if (held !== undefined) await countDiscount(tx, held, 'released', couponUseOf(order));
 }
 
-/** An order that was closing has ended: whoever was told that it would not need not look any more. */
+/** An order that should have ended long ago has ended: whoever was told that it does not need not look any more. */
 export async function resolveStuck(tx: Tx, orderId: string, status: OrderStatus, now: Date): Promise<void> {
   await resolveAlert(tx, { kind: 'order_stuck', subjectType: 'order', subjectId: orderId }, `order_${status}`, now);
 }

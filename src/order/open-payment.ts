@@ -173,7 +173,7 @@ function isDefinite(error: unknown): boolean {
 }
 
 /** Codes that say the order, not our configuration, is the reason; then the order's own state decides. */
-const ORDER_CODES = new Set(['ORDER_PAID', 'ORDER_CLOSED', 'OUT_TRADE_NO_USED']);
+export const ORDER_CODES: ReadonlySet<string> = new Set(['ORDER_PAID', 'ORDER_CLOSED', 'OUT_TRADE_NO_USED']);
 
 /**
  * What a refusal means. A paid or closed order is not payable; a definite refusal fails the order. Anything else leaves it

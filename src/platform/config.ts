@@ -151,6 +151,10 @@ function productionProblems(filled: NodeJS.ProcessEnv): readonly string[] {
   const addresses = ['WECHATPAY_BASE_URL', 'WECHATPAY_BACKUP_BASE_URL', 'WECHATPAY_NOTIFY_URL'];
   const plain = addresses.filter(isPlainHttp);
   const problems = plain.map((name) => `${name} must be https in production`);
+  // WeChat Pay refuses it, and for good every order that names it.
+  if (/[?#@]/.test(filled['WECHATPAY_NOTIFY_URL'] ?? '')) {
+    problems.push('WECHATPAY_NOTIFY_URL must have no query, fragment or credentials in production');
+  }
   return filled['DEV_CLOCK_FILE'] === undefined
     ? problems
     : [...problems, 'DEV_CLOCK_FILE is for the local stack only'];

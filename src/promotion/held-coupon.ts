@@ -88,6 +88,11 @@ export async function countDiscount(
   expectRows(counted, 1, `budget of promotion ${id}`);
 }
 
+/** Whether a refund in full would make a coupon usable again now: what is past its time comes back expired. */
+export function isReturned({ coupon, promotion }: HeldCoupon, now: Date): boolean {
+  return promotion.returnedOnRefund !== 0 && nextCouponStatus(coupon, 'returned', now) === 'unused';
+}
+
 /**
  * An order was refunded in full: its coupon comes back, and its part of the budget, where the promotion says so (lesson
  * 37); it stays used where it does not. Counts on a shared row: call it last of all.

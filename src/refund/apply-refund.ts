@@ -30,6 +30,8 @@ interface Applied {
   readonly effects: RefundEffects;
 }
 
+const ALREADY_APPLIED: Applied = { result: { kind: 'already_applied' }, effects: NO_EFFECTS };
+
 /** How it was told. */
 interface Channel {
   /** The inbox row of a notification, settled in the same transaction; absent for an answer or a query. */
@@ -51,9 +53,7 @@ export async function applyRefund(
   const order = await readOnly(parts.db, (reader) => OrderRow.query(reader).findById(told.outTradeNo));
   const applied = await withTx(parts.db, { name: 'ApplyRefund' }, async (tx) => {
     const locked = order && (await lockOrderOf(tx, order));
-    if (inboxId !== undefined && (await lockNotification(tx, inboxId)).status === 'applied') {
-      return { result: { kind: 'already_applied' } as const, effects: NO_EFFECTS };
-    }
+    if (inboxId !== undefined && (await lockNotification(tx, inboxId)).status === 'applied') return ALREADY_APPLIED;
     const outcome =
       locked === undefined
         ? await refuse(tx, told, null, 'unknown_order', now)
@@ -74,7 +74,7 @@ export async function applyRefundNotification(
   const { id: inboxId, refund: told } = item;
   if (told.mchid === parts.merchant.mchid) return applyRefund(parts, told, now, { inboxId });
   const applied = await withTx(parts.db, { name: 'RefuseRefund' }, async (tx) => {
-    await lockNotification(tx, inboxId);
+    if ((await lockNotification(tx, inboxId)).status === 'applied') return ALREADY_APPLIED;
     const outcome = await refuse(tx, told, null, 'mchid_mismatch', now);
     await settle(tx, inboxId, outcome.result, now);
     return outcome;
@@ -130,7 +130,7 @@ async function applyToRefund(tx: Tx, locked: LockedRefund, told: ToldRefund, now
   const effects = await moveRefund(tx, locked, move, now);
   if (effects !== undefined) return { result: { kind: 'applied' }, effects };
   await noteKnown(tx, locked.refund, refundId, now);
-  return { result: { kind: 'already_applied' }, effects: NO_EFFECTS };
+  return ALREADY_APPLIED;
 }
 
 /** No news: only WeChat Pay's id may be, and an open refund is asked about later. */

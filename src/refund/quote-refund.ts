@@ -2,7 +2,7 @@ import { readOrder } from '../order';
 import type { Database } from '../platform/db/database';
 import { readOnly } from '../platform/db/tx';
 import type { Fen } from '../platform/money';
-import { findCoupon } from '../promotion';
+import { findCoupon, isReturned } from '../promotion';
 import { judgeOrder } from './judge-order';
 import { endAfterRefund, endedUnits } from './refund-policy';
 import { readSold, unspentUnits } from './sold-by-order';
@@ -33,13 +33,12 @@ export async function quoteRefund(
     const { amount, refundable: refundableAmount, isFull: full } = part;
     const sold = await readSold(reader, order);
     const { couponId } = order;
-    const isReturned =
-      full && couponId !== null && (await findCoupon(reader, couponId, userId)).promotion.returnedOnRefund;
+    const held = full && couponId !== null ? await findCoupon(reader, couponId, userId) : undefined;
     return {
       ...{ amount, refundableAmount, full },
       revokedUnits: endedUnits(unspentUnits(sold, now), part),
       periodEndTime: endAfterRefund(sold.period, part, now),
-      couponReturned: isReturned === 1,
+      couponReturned: held !== undefined && isReturned(held, now),
     };
   });
 }

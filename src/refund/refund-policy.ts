@@ -42,7 +42,8 @@ export type RefundJudgement =
 export function judgeRefund(order: RefundableOrder, asked: Fen, now: Date): RefundJudgement {
   const { paidTime, paid, taken } = order;
   if (paidTime === null) return { kind: 'refused', why: 'not_paid', refundable: fen(0) };
-  const refundable = fen(paid - taken);
+  // What somebody refunds in the merchant portal beside ours may leave less than nothing; WeChat Pay then refuses ours.
+  const refundable = fen(Math.max(0, paid - taken));
   const refuse = (why: NotRefundable): RefundJudgement => ({ kind: 'refused', why, refundable });
   if (paid === 0) return refuse('nothing_to_pay');
   if (refundable === 0) return refuse('nothing_left');

@@ -43,7 +43,9 @@ export function findUnbookable(
   if (refund.paymentId !== payment.id) return 'other_transaction';
   if (told.amount !== refund.amount) return 'amount_mismatch';
   if (refund.refundId !== null && told.refundId !== refund.refundId) return 'other_refund_id';
-  return contradicts(refund.status, told.status) ? 'contradiction' : undefined;
+  if (contradicts(refund.status, told.status)) return 'contradiction';
+  const isNewSuccess = told.status === 'SUCCESS' && refund.status !== 'succeeded';
+  return isNewSuccess && told.amount > payment.amount - wentBack ? 'exceeds_paid' : undefined;
 }
 
 /**

@@ -18,7 +18,7 @@ import {
   type Harness,
 } from '../support/harness';
 import { readInfra } from '../support/infra';
-import { BREAKS } from '../support/invariant-breaks';
+import { BREAKS, FURTHER_BREAKS } from '../support/invariant-breaks';
 import { INVARIANTS } from '../support/invariants';
 import { createOrderCall } from '../support/order-calls';
 import { claim, openPromotion } from '../support/promotions';
@@ -220,6 +220,18 @@ describe('the documented invariants', () => {
       );
       expect(await forged).toBe(outcome);
       if (outcome === 'found') expect(await run(sql)).not.toEqual([]);
+    } finally {
+      await root.rollback();
+    }
+    expect(await run(sql)).toEqual([]);
+  });
+
+  test.each(FURTHER_BREAKS)('$id finds it when $how', async ({ id, sql: forgery }) => {
+    const { sql = '' } = INVARIANTS.find((invariant) => invariant.id === id) ?? {};
+    await root.beginTransaction();
+    try {
+      await root.query(forgery, [userId]);
+      expect(await run(sql)).not.toEqual([]);
     } finally {
       await root.rollback();
     }

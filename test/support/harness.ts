@@ -180,10 +180,10 @@ export function refund(h: Harness, fields: Partial<RefundQuotaRequest>) {
 }
 
 /**
- * Waits until a condition holds; fails after ten seconds, or after longer where much has to happen. For effects that come on
+ * Waits until a condition holds; fails after half a minute, or after longer where much has to happen. For effects that come on
  * their own, never as a pause.
  */
-export async function until(what: string, condition: () => Promise<boolean>, limitMs = 10_000): Promise<void> {
+export async function until(what: string, condition: () => Promise<boolean>, limitMs = 30_000): Promise<void> {
   const deadlineMs = Date.now() + limitMs;
   while (!(await condition())) {
     if (Date.now() > deadlineMs) throw new Error(`never happened: ${what}`);

@@ -166,3 +166,24 @@ export const BREAKS: Readonly<Record<string, { readonly sql: string; readonly ou
     outcome: 'found',
   },
 };
+
+/** Further ways to break an invariant of several parts, each of which only its check finds. */
+export const FURTHER_BREAKS: readonly { readonly id: string; readonly how: string; readonly sql: string }[] = [
+  {
+    id: 'INV-34',
+    how: 'a lot is revoked though its order was not refunded',
+    sql: "UPDATE quota_grants SET revoke_time = create_time WHERE user_id = ? AND source = 'membership' LIMIT 1",
+  },
+  {
+    id: 'INV-34',
+    how: 'units end before they are given though no money went back',
+    sql: 'UPDATE membership_periods SET revoke_units = 1 WHERE user_id = ? LIMIT 1',
+  },
+  {
+    id: 'INV-35',
+    how: 'what was frozen is gone though no money went back, and nothing in the log gave it back',
+    sql:
+      'UPDATE refunds r JOIN quota_charges c ON c.user_id = r.user_id AND c.sequence = r.freeze_sequence ' +
+      "SET r.status = 'closed', r.next_attempt_time = NULL, c.state = 'released', c.returned = c.units WHERE r.status = 'abnormal'",
+  },
+];

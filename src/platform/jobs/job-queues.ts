@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Queue, Worker } from 'bullmq';
 import { Redis, type RedisOptions } from 'ioredis';
@@ -46,6 +47,8 @@ const reconnectMs = (attempt: number): number => Math.min(attempt * 100, RECONNE
 export function startJobQueues(jobs: readonly QueuedJob[], options: JobQueueOptions): JobQueues {
   const { intervalMs, log } = options;
   const aborting = new AbortController();
+  // Every job in flight listens to it, with every call that it makes: node would take that many for a leak, and say so.
+  setMaxListeners(0, aborting.signal);
   const stopping = new AbortController();
   const running = jobs.map((job) => openQueue(job, options, aborting.signal));
   const loop = async (): Promise<void> => {
@@ -116,7 +119,10 @@ function openQueue(job: QueuedJob, options: JobQueueOptions, signal: AbortSignal
   const lives = { lockDuration: LOCK_MS, runRetryDelay: RETRY_MS };
   const worker = new Worker<{ id: string }>(name, process, { connection: consuming, prefix, concurrency, ...lives });
   queue.on('error', report.away);
-  worker.on('error', report.away);
+  worker.on('error', (error) => {
+    if (!isOfOneJob(error)) report.away(error);
+    else log.warn({ job: name, err: error }, 'Redis has lost a job under way; it runs again if it is due');
+  });
 
   let closed: Promise<void> | undefined;
   return {
@@ -174,6 +180,14 @@ const KEEP_NOTHING = { removeOnComplete: true, removeOnFail: true };
 /** The queue's own id of a subject. It takes no colon, and nothing that looks like a number. */
 function jobIdOf(id: string): string {
   return `of-${encodeURIComponent(id)}`;
+}
+
+/**
+ * Whether Redis answered, and what it does not know (any more) is one job: emptied meanwhile, or its lock ran out. BullMQ gives
+ * such errors a number, those of connections a word.
+ */
+function isOfOneJob(error: Error): boolean {
+  return typeof (error as { readonly code?: unknown }).code === 'number';
 }
 
 /** One line when Redis goes away and one when it is back, however many connections notice. */

@@ -167,6 +167,37 @@ describe('closing an order', () => {
       expect(await couponOf(h, made)).toBe('used 1000');
     });
 
+    test.each([
+      ['paid', { order: 'order_paid' }],
+      ['closed', { order: 'order_closed' }],
+    ])('and that WeChat Pay says nothing of for an hour is shown to people, until it is %s', async (end, { order }) => {
+      const made = await orderWithCoupon(h);
+      const { orderId } = made;
+      if (end === 'paid') await pay(orderId, { drop: true });
+      await fault('500', 100_000);
+      const alerts = () => h.db.query('SELECT kind, details, resolution FROM alerts WHERE subject_id = ?', [orderId]);
+      const { expire_time: expireTime } = await readOrderRow(h, orderId);
+      h.clock.advanceMs(31 * MINUTE_MS);
+      await until('it was asked about', async () => Number((await readOrderRow(h, orderId))['check_attempts']) > 0);
+      expect(await alerts()).toEqual([]);
+      await until('it is shown', async () => {
+        h.clock.advanceMs(MINUTE_MS);
+        return (await alerts()).length > 0;
+      });
+      // It was never told to close: what can not be asked about is not closed.
+      expect(await readOrderRow(h, orderId)).toMatchObject({ status: 'pending', closing_time: null });
+      expect(await couponOf(h, made)).toBe('locked 1000');
+      expect(h.clock.now().getTime() - (expireTime as Date).getTime()).toBeGreaterThanOrEqual(60 * MINUTE_MS);
+      const [{ kind, details, resolution } = {}] = await alerts();
+      const since = (expireTime as Date).toISOString();
+      expect([kind, resolution]).toEqual(['order_stuck', '']);
+      expect(JSON.parse(String(details))).toMatchObject({ status: 'pending', since });
+      await clearFaults();
+      h.clock.advanceMs(10 * MINUTE_MS);
+      await untilStatus(orderId, end);
+      expect(await alerts()).toMatchObject([{ kind: 'order_stuck', resolution: order }]);
+    });
+
     test('and can not be closed for an hour is shown to people, until it is', async () => {
       const { orderId } = await orderWithCoupon(h);
       await fault('500', 100_000);

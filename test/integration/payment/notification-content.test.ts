@@ -85,6 +85,11 @@ describe('a true notification whose content does not match', () => {
     expect(again).toEqual({ status: 204, code: undefined });
     expect(await inboxOf(transactionId)).toEqual([{ status: 'applied', reason: '', times_received: 2 }]);
     expect(await h.db.query('SELECT status FROM orders WHERE id = ?', [orderId])).toEqual([{ status: 'paid' }]);
+    // Whoever was shown it need not look any more.
+    const sql = `SELECT kind, resolution FROM alerts
+      WHERE subject_id = (SELECT id FROM wechatpay_notifications WHERE subject_id = ?)`;
+    const settled = { kind: 'payment_unknown_order', resolution: 'notification_applied' };
+    expect(await h.db.query(sql, [transactionId])).toEqual([settled]);
   });
 
   test('a repeat that tells another amount under the same transaction is refused and moves nothing', async () => {

@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis';
 import { startJobQueues, type JobQueues } from '../../../src/platform/jobs/job-queues';
 import type { QueuedJob } from '../../../src/platform/jobs/queued-job';
 import { createLogger } from '../../../src/platform/log';
@@ -139,8 +140,31 @@ describe('the queues of jobs', () => {
     await until('it works again', isDone(work));
     expect(work.ran).toHaveLength(21);
     const warnings = lines.filter(({ level }) => level !== 'info' && level !== 'debug');
-    expect(warnings.map(({ msg }) => msg)).toEqual(['Redis is away; jobs wait']);
+    // How the first one ended may have been on its way to the Redis that was killed.
+    const ofRedis = warnings.filter(({ msg }) => msg !== 'Redis has lost a job under way; it runs again if it is due');
+    expect(ofRedis.map(({ msg }) => msg)).toEqual(['Redis is away; jobs wait']);
     expect(lines.filter(({ msg }) => msg === 'Redis is back; jobs go on')).toHaveLength(1);
+  });
+
+  test('Redis emptied under a job: what follows it runs all the same, and nobody says that Redis is away until it is', async () => {
+    const work = new DueWork();
+    const [first] = work.add(1);
+    const client = new Redis(redis.url);
+    work.during = async (id) => {
+      if (id === first) await client.flushall();
+    };
+    start(work, 1);
+    await until('it is done', isDone(work));
+    client.disconnect();
+    work.add(5);
+    await until('the others are', isDone(work));
+    expect(work.ran).toHaveLength(6);
+    const warnings = () => lines.filter(({ level }) => level !== 'info' && level !== 'debug').map(({ msg }) => msg);
+    // Neither how it ended nor that it failed could be noted.
+    expect(new Set(warnings())).toEqual(new Set(['Redis has lost a job under way; it runs again if it is due']));
+    await redis.kill();
+    await until('it is noticed', () => Promise.resolve(warnings().includes('Redis is away; jobs wait')));
+    await redis.start();
   });
 
   test('a process that starts before Redis works once it is there', async () => {

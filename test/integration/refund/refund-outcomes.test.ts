@@ -12,7 +12,14 @@ import {
 import { createOrderCall, getOrderCall } from '../../support/order-calls';
 import { claim, openPromotion, stockOf } from '../../support/promotions';
 import { getQuota } from '../../support/quota-calls';
-import { readAlertWords, readRefundRows, refundOf, refundOrderCall, untilRefunds } from '../../support/refund-calls';
+import {
+  quoteRefundCall,
+  readAlertWords,
+  readRefundRows,
+  refundOf,
+  refundOrderCall,
+  untilRefunds,
+} from '../../support/refund-calls';
 import { expectBalanced, readUserRows } from '../../support/user-rows';
 import { notify, paidNotification, refundNotification } from '../../support/wechat-notifier';
 
@@ -229,6 +236,19 @@ describe('the coupon of a refunded order', () => {
     h.clock.advanceMs(2 * MINUTE_MS);
     await untilRefunds(h, orderId, ['succeeded', 'succeeded']);
     expect(await stockOf(h.db, promotionId)).toMatchObject({ budgetUsed: 0, unused: 1 });
+  });
+
+  test('is not promised once its time is over: it comes back expired, and its part of the budget all the same', async () => {
+    const { promotionId, userId, orderId } = await buyWithCoupon({ returnedOnRefund: true });
+    expect(await mustSucceed(quoteRefundCall(h, { userId, orderId }))).toMatchObject({ couponReturned: true });
+    expect(await mustSucceed(quoteRefundCall(h, { userId, orderId, amount: 1 }))).toMatchObject({
+      couponReturned: false,
+    });
+    h.clock.advanceMs(300 * DAY_MS);
+    expect(await mustSucceed(quoteRefundCall(h, { userId, orderId }))).toMatchObject({ couponReturned: false });
+    await refundOf(h, { userId, orderId });
+    await untilRefunds(h, orderId, ['succeeded']);
+    expect(await stockOf(h.db, promotionId)).toMatchObject({ budgetUsed: 0, expired: 1 });
   });
 
   test('stays used where it does not', async () => {

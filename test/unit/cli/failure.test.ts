@@ -1,5 +1,5 @@
 import { Metadata, status } from '@grpc/grpc-js';
-import { reportFailure } from '../../../src/cli/failure';
+import { reportFailure, tellRequestId } from '../../../src/cli/failure';
 import { ErrorInfo } from '../../../src/gen/google/rpc/error_details.pb';
 import { Status } from '../../../src/gen/google/rpc/status.pb';
 import { billing } from '../../support/command';
@@ -28,6 +28,37 @@ function reported(error: unknown, isJson: boolean): { code: number; text: string
     write.mockRestore();
   }
 }
+
+/** What a call under a request id fails with. */
+async function underRequestId(error: Error): Promise<unknown> {
+  return Promise.reject(error)
+    .catch(tellRequestId('cli-1'))
+    .catch((failed: unknown) => failed);
+}
+
+/** Lesson 4: whoever repeats a command whose outcome is not known must do so under the same id. */
+describe('the failure of a command that changes something tells its request id', () => {
+  const lost = Object.assign(new Error('4: Deadline exceeded'), {
+    ...{ code: status.DEADLINE_EXCEEDED, details: 'Deadline exceeded', metadata: new Metadata() },
+  });
+
+  test('beside the facts of a refusal', async () => {
+    expect(JSON.parse(reported(await underRequestId(refusal()), true).text)).toMatchObject({
+      ...{ code: 'FAILED_PRECONDITION', reason: 'QUOTA_INSUFFICIENT' },
+      metadata: { amount: '511', quota_remaining: '510', request_id: 'cli-1' },
+    });
+  });
+
+  test('and where nobody answered', async () => {
+    expect(reported(await underRequestId(lost), false)).toEqual({
+      ...{ code: 1, text: 'DEADLINE_EXCEEDED: Deadline exceeded\n  request_id=cli-1\n' },
+    });
+  });
+
+  test('but not where nothing was called', async () => {
+    expect(reported(await underRequestId(new Error('no address given')), false).text).toBe('no address given\n');
+  });
+});
 
 const PAGE_SIZES = ['abc', '0', '201', '-1', '1.5', ''];
 

@@ -29,6 +29,9 @@ test.each([
   ['WECHATPAY_KEY_MODE', 'both'],
   ['WECHATPAY_BACKUP_BASE_URL', 'http://api2.mch.weixin.qq.com'],
   ['WECHATPAY_BACKUP_BASE_URL', 'api2.mch.weixin.qq.com'],
+  ['WECHATPAY_NOTIFY_URL', 'https://billing.example/wechatpay/notify/transaction?from=wechat'],
+  ['WECHATPAY_NOTIFY_URL', 'https://billing.example/wechatpay/notify/transaction#'],
+  ['WECHATPAY_NOTIFY_URL', 'https://user:secret@billing.example/wechatpay/notify/transaction'],
   ['WECHATPAY_CERTIFICATE_REFRESH_MINUTES', '720'],
   ['WECHATPAY_BREAKER_FAILURES_MAX', '0'],
 ])('%s can not be %s', (name, value) => {

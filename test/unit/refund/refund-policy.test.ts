@@ -34,6 +34,8 @@ describe('what may go back of an order', () => {
     ['exceeds_paid', order({ taken: fen(60), refunds: 1 }), 41, 40],
     ['nothing_left', order({ taken: fen(100), refunds: 1 }), 0, 0],
     ['nothing_left', order({ taken: fen(100), refunds: 1 }), 1, 0],
+    ['nothing_left', order({ taken: fen(130), refunds: 2 }), 0, 0],
+    ['nothing_left', order({ taken: fen(130), refunds: 2 }), 1, 0],
     ['too_many_refunds', order({ taken: fen(50), refunds: 50 }), 1, 50],
   ])('is nothing: %s', (why, of, asked, refundable) => {
     expect(judgeRefund(of, fen(asked), after(1))).toEqual({ kind: 'refused', why, refundable });

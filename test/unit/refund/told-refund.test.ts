@@ -16,6 +16,8 @@ describe('what WeChat Pay tells of a refund is booked', () => {
     ['when it is ours', KNOWN],
     ['when its id is known', { ...KNOWN, refund: { ...REFUND, refundId: 'w-1' } }],
     ['when it is nobody’s and fits into what is left', { ...KNOWN, refund: undefined, wentBack: 40 }],
+    ['when it is ours and takes the rest', { ...KNOWN, wentBack: 40 }],
+    ['when it is ours and went back already', { ...KNOWN, refund: { ...REFUND, status: 'succeeded' }, wentBack: 100 }],
   ])('%s', (_title, known) => {
     expect(findUnbookable(TOLD, known)).toBeUndefined();
   });
@@ -28,6 +30,7 @@ describe('what WeChat Pay tells of a refund is booked', () => {
     ['other_transaction', {}, { refund: { ...REFUND, paymentId: 'p-2' } }],
     ['other_refund_id', {}, { refund: { ...REFUND, refundId: 'w-2' } }],
     ['exceeds_paid', {}, { refund: undefined, wentBack: 41 }],
+    ['exceeds_paid', {}, { wentBack: 41 }],
   ])('not: %s', (why, lie, known) => {
     expect(findUnbookable({ ...TOLD, ...lie }, { ...KNOWN, ...known })).toBe(why);
   });

@@ -5,18 +5,18 @@ export { RefundRow, type RefundCause } from './refund.model';
 export { isCounted, isOpen, nextRefundStatus, type RefundEvent, type RefundStatus } from './refund-state';
 export { createPaymentService } from './payment.rpc';
 export { findPayment, recordNothingToPay, recordPayment } from './record-payment';
-export { applyDueNotifications } from './wechatpay/apply-due-notifications.job';
-export type { ApplyNotification, ApplyResult } from './wechatpay/apply-notification';
-export type { WechatpayClient } from './wechatpay/client';
+export { applyDueNotifications } from './wechatpay/inbox/apply-due-notifications.job';
+export type { ApplyNotification, ApplyResult } from './wechatpay/inbox/apply-notification';
+export type { WechatpayClient } from './wechatpay/client/client';
 export {
   DUE_NOTIFICATIONS_MAX,
   lockNotification,
   settleNotification,
   type PaymentItem,
   type RefundItem,
-} from './wechatpay/inbox';
+} from './wechatpay/inbox/inbox';
 export { readMerchantKey } from './wechatpay/keys';
-export { createNotificationHandler } from './wechatpay/notification.route';
+export { createNotificationHandler } from './wechatpay/inbox/notification.route';
 export type { PaymentParameters } from './wechatpay/prepay';
 export type { RefundRequest, ToldRefund } from './wechatpay/refund';
 export type { WechatpayTransaction } from './wechatpay/transaction';

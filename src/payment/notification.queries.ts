@@ -2,7 +2,7 @@ import type { Database } from '../platform/db/database';
 import { readOnly, type Tx } from '../platform/db/tx';
 import { cutPage, readPageToken, type Page } from '../platform/paging';
 import { paymentErrors } from './payment.errors';
-import { NotificationRow } from './wechatpay/inbox.model';
+import { NotificationRow } from './wechatpay/inbox/inbox.model';
 
 export type NotificationStatus = NotificationRow['status'];
 

@@ -5,8 +5,8 @@ import * as rules from '../platform/request-rules';
 import { defineService, type RpcService } from '../platform/rpc/service';
 import { listNotifications, readNotification, type NotificationStatus as StoredStatus } from './notification.queries';
 import { replayNotification, type ReplayParts } from './replay-notification';
-import type { NotificationRow } from './wechatpay/inbox.model';
-import { orderIdOf, parseToldContent } from './wechatpay/told';
+import type { NotificationRow } from './wechatpay/inbox/inbox.model';
+import { orderIdOf, parseToldContent } from './wechatpay/inbox/told';
 
 const STATUSES: Readonly<Record<StoredStatus, NotificationStatus>> = {
   received: NotificationStatus.RECEIVED,

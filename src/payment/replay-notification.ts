@@ -6,11 +6,11 @@ import type { Database } from '../platform/db/database';
 import { withTx } from '../platform/db/tx';
 import type { Logger } from '../platform/log';
 import { lockNotificationRow, readNotification } from './notification.queries';
-import type { ApplyNotification } from './wechatpay/apply-notification';
-import { lockNotification, readLatestEvidence, settleNotification } from './wechatpay/inbox';
-import type { NotificationRow } from './wechatpay/inbox.model';
-import { readTold } from './wechatpay/notification-verifier';
-import type { Told } from './wechatpay/told';
+import type { ApplyNotification } from './wechatpay/inbox/apply-notification';
+import { lockNotification, readLatestEvidence, settleNotification } from './wechatpay/inbox/inbox';
+import type { NotificationRow } from './wechatpay/inbox/inbox.model';
+import { readTold } from './wechatpay/inbox/notification-verifier';
+import type { Told } from './wechatpay/inbox/told';
 import { NotificationRefused } from './wechatpay/wechatpay.errors';
 
 /** Judge a stored notification again. */

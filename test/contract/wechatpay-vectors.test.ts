@@ -1,10 +1,10 @@
 import { createPublicKey, generateKeyPairSync, X509Certificate, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { checkFundFlowTotals, readFundFlowBill, readTradeSummary } from '../../src/payment/wechatpay/bill';
-import { readBillFile } from '../../src/payment/wechatpay/bill-file';
+import { checkFundFlowTotals, readFundFlowBill, readTradeSummary } from '../../src/payment/wechatpay/bill/bill';
+import { readBillFile } from '../../src/payment/wechatpay/bill/bill-file';
 import { readCertificates } from '../../src/payment/wechatpay/certificates';
 import { createKeyRing } from '../../src/payment/wechatpay/keys';
-import { verifyNotification } from '../../src/payment/wechatpay/notification-verifier';
+import { verifyNotification } from '../../src/payment/wechatpay/inbox/notification-verifier';
 import { appParameters, jsapiParameters, paySignMessage } from '../../src/payment/wechatpay/pay-sign';
 import { refundNotificationShape } from '../../src/payment/wechatpay/refund';
 import { decryptResource } from '../../src/payment/wechatpay/resource-cipher';

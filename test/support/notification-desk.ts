@@ -5,7 +5,7 @@ import type { Database } from '../../src/platform/db/database';
 import { withTx } from '../../src/platform/db/tx';
 import { createMetrics } from '../../src/platform/metrics';
 import { applyDueNotifications, createNotificationHandler, type ApplyNotification } from '../../src/payment';
-import { settleNotification, type PaymentItem, type RefundItem } from '../../src/payment/wechatpay/inbox';
+import { settleNotification, type PaymentItem, type RefundItem } from '../../src/payment/wechatpay/inbox/inbox';
 import { createKeyRing } from '../../src/payment/wechatpay/keys';
 import { openTestDatabase, type TestDatabase } from './database';
 import { serviceEnvironment, type Overrides } from './harness';

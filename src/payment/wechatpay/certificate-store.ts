@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../../platform/clock';
-import { ANSWER_AGE_MAX_SECONDS, type Belief } from './answer';
-import type { AttemptLog, Caller } from './caller';
+import { ANSWER_AGE_MAX_SECONDS, type Belief } from './client/answer';
+import type { AttemptLog, Caller } from './client/caller';
 import { CERTIFICATES_PATH, readCertificates, type PlatformCertificate } from './certificates';
 import type { KeyRing, WechatpayKeys } from './keys';
 import { findSignatureFault } from './signed-message';

@@ -1,9 +1,9 @@
 import assert from 'node:assert';
 import type { KeyObject } from 'node:crypto';
 import { monotonicMs } from '../../platform/clock';
-import { createCaller, type CallerOptions } from './caller';
+import { createCaller, type CallerOptions } from './client/caller';
 import { openCertificateStore } from './certificate-store';
-import { createWechatpayClient, type WechatpayClient } from './client';
+import { createWechatpayClient, type WechatpayClient } from './client/client';
 import { createKeyRing, type PlatformKey, type WechatpayKeys } from './keys';
 
 /**

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
-import type { WechatpayClient } from '../../../src/payment/wechatpay/client';
+import type { WechatpayClient } from '../../../src/payment/wechatpay/client/client';
 import { fundFlowBillText, paidRow, tradeBillText } from '../../unit/payment/bill-text';
 import { PUBLIC_KEY_ID } from '../../unit/payment/wechat-signer';
 import { isSignedBy, startAnsweringServer, type Answer, type AnsweringServer } from './answering-server';

@@ -1,4 +1,4 @@
-import type { WechatpayClient } from '../../../src/payment/wechatpay/client';
+import type { WechatpayClient } from '../../../src/payment/wechatpay/client/client';
 import type { WechatpayOptions } from '../../../src/payment/wechatpay/wechatpay';
 import { monotonicMs } from '../../../src/platform/clock';
 import {

@@ -1,6 +1,6 @@
-import { createCaller, type Caller } from '../../../src/payment/wechatpay/caller';
+import { createCaller, type Caller } from '../../../src/payment/wechatpay/client/caller';
 import { openCertificateStore, type CertificateStore } from '../../../src/payment/wechatpay/certificate-store';
-import type { WechatpayClient } from '../../../src/payment/wechatpay/client';
+import type { WechatpayClient } from '../../../src/payment/wechatpay/client/client';
 import { readMerchantKey } from '../../../src/payment/wechatpay/keys';
 import type { KeyMode, Wechatpay } from '../../../src/payment/wechatpay/wechatpay';
 import type { Clock } from '../../../src/platform/clock';

@@ -1,5 +1,5 @@
 import { createVerify } from 'node:crypto';
-import type { WechatpayClient } from '../../../src/payment/wechatpay/client';
+import type { WechatpayClient } from '../../../src/payment/wechatpay/client/client';
 import { fen } from '../../../src/platform/money';
 import { isSignedBy, startAnsweringServer, type AnsweringServer } from './answering-server';
 import {

@@ -1,4 +1,4 @@
-import type { WechatpayClient } from '../../../src/payment/wechatpay/client';
+import type { WechatpayClient } from '../../../src/payment/wechatpay/client/client';
 import type { Prepay } from '../../../src/payment/wechatpay/prepay';
 import type { KeyMode, Wechatpay, WechatpayOptions } from '../../../src/payment/wechatpay/wechatpay';
 import { fen } from '../../../src/platform/money';

@@ -1,4 +1,4 @@
-import type { WechatpayClient } from '../../../src/payment/wechatpay/client';
+import type { WechatpayClient } from '../../../src/payment/wechatpay/client/client';
 import { monotonicMs } from '../../../src/platform/clock';
 import { PUBLIC_KEY_ID, signedHeaders } from '../../unit/payment/wechat-signer';
 import {

@@ -4,7 +4,7 @@ import {
   checkTradeTotals,
   readFundFlowBill,
   readTradeBill,
-} from '../../../src/payment/wechatpay/bill';
+} from '../../../src/payment/wechatpay/bill/bill';
 import { fundFlowBillText, paidRow, refundedRow, TRADE_COLUMNS, tradeBillText } from './bill-text';
 
 const DAY = '2026-07-01';

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { createCircuitBreaker, type CallHealth } from '../../../src/payment/wechatpay/circuit-breaker';
+import { createCircuitBreaker, type CallHealth } from '../../../src/payment/wechatpay/client/circuit-breaker';
 
 let nowMs: number;
 let changes: string[];

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { openNotification, verifyNotification } from '../../../src/payment/wechatpay/notification-verifier';
+import { openNotification, verifyNotification } from '../../../src/payment/wechatpay/inbox/notification-verifier';
 import { createKeyRing } from '../../../src/payment/wechatpay/keys';
 import { NotificationRefused } from '../../../src/payment/wechatpay/wechatpay.errors';
 import {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { parseFen, parseMicroYuan } from '../../../src/payment/wechatpay/yuan';
+import { parseFen, parseMicroYuan } from '../../../src/payment/wechatpay/bill/yuan';
 
 /** Written by moving digits, as a person would: shares nothing with the code. */
 function writeYuan(digits: bigint, decimals: number): string {

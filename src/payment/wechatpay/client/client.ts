@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { z } from 'zod';
-import type { Clock } from '../../platform/clock';
-import { fen } from '../../platform/money';
+import type { Clock } from '../../../platform/clock';
+import { fen } from '../../../platform/money';
 import { believeSigned, parseJson, readErrorCode } from './answer';
 import {
   checkFundFlowTotals,
@@ -10,10 +10,10 @@ import {
   readTradeBill,
   type FundFlowBill,
   type TradeBill,
-} from './bill';
-import { fetchBillFile, fundFlowBillPath, tradeBillPath, type FundAccount } from './bill-download';
+} from '../bill/bill';
+import { fetchBillFile, fundFlowBillPath, tradeBillPath, type FundAccount } from '../bill/bill-download';
 import { unavailable, type Answered, type Caller } from './caller';
-import type { WechatpayKeys } from './keys';
+import type { WechatpayKeys } from '../keys';
 import {
   closeOrderBody,
   closeOrderPath,
@@ -21,8 +21,8 @@ import {
   queryOrderPath,
   type OrderKey,
   type QueriedOrder,
-} from './order-state';
-import { paymentParametersShape, prepayBody, prepayPath, type PaymentParameters, type Prepay } from './prepay';
+} from '../order-state';
+import { paymentParametersShape, prepayBody, prepayPath, type PaymentParameters, type Prepay } from '../prepay';
 import {
   isAnswerTo,
   queryRefundPath,
@@ -31,10 +31,10 @@ import {
   refundBody,
   type RefundRequest,
   type ToldRefund,
-} from './refund';
+} from '../refund';
 import type { CallBudget } from './retry';
-import { makeStamp } from './stamp';
-import { microYuan } from './yuan';
+import { makeStamp } from '../stamp';
+import { microYuan } from '../bill/yuan';
 
 /**
  * Calls WeChat Pay. Every method returns what WeChat Pay signed, or throws WECHATPAY_UNAVAILABLE (whether it acted is

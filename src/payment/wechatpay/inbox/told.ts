@@ -1,12 +1,12 @@
 import type { z } from 'zod';
-import { fromEpochMs } from '../../platform/time';
-import { refundNotificationShape } from './refund';
+import { fromEpochMs } from '../../../platform/time';
+import { refundNotificationShape } from '../refund';
 import {
   parseTransactionContent,
   transactionContent,
   transactionShape,
   type WechatpayTransaction,
-} from './transaction';
+} from '../transaction';
 
 /** What a notification tells, and the form in which the inbox holds that; pure. */
 

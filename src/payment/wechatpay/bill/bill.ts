@@ -1,4 +1,4 @@
-import type { Fen } from '../../platform/money';
+import type { Fen } from '../../../platform/money';
 import {
   findId,
   findText,
@@ -10,7 +10,7 @@ import {
   readBillFile,
   type BillLine,
 } from './bill-file';
-import { BillUnusable } from './wechatpay.errors';
+import { BillUnusable } from '../wechatpay.errors';
 import type { MicroYuan } from './yuan';
 
 /**

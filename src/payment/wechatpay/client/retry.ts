@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import { monotonicMs } from '../../platform/clock';
+import { monotonicMs } from '../../../platform/clock';
 import type { AttemptOutcome } from './answer';
 
 const ATTEMPTS_MAX = 3;

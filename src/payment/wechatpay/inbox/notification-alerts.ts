@@ -1,7 +1,7 @@
-import { logOpenedAlerts, raiseAlert, resolveAlert, type Alert } from '../../alert';
-import type { Database } from '../../platform/db/database';
-import { withTx } from '../../platform/db/tx';
-import type { Logger } from '../../platform/log';
+import { logOpenedAlerts, raiseAlert, resolveAlert, type Alert } from '../../../alert';
+import type { Database } from '../../../platform/db/database';
+import { withTx } from '../../../platform/db/tx';
+import type { Logger } from '../../../platform/log';
 import type { PaymentItem, RefundItem } from './inbox';
 
 /** What people must see of notifications that are refused before anybody judges them. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert';
 import { Pool } from 'undici';
-import { monotonicMs } from '../../platform/clock';
+import { monotonicMs } from '../../../platform/clock';
 import { createCircuitBreaker, type Admission, type CircuitBreaker } from './circuit-breaker';
 
 /** One host of WeChat Pay's API, with its connections and its breaker. */

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import type { Database } from '../../platform/db/database';
-import { readOnly } from '../../platform/db/tx';
-import { PaymentRow } from '../payment.model';
-import { RefundRow } from '../refund.model';
+import type { Database } from '../../../platform/db/database';
+import { readOnly } from '../../../platform/db/tx';
+import { PaymentRow } from '../../payment.model';
+import { RefundRow } from '../../refund.model';
 import type { NotifiedRefund, Told } from './told';
-import type { WechatpayTransaction } from './transaction';
+import type { WechatpayTransaction } from '../transaction';
 
 /** Whom WeChat Pay paid, or took money back from. */
 interface Payee {

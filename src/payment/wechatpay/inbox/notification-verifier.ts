@@ -1,10 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { z } from 'zod';
-import { decryptResource, ResourceUndecryptable, type EncryptedResource } from './resource-cipher';
-import type { WechatpayKeys } from './keys';
-import { findFaultAfterLearning, type SignaturePolicy } from './signed-message';
+import { decryptResource, ResourceUndecryptable, type EncryptedResource } from '../resource-cipher';
+import type { WechatpayKeys } from '../keys';
+import { findFaultAfterLearning, type SignaturePolicy } from '../signed-message';
 import { isApplied, toldShapes, type Told } from './told';
-import { NotificationRefused } from './wechatpay.errors';
+import { NotificationRefused } from '../wechatpay.errors';
 
 /** The outer, signed part of a notification. Its resource is still encrypted. */
 export interface NotificationEnvelope {

@@ -1,19 +1,19 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { setTimeout as elapse } from 'node:timers/promises';
-import type { Clock } from '../../platform/clock';
-import type { FieldCipher } from '../../platform/crypto/field-cipher';
-import type { Database } from '../../platform/db/database';
-import type { EdgeResponse, EdgeRoute } from '../../platform/http/edge-server';
-import type { Logger } from '../../platform/log';
-import type { Metrics } from '../../platform/metrics';
+import type { Clock } from '../../../platform/clock';
+import type { FieldCipher } from '../../../platform/crypto/field-cipher';
+import type { Database } from '../../../platform/db/database';
+import type { EdgeResponse, EdgeRoute } from '../../../platform/http/edge-server';
+import type { Logger } from '../../../platform/log';
+import type { Metrics } from '../../../platform/metrics';
 import type { ApplyNotification } from './apply-notification';
 import { tellsWhatIsRecorded, tellTheSame } from './facts';
 import { storeNotification, type InboxEntry, type InboxItem, type PaymentItem, type RefundItem } from './inbox';
-import type { WechatpayKeys } from './keys';
+import type { WechatpayKeys } from '../keys';
 import { createNotificationAlerts, type NotificationAlerts } from './notification-alerts';
 import { openNotification, verifyNotification } from './notification-verifier';
 import { isApplied, orderIdOf, subjectIdOf } from './told';
-import { NotificationRefused } from './wechatpay.errors';
+import { NotificationRefused } from '../wechatpay.errors';
 
 /** What the route is built from. */
 export interface NotificationRouteParts {

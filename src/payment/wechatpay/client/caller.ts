@@ -1,12 +1,12 @@
 import type { KeyObject } from 'node:crypto';
-import { monotonicMs, type Clock } from '../../platform/clock';
+import { monotonicMs, type Clock } from '../../../platform/clock';
 import type { AttemptOutcome, Belief } from './answer';
 import { admitHost, openHosts, type Host, type HostOptions } from './hosts';
 import { attemptWithinBudget, type CallBudget } from './retry';
-import { authorizationHeader, requestMessage, signMessage } from './signature';
-import { makeStamp } from './stamp';
+import { authorizationHeader, requestMessage, signMessage } from '../signature';
+import { makeStamp } from '../stamp';
 import { sendOnce } from './transport';
-import { wechatpayErrors } from './wechatpay.errors';
+import { wechatpayErrors } from '../wechatpay.errors';
 
 /** Where the caller writes its one line per attempt; a pino logger fits. */
 export interface AttemptLog {

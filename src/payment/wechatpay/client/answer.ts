@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { z } from 'zod';
-import type { WechatpayKeys } from './keys';
-import { findFaultAfterLearning, type SignatureFault } from './signed-message';
-import { WechatpayRefused, type RefusedPlace } from './wechatpay.errors';
+import type { WechatpayKeys } from '../keys';
+import { findFaultAfterLearning, type SignatureFault } from '../signed-message';
+import { WechatpayRefused, type RefusedPlace } from '../wechatpay.errors';
 
 /** What one attempt to call WeChat Pay came to. */
 export type AttemptOutcome =

@@ -1,5 +1,5 @@
-import { momentShape } from './told-shapes';
-import { BillUnusable } from './wechatpay.errors';
+import { momentShape } from '../told-shapes';
+import { BillUnusable } from '../wechatpay.errors';
 import { parseFen, parseMicroYuan } from './yuan';
 
 /**

@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { z } from 'zod';
-import { believeFile, believeSigned, parseJson, readErrorCode } from './answer';
-import { unavailable, type Caller } from './caller';
-import type { WechatpayKeys } from './keys';
-import type { CallBudget } from './retry';
-import { BillNotReady, BillUnusable, WechatpayRefused } from './wechatpay.errors';
+import { believeFile, believeSigned, parseJson, readErrorCode } from '../client/answer';
+import { unavailable, type Caller } from '../client/caller';
+import type { WechatpayKeys } from '../keys';
+import type { CallBudget } from '../client/retry';
+import { BillNotReady, BillUnusable, WechatpayRefused } from '../wechatpay.errors';
 
 /**
  * Fetching a bill takes two calls: a signed answer names a download address and the hash of the file; the file itself is

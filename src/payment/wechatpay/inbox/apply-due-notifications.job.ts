@@ -1,5 +1,5 @@
-import type { Database } from '../../platform/db/database';
-import type { Logger } from '../../platform/log';
+import type { Database } from '../../../platform/db/database';
+import type { Logger } from '../../../platform/log';
 import type { ApplyNotification } from './apply-notification';
 import { postponeNotification, readDueNotifications } from './inbox';
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert';
-import { fen, type Fen } from '../../platform/money';
+import { fen, type Fen } from '../../../platform/money';
 
 /**
  * Amounts as bills write them: decimal yuan (元) in text. Exact in both directions: digits are moved, nothing is

@@ -59,7 +59,7 @@ function prepaysOf(orderId: string): readonly RecordedCall[] {
   return proxy.calls.filter(({ method, body }) => method === 'POST' && body.includes(`"${orderId}"`));
 }
 
-/** Whether the merchant's certificate verifies a payer's signature (FACTS §5.1). */
+/** Whether the merchant's certificate verifies a payer's signature (调起支付签名). */
 function isSignedByMerchant(lines: readonly string[], signature: string): boolean {
   const certificate = new X509Certificate(readFileSync(join(h.infra.wechatpayDir, 'merchant.crt')));
   const message = lines.map((line) => `${line}\n`).join('');
@@ -93,7 +93,7 @@ function expectPayable(payment: OrderPayment | undefined, name: Channel['name'])
   }
 }
 
-/** R4.1, FACTS §5, §5.1: an order is opened in the product that the payer uses, and can be paid there. */
+/** R4.1, 下单 and 调起支付签名: an order is opened in the product that the payer uses, and can be paid there. */
 describe.each(CHANNELS)('an order that is paid by $name', ({ name, fields, told }) => {
   test('is opened in its product with what that asks for, and gives what the payer needs', async () => {
     const userId = await registerUser(h);
@@ -110,7 +110,7 @@ describe.each(CHANNELS)('an order that is paid by $name', ({ name, fields, told 
     expect((await mustSucceed(getOrderCall(h, userId, order?.orderId ?? ''))).order?.status).toBe(OrderStatus.PAID);
   });
 
-  test('FACTS 重入: is opened again by the same bytes, whoever asks, and gives fresh parameters', async () => {
+  test('重入: is opened again by the same bytes, whoever asks, and gives fresh parameters', async () => {
     const userId = await registerUser(h);
     const requestId = newId('order');
     const first = await mustSucceed(createOrderCall(h, { userId, requestId, ...fields }));

@@ -16,7 +16,7 @@ import { readUserRows } from '../../support/user-rows';
 const MINUTE_MS = 60_000;
 const CLOSE_OR_QUERY = '/v3/pay/transactions/out-trade-no';
 
-/** Design §6, FACTS §7 and §11, lessons 33, 36, 45, 48: an order is closed once WeChat Pay says so, and gives its coupon back. */
+/** Design §6, 关闭订单, lessons 33, 36, 45, 48: an order is closed once WeChat Pay says so, and gives its coupon back. */
 describe('closing an order', () => {
   let h: Harness;
   beforeAll(async () => {

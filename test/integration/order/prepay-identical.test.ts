@@ -9,7 +9,7 @@ import { call, connectClient, mustSucceed } from '../../support/clients';
 import { newId, registerUser, serviceEnvironment, startHarness, type Harness } from '../../support/harness';
 import { codeUrlOf, createOrderCall, getOrderCall } from '../../support/order-calls';
 
-/** Design §6, FACTS 重入: a prepay is repeated to the byte, or WeChat Pay refuses it and the order's old code stays payable. */
+/** Design §6, 重入 of WeChat Pay: a prepay is repeated to the byte, or WeChat Pay refuses it and the order's old code stays payable. */
 describe('an order whose prepay is repeated', () => {
   let h: Harness;
   beforeAll(async () => {

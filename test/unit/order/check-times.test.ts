@@ -3,7 +3,7 @@ import { nextCheckTime } from '../../../src/order/check-times';
 const NOW = new Date('2026-07-01T04:00:00Z');
 const inSeconds = (seconds: number): Date => new Date(NOW.getTime() + seconds * 1_000);
 
-/** R4.2, FACTS §10.1: lost callbacks are found by asking, at growing intervals, and an order is closed when its time ends. */
+/** R4.2, R4.4: lost callbacks are found by asking, at growing intervals, and an order is closed when its time ends. */
 describe('when WeChat Pay is asked about an order', () => {
   const after = (status: 'pending' | 'closing', checkAttempts: number, expireTime = inSeconds(1_800)): number =>
     (nextCheckTime({ status, checkAttempts, expireTime }, NOW).getTime() - NOW.getTime()) / 1_000;

@@ -23,7 +23,7 @@ const SYSTEM = 'spiffe://billing/system/billing-guard';
 const SERVICE = 'OrderService';
 const KIND = 'CreateOrder';
 const EXPIRE_MS = 30 * 60_000;
-const FIRST_CHECK_MS = 15_000;
+const FIRST_CHECK_MS = 60_000;
 const PREPAY_MS = 5_000;
 const NOTIFY_URL = 'http://127.0.0.1:1/wechatpay/notify/transaction';
 

@@ -3,8 +3,11 @@ import type { OrderRow } from './order.model';
 
 /** When WeChat Pay is asked about an order; pure. Callbacks make an order paid at once: asking only finds what they lost. */
 
-/** From an order being made to the first question. */
-const OPEN_FIRST_MS = 15_000;
+/**
+ * From an order being made to the first question: most are paid or left before, and the page that waits asks by itself
+ * (GetOrder with refresh), so that few questions are asked in vain.
+ */
+const OPEN_FIRST_MS = 60_000;
 /** From closing being asked for to the first look of the job, which the caller's own may make needless. */
 const CLOSING_FIRST_MS = 5_000;
 /** Questions are doubled apart up to this: an order that nobody pays costs little, and one that is stuck is not left. */

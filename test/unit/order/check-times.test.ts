@@ -9,7 +9,7 @@ describe('when WeChat Pay is asked about an order', () => {
     (nextCheckTime({ status, checkAttempts, expireTime }, NOW).getTime() - NOW.getTime()) / 1_000;
 
   test('one that can be paid: twice as late each time, and every five minutes in the end', () => {
-    expect([0, 1, 2, 3, 4, 5, 60].map((times) => after('pending', times))).toEqual([15, 30, 60, 120, 240, 300, 300]);
+    expect([0, 1, 2, 3, 4, 5, 60].map((times) => after('pending', times))).toEqual([60, 120, 240, 300, 300, 300, 300]);
   });
 
   test('one that is being closed: sooner', () => {
@@ -21,7 +21,7 @@ describe('when WeChat Pay is asked about an order', () => {
   test('at the end of its time at the latest, and as usual once that is over', () => {
     expect(after('pending', 5, inSeconds(100))).toBe(100);
     expect(after('pending', 0, inSeconds(15))).toBe(15);
-    expect(after('pending', 0, NOW)).toBe(15);
+    expect(after('pending', 0, NOW)).toBe(60);
     expect(after('closing', 5, inSeconds(100))).toBe(160);
   });
 });

@@ -32,16 +32,7 @@ const STATUSES = ['created', 'pending', 'closing', 'paid', 'closed', 'failed', '
 type Status = (typeof STATUSES)[number];
 
 function wireStatus(status: Status | undefined): OrderStatus {
-  const known = {
-    created: OrderStatus.CREATED,
-    pending: OrderStatus.PENDING,
-    closing: OrderStatus.CLOSING,
-    paid: OrderStatus.PAID,
-    closed: OrderStatus.CLOSED,
-    failed: OrderStatus.FAILED,
-    refunded: OrderStatus.REFUNDED,
-  } as const;
-  return status === undefined ? OrderStatus.UNSPECIFIED : known[status];
+  return status === undefined ? OrderStatus.UNSPECIFIED : OrderStatus[status.toUpperCase() as Uppercase<Status>];
 }
 
 function orderFields(one: Order): Readonly<Record<string, Cell>> {

@@ -16,10 +16,12 @@ export function addPaymentCommands(program: Command, parts: CommandParts): void 
   addReplay(payment, parts);
 }
 
-const STATUSES = { received: 1, applied: 2, refused: 3, ignored: 4 } as const satisfies Record<
-  string,
-  NotificationStatus
->;
+const STATUSES = {
+  received: NotificationStatus.RECEIVED,
+  applied: NotificationStatus.APPLIED,
+  refused: NotificationStatus.REFUSED,
+  ignored: NotificationStatus.IGNORED,
+} as const;
 
 function addList(payment: Command, { output, withClient }: CommandParts): void {
   const list = payment

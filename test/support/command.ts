@@ -1,5 +1,7 @@
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
+import type { Identity } from './clients';
+import type { Harness } from './harness';
 
 const ROOT = join(__dirname, '..', '..');
 const BILLING = join(ROOT, 'dist', 'src', 'cli', 'main.js');
@@ -19,6 +21,22 @@ function run(words: readonly string[], env: NodeJS.ProcessEnv): Ended {
 /** Runs the compiled `billing` command; `env` is its whole environment. */
 export function billing(words: readonly string[], env: Readonly<Record<string, string>> = {}): Ended {
   return run([BILLING, ...words], env);
+}
+
+/**
+ * Runs the compiled `billing` command with the certificate of an identity, beside the service in this process, which goes on
+ * serving meanwhile.
+ */
+export function billingAs(h: Harness, identity: Identity, words: readonly string[]): Promise<Ended> {
+  const file = (name: string): string => join(h.infra.tlsDir, name);
+  const address = h.grpcAddress.replace('127.0.0.1', 'localhost');
+  const certificates = ['--ca', file('ca.crt'), '--cert', file(`${identity}.crt`), '--key', file(`${identity}.key`)];
+  const command = [BILLING, '--address', address, ...certificates, ...words];
+  return new Promise((resolve) => {
+    execFile(process.execPath, command, { cwd: ROOT, env: {} }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
+    });
+  });
 }
 
 /** Words for node that run a module of the launcher's language in the root of the clone. */

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { startHarness, type Harness } from './harness';
 
 /** What went through to WeChat Pay. */
 export interface RecordedCall {
@@ -19,7 +20,7 @@ export interface RecordingProxy {
 }
 
 /** Starts one on a free port. */
-export async function startRecordingProxy(): Promise<RecordingProxy> {
+async function startRecordingProxy(): Promise<RecordingProxy> {
   let target = '';
   const calls: RecordedCall[] = [];
   const server = createServer((request, response) => {
@@ -52,4 +53,16 @@ async function readAll(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks);
+}
+
+/** A harness whose service calls its WeChat Pay through a recording proxy; stopping it closes both. */
+export async function startRecordedHarness(): Promise<{ readonly h: Harness; readonly proxy: RecordingProxy }> {
+  const proxy = await startRecordingProxy();
+  const h = await startHarness({ WECHATPAY_BASE_URL: proxy.url });
+  proxy.forwardTo(h.simulatorUrl);
+  const stop = async (): Promise<void> => {
+    await h.stop();
+    await proxy.close();
+  };
+  return { h: { ...h, stop }, proxy };
 }

@@ -1,9 +1,7 @@
-import { execFile } from 'node:child_process';
-import { join } from 'node:path';
+import type { Identity } from '../../support/clients';
+import { billingAs } from '../../support/command';
 import { createOrder, newId, registerUser, startHarness, type Harness } from '../../support/harness';
 import { newTransactionId, notify, paidNotification } from '../../support/wechat-notifier';
-
-const BILLING = join('dist', 'src', 'cli', 'main.js');
 
 /** R4.4, R12: what an operator does about what WeChat Pay told, with their own certificate. */
 describe('billing payment', () => {
@@ -21,18 +19,7 @@ describe('billing payment', () => {
   });
   afterAll(() => h.stop());
 
-  /** Runs the compiled command, beside the service in this process. */
-  function run(identity: string, ...words: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-    const file = (name: string): string => join(h.infra.tlsDir, name);
-    const address = h.grpcAddress.replace('127.0.0.1', 'localhost');
-    const certificates = ['--ca', file('ca.crt'), '--cert', file(`${identity}.crt`), '--key', file(`${identity}.key`)];
-    const command = [BILLING, '--address', address, ...certificates, ...words];
-    return new Promise((resolve) => {
-      execFile(process.execPath, command, { env: {} }, (error, stdout, stderr) => {
-        resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
-      });
-    });
-  }
+  const run = (identity: Identity, ...words: string[]) => billingAs(h, identity, words);
   async function json(...words: string[]): Promise<unknown> {
     const { code, stdout, stderr } = await run('operations', '--json', 'payment', ...words);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });

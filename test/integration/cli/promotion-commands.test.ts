@@ -1,13 +1,10 @@
-import { execFile } from 'node:child_process';
-import { join } from 'node:path';
 import { DiscountType } from '../../../src/gen/billing/v1/promotion_service.pb';
 import { mustSucceed } from '../../support/clients';
+import { billingAs } from '../../support/command';
 import { registerUser, startHarness, until, type Harness } from '../../support/harness';
 import { createOrderCall } from '../../support/order-calls';
 import { makeActive, makeDraft, statsCall } from '../../support/promotion-calls';
 import { claim } from '../../support/promotions';
-
-const BILLING = join('dist', 'src', 'cli', 'main.js');
 
 let h: Harness;
 const userIds: string[] = [];
@@ -37,18 +34,7 @@ beforeAll(async () => {
 });
 afterAll(() => h.stop());
 
-/** Runs the compiled command as an auditor, beside the service in this process. */
-function run(...words: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const file = (name: string): string => join(h.infra.tlsDir, name);
-  const address = h.grpcAddress.replace('127.0.0.1', 'localhost');
-  const certificates = ['--ca', file('ca.crt'), '--cert', file('auditor.crt'), '--key', file('auditor.key')];
-  const command = [BILLING, '--address', address, ...certificates, ...words];
-  return new Promise((resolve) => {
-    execFile(process.execPath, command, { env: {} }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
-    });
-  });
-}
+const run = (...words: string[]) => billingAs(h, 'auditor', words);
 
 async function json(...words: string[]): Promise<unknown> {
   const { code, stdout, stderr } = await run('--json', 'promotion', ...words);

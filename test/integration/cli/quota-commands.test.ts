@@ -1,13 +1,10 @@
-import { execFile } from 'node:child_process';
-import { join } from 'node:path';
 import { TaskOutcome } from '../../../src/gen/billing/v1/quota_service.pb';
 import { mustSucceed } from '../../support/clients';
+import { billingAs } from '../../support/command';
 import { openTestDatabase, type TestDatabase } from '../../support/database';
 import { consume, registerUser, startHarness, until, type Harness } from '../../support/harness';
 import { readInfra } from '../../support/infra';
 import { explained, reportOutcome } from '../../support/quota-calls';
-
-const BILLING = join('dist', 'src', 'cli', 'main.js');
 
 let db: TestDatabase;
 let h: Harness;
@@ -30,27 +27,7 @@ afterAll(async () => {
   await db.close();
 });
 
-/** Runs the compiled command as an auditor, beside the service in this process. */
-function run(...words: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const { tlsDir } = h.infra;
-  const file = (name: string): string => join(tlsDir, name);
-  const address = h.grpcAddress.replace('127.0.0.1', 'localhost');
-  const where = [
-    '--address',
-    address,
-    '--ca',
-    file('ca.crt'),
-    '--cert',
-    file('auditor.crt'),
-    '--key',
-    file('auditor.key'),
-  ];
-  return new Promise((resolve) => {
-    execFile(process.execPath, [BILLING, ...where, ...words], { env: {} }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
-    });
-  });
-}
+const run = (...words: string[]) => billingAs(h, 'auditor', words);
 
 async function json(...words: string[]): Promise<unknown> {
   const { code, stdout, stderr } = await run('--json', ...words);

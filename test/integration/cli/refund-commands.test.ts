@@ -1,10 +1,7 @@
-import { execFile } from 'node:child_process';
-import { join } from 'node:path';
 import type { Identity } from '../../support/clients';
+import { billingAs } from '../../support/command';
 import { registerMember, startHarness, type Harness } from '../../support/harness';
 import { untilRefunds } from '../../support/refund-calls';
-
-const BILLING = join('dist', 'src', 'cli', 'main.js');
 
 let h: Harness;
 beforeAll(async () => {
@@ -12,18 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => h.stop());
 
-/** Runs the compiled command with the certificate of an identity, beside the service in this process. */
-function run(identity: Identity, ...words: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const file = (name: string): string => join(h.infra.tlsDir, name);
-  const address = h.grpcAddress.replace('127.0.0.1', 'localhost');
-  const certificates = ['--ca', file('ca.crt'), '--cert', file(`${identity}.crt`), '--key', file(`${identity}.key`)];
-  const command = [BILLING, '--address', address, ...certificates, '--json', 'refund', ...words];
-  return new Promise((resolve) => {
-    execFile(process.execPath, command, { env: {} }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
-    });
-  });
-}
+const run = (identity: Identity, ...words: string[]) => billingAs(h, identity, ['--json', 'refund', ...words]);
 
 async function json(identity: Identity, ...words: string[]): Promise<Record<string, unknown>> {
   const { code, stdout, stderr } = await run(identity, ...words);

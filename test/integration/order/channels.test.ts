@@ -10,11 +10,11 @@ import {
 import { loadConfig } from '../../../src/platform/config';
 import { createFieldCipher } from '../../../src/platform/crypto/field-cipher';
 import { mustSucceed } from '../../support/clients';
-import { newId, registerUser, serviceEnvironment, startHarness, type Harness } from '../../support/harness';
+import { newId, registerUser, serviceEnvironment, type Harness } from '../../support/harness';
 import { moneyState } from '../../support/observe';
 import { createOrderCall, getOrderCall, getOrderPaymentCall } from '../../support/order-calls';
 import { openPromotion, claim } from '../../support/promotions';
-import { startRecordingProxy, type RecordedCall, type RecordingProxy } from '../../support/recording-proxy';
+import { startRecordedHarness, type RecordedCall, type RecordingProxy } from '../../support/recording-proxy';
 import { TABLE_PRIVILEGES } from '../../../migrations/privileges';
 
 const OPENID = 'oUpF8uMuAJO_M2pxb1Q9zNjWeS6o';
@@ -23,14 +23,9 @@ const ADDRESS = '198.51.100.237';
 let h: Harness;
 let proxy: RecordingProxy;
 beforeAll(async () => {
-  proxy = await startRecordingProxy();
-  h = await startHarness({ WECHATPAY_BASE_URL: proxy.url });
-  proxy.forwardTo(h.simulatorUrl);
+  ({ h, proxy } = await startRecordedHarness());
 });
-afterAll(async () => {
-  await h.stop();
-  await proxy.close();
-});
+afterAll(() => h.stop());
 
 interface Channel {
   readonly name: 'native' | 'jsapi' | 'h5' | 'app';

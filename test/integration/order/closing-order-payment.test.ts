@@ -1,20 +1,15 @@
 import { OrderStatus } from '../../../src/gen/billing/v1/order_service.pb';
 import { mustSucceed } from '../../support/clients';
-import { newId, registerUser, startHarness, until, type Harness } from '../../support/harness';
+import { newId, registerUser, until, type Harness } from '../../support/harness';
 import { cancelOrderCall, createOrderCall, getOrderCall, getOrderPaymentCall } from '../../support/order-calls';
-import { startRecordingProxy, type RecordingProxy } from '../../support/recording-proxy';
+import { startRecordedHarness, type RecordingProxy } from '../../support/recording-proxy';
 
 let proxy: RecordingProxy;
 let h: Harness;
 beforeAll(async () => {
-  proxy = await startRecordingProxy();
-  h = await startHarness({ WECHATPAY_BASE_URL: proxy.url });
-  proxy.forwardTo(h.simulatorUrl);
+  ({ h, proxy } = await startRecordedHarness());
 });
-afterAll(async () => {
-  await h.stop();
-  await proxy.close();
-});
+afterAll(() => h.stop());
 afterEach(() => fetch(`${h.simulatorUrl}/_control/fault`, { method: 'DELETE' }));
 
 /** Prepays of an order that reached WeChat Pay. */

@@ -3,19 +3,14 @@ import { mustSucceed } from '../../support/clients';
 import { createOrder, registerMember, registerUser, startHarness, type Harness } from '../../support/harness';
 import { moneyState } from '../../support/observe';
 import { getOrderCall } from '../../support/order-calls';
-import { startRecordingProxy, type RecordingProxy } from '../../support/recording-proxy';
+import { startRecordedHarness, type RecordingProxy } from '../../support/recording-proxy';
 
 let proxy: RecordingProxy;
 let h: Harness;
 beforeAll(async () => {
-  proxy = await startRecordingProxy();
-  h = await startHarness({ WECHATPAY_BASE_URL: proxy.url });
-  proxy.forwardTo(h.simulatorUrl);
+  ({ h, proxy } = await startRecordedHarness());
 });
-afterAll(async () => {
-  await h.stop();
-  await proxy.close();
-});
+afterAll(() => h.stop());
 
 const refresh = { refresh: true };
 

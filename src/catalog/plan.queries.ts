@@ -2,8 +2,12 @@ import type { Knex } from 'knex';
 import type { QueryBuilder } from 'objection';
 import { fen, type Fen } from '../platform/money';
 import type { PeriodUnit } from '../platform/time';
-import { membershipErrors } from './membership.errors';
+import { catalogErrors } from './catalog.errors';
+import type { PlanKind } from './plan-terms';
 import { PlanPriceRow } from './plan.model';
+
+/** Units of one period by feature; what is not named has no limit of its own. */
+export type FeatureLimits = Readonly<Record<string, number>>;
 
 /** A plan with the price version in force: what an order copies. */
 export interface PlanOffer {
@@ -18,9 +22,12 @@ export interface PlanOffer {
   readonly quotaUnits: number;
   readonly features: readonly string[];
   readonly taxRateBasisPoints: number;
+  /** How often the units are given, each time a part; both null: once, all of them. */
+  readonly grantUnit: PeriodUnit | null;
+  readonly grantCount: number | null;
+  /** The most units of one period that a feature may take; null: nothing is limited. */
+  readonly featureLimits: FeatureLimits | null;
 }
-
-type PlanKind = 'sale' | 'basic';
 
 /** Price versions of active plans of a kind that have not ended by an instant, [valid_from, valid_to). */
 function ofPlans(reader: Knex, kind: PlanKind, now: Date): QueryBuilder<PlanPriceRow> {
@@ -39,7 +46,7 @@ function inForce(reader: Knex, kind: PlanKind, now: Date): QueryBuilder<PlanPric
 }
 
 function toOffer(row: PlanPriceRow): PlanOffer {
-  const { planId, currency, periodUnit, periodCount, quotaUnits, taxRateBasisPoints } = row;
+  const { planId, currency, periodUnit, periodCount, quotaUnits, taxRateBasisPoints, grantUnit, grantCount } = row;
   return {
     planId,
     planPriceId: row.id,
@@ -52,6 +59,9 @@ function toOffer(row: PlanPriceRow): PlanOffer {
     quotaUnits,
     features: JSON.parse(row.features) as string[],
     taxRateBasisPoints,
+    grantUnit,
+    grantCount,
+    featureLimits: row.featureLimits === null ? null : (JSON.parse(row.featureLimits) as FeatureLimits),
   };
 }
 
@@ -69,7 +79,7 @@ export async function readPlansOnSale(
 /** One plan on sale at an instant. Throws PLAN_NOT_FOUND. */
 export async function readPlanOnSale(reader: Knex, planId: string, now: Date): Promise<PlanOffer> {
   const row = await inForce(reader, 'sale', now).findOne('plans.id', planId);
-  if (row === undefined) throw membershipErrors.PLAN_NOT_FOUND({ metadata: { plan_id: planId } });
+  if (row === undefined) throw catalogErrors.PLAN_NOT_FOUND({ metadata: { plan_id: planId } });
   return toOffer(row);
 }
 
@@ -79,13 +89,19 @@ export async function readBasicFeatures(reader: Knex, now: Date): Promise<readon
   return rows.flatMap((row) => toOffer(row).features);
 }
 
+/** The features that any active plan has, or will have by a version that is announced. */
+export async function readOfferedFeatures(reader: Knex, now: Date): Promise<ReadonlySet<string>> {
+  const rows = [...(await ofPlans(reader, 'sale', now)), ...(await ofPlans(reader, 'basic', now))];
+  return new Set(rows.flatMap((row) => toOffer(row).features));
+}
+
 /** That each of these plans can be sold, on sale now or not. Throws PLAN_NOT_FOUND for the first that can not. */
 export async function requirePlans(reader: Knex, planIds: readonly string[]): Promise<void> {
   if (planIds.length === 0) return;
   const rows = await reader('plans').select<{ id: string }[]>('id').whereIn('id', planIds).where('kind', 'sale');
   const known = new Set(rows.map(({ id }) => id));
   const unknown = planIds.find((id) => !known.has(id));
-  if (unknown !== undefined) throw membershipErrors.PLAN_NOT_FOUND({ metadata: { plan_id: unknown } });
+  if (unknown !== undefined) throw catalogErrors.PLAN_NOT_FOUND({ metadata: { plan_id: unknown } });
 }
 
 /**

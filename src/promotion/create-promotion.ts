@@ -3,7 +3,7 @@ import type { Database } from '../platform/db/database';
 import { runCommand, type CommandResult } from '../platform/db/command';
 import type { Tx } from '../platform/db/tx';
 import { mintId } from '../platform/ids';
-import { requirePlans } from '../membership';
+import { requirePlans } from '../catalog';
 import { describeFields, toColumns, type PromotionFields } from './promotion-fields';
 import { PromotionRow } from './promotion.model';
 import { refuseViolations, timeViolations } from './promotion-terms';

@@ -1,4 +1,5 @@
 import type { Database } from '../platform/db/database';
+import { appendEvents } from '../platform/db/outbox';
 import { readOnly, withTx } from '../platform/db/tx';
 import { CouponRow } from './coupon.model';
 
@@ -23,7 +24,13 @@ export async function expireDueCoupons(db: Database, now: Date): Promise<number>
   if (ids.length === 0) return 0;
   // By their keys, as an order locks its coupon: the index by expiry is only read.
   await withTx(db, { name: 'ExpireCoupons' }, async (tx) => {
-    await CouponRow.query(tx).whereIn('id', ids).where('status', 'unused').patch({ status: 'expired' });
+    const unused = await CouponRow.query(tx).whereIn('id', ids).where('status', 'unused').orderBy('id').forUpdate();
+    if (unused.length === 0) return;
+    const expired = unused.map(({ id }) => id);
+    await CouponRow.query(tx).whereIn('id', expired).patch({ status: 'expired' });
+    // One event tells of all of them: [user, coupon, promotion].
+    const coupons = unused.map(({ id, userId, promotionId }) => [userId, id, promotionId]);
+    await appendEvents(tx, [{ type: 'coupon.expired', userId: null, payload: { coupons } }], now);
   });
   return ids.length;
 }

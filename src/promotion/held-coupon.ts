@@ -1,5 +1,6 @@
 import assert from 'node:assert';
 import { raw } from 'objection';
+import { appendEvents } from '../platform/db/outbox';
 import { expectRows } from '../platform/db/rows';
 import type { Tx } from '../platform/db/tx';
 import type { Fen } from '../platform/money';
@@ -62,7 +63,19 @@ export async function moveCoupon(
     1,
     what,
   );
+  const { id, userId, promotionId } = coupon;
+  const type = status === 'expired' ? 'coupon.expired' : EVENT_TYPES[event];
+  const payload = { coupon_id: id, promotion_id: promotionId, order_id: orderId, discount_amount: discount };
+  await appendEvents(tx, [{ type, userId, payload }], now);
 }
+
+/** What followers of the events are told; one that came back too late has expired. */
+const EVENT_TYPES: Readonly<Record<OrderCouponEvent, string>> = {
+  locked: 'coupon.locked',
+  paid: 'coupon.used',
+  released: 'coupon.released',
+  returned: 'coupon.returned',
+};
 
 /** What of a discount an event adds to the used budget: what orders hold and what they used counts. */
 const BUDGET_SIGN: Readonly<Record<OrderCouponEvent, number>> = { locked: 1, paid: 0, released: -1, returned: -1 };

@@ -38,11 +38,6 @@ export const promotionErrors = defineErrors({
     code: 'FAILED_PRECONDITION',
     message: 'The promotion is for users who never had a membership.',
   },
-  SECOND_PERSON_REQUIRED: {
-    code: 'PERMISSION_DENIED',
-    message:
-      'Two people have to agree: raise it while it is paused, and let somebody activate it who has not edited it.',
-  },
 });
 
 /** PROMOTION_BUDGET_EXHAUSTED for a coupon. */

@@ -1,8 +1,6 @@
 import type { Tx } from '../platform/db/tx';
-import { readDearestPrice } from '../membership';
+import { readDearestPrice } from '../catalog';
 import type { PromotionFields } from './promotion-fields';
-import { promotionErrors } from './promotion.errors';
-import type { PromotionRow } from './promotion.model';
 import { needsSecondPerson } from './second-person';
 
 /** Rules that are data. */
@@ -20,16 +18,4 @@ export async function isForTwo(
 ): Promise<boolean> {
   const dearestPrice = await readDearestPrice(tx, fields.planIds, now);
   return needsSecondPerson(fields, dearestPrice, costLimit);
-}
-
-/** The refusal of a caller who is not the second person. `editors` says who is not. */
-export function secondPersonRequired({ id, editors }: PromotionRow): Error {
-  return promotionErrors.SECOND_PERSON_REQUIRED({
-    metadata: { promotion_id: id, editors: editorsOf(editors).join(' ') },
-  });
-}
-
-/** The identities that a promotion names as its editors. */
-export function editorsOf(editors: string): readonly string[] {
-  return JSON.parse(editors) as string[];
 }

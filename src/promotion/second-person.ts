@@ -1,9 +1,8 @@
-import type { Caller } from '../platform/calls';
 import { fen, type Fen } from '../platform/money';
 import { discountOn } from './discount';
 import type { PromotionFields } from './promotion-fields';
 
-/** When a promotion needs a second person, and who that may be. Pure. */
+/** When a promotion needs a second person. Who that may be: platform/second-person.ts. Pure. */
 
 type CostTerms = Pick<
   PromotionFields,
@@ -39,24 +38,4 @@ export function needsSecondPerson(terms: CostTerms, dearestPrice: Fen | undefine
   if (terms.mayBeFree) return true;
   const cost = highestCost(terms, dearestPrice);
   return cost === undefined || cost > BigInt(costLimit);
-}
-
-/** The person behind an identity `spiffe://billing/<role>/<name>`: another role does not make another person. */
-function personOf(identity: string): string {
-  return identity.split('/').at(-1) ?? identity;
-}
-
-/** Whether a caller is among those who made a promotion what it is since somebody else agreed to it last. */
-export function isFirstPerson(caller: Pick<Caller, 'name'>, editors: readonly string[]): boolean {
-  return editors.map(personOf).includes(caller.name);
-}
-
-/** Those who made a promotion what it is, after somebody edited it. */
-export function withEditor(editors: readonly string[], identity: string): readonly string[] {
-  return editors.includes(identity) ? editors : [...editors, identity];
-}
-
-/** Those who made it what it is, after somebody brought it before users: nobody any more, if that was somebody else. */
-export function afterActivation(editors: readonly string[], caller: Pick<Caller, 'name'>): readonly string[] {
-  return isFirstPerson(caller, editors) ? editors : [];
 }

@@ -3,13 +3,13 @@ import type { Database } from '../platform/db/database';
 import { runCommand, type CommandEffect, type CommandResult } from '../platform/db/command';
 import { expectRows } from '../platform/db/rows';
 import type { Tx } from '../platform/db/tx';
+import { afterActivation, editorsOf, isFirstPerson, secondPersonRequired } from '../platform/second-person';
 import { fromColumns } from './promotion-fields';
 import { promotionErrors } from './promotion.errors';
 import { PromotionRow, type PromotionStatus } from './promotion.model';
 import { lockPromotion, refuseStale } from './promotion.queries';
 import { mayMove } from './promotion-state';
-import { editorsOf, isForTwo, secondPersonRequired, type PromotionPolicy } from './require-second-person';
-import { afterActivation, isFirstPerson } from './second-person';
+import { isForTwo, type PromotionPolicy } from './require-second-person';
 
 /** Move a promotion to a status. */
 export interface SetPromotionStatusCommand {
@@ -64,7 +64,7 @@ async function move(
   const editors = editorsOf(promotion.editors);
   const isActivation = status === 'active';
   if (isActivation && isFirstPerson(caller, editors) && (await isForTwo(tx, fromColumns(promotion), policy, now))) {
-    throw secondPersonRequired(promotion);
+    throw secondPersonRequired({ promotion_id: id }, editors);
   }
   const left = isActivation ? afterActivation(editors, caller) : editors;
   const moved = await PromotionRow.query(tx)

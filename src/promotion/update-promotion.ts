@@ -3,7 +3,8 @@ import type { Database } from '../platform/db/database';
 import { runCommand, type CommandEffect, type CommandResult } from '../platform/db/command';
 import { expectRows } from '../platform/db/rows';
 import type { Tx } from '../platform/db/tx';
-import { requirePlans } from '../membership';
+import { editorsOf, secondPersonRequired, withEditor } from '../platform/second-person';
+import { requirePlans } from '../catalog';
 import {
   describeFields,
   fromColumns,
@@ -22,8 +23,7 @@ import {
   relationViolations,
   timeViolations,
 } from './promotion-terms';
-import { editorsOf, isForTwo, secondPersonRequired, type PromotionPolicy } from './require-second-person';
-import { withEditor } from './second-person';
+import { isForTwo, type PromotionPolicy } from './require-second-person';
 
 /** Change fields of a promotion. Each of them alone is right (promotion-terms.ts). */
 export interface UpdatePromotionCommand {
@@ -84,10 +84,12 @@ async function change(
   if (changed.includes('planIds')) await requirePlans(tx, wanted.planIds);
   const isRaised = wanted.totalQuota > stored.totalQuota || wanted.budget > stored.budget;
   // A draft, and one that is paused, are judged when they are activated. One that users have before them waits for nobody.
-  if (status === 'active' && isRaised && (await isForTwo(tx, wanted, policy, now)))
-    throw secondPersonRequired(promotion);
+  const before = editorsOf(promotion.editors);
+  if (status === 'active' && isRaised && (await isForTwo(tx, wanted, policy, now))) {
+    throw secondPersonRequired({ promotion_id: id }, before);
+  }
 
-  const editors = JSON.stringify(withEditor(editorsOf(promotion.editors), caller.identity));
+  const editors = JSON.stringify(withEditor(before, caller.identity));
   const columns = { ...pick(toColumns(wanted), changed), editors, revision: promotion.revision + 1 };
   expectRows(await PromotionRow.query(tx).where('id', id).patch(columns), 1, `promotion ${id}`);
   const subject = { subjectType: 'promotion', subjectId: id, userId: null } as const;

@@ -1,6 +1,16 @@
 import { safeInteger, type Read, type ReadTogether, type ValueRow } from '../platform/db/statements';
 import { literal, valuesTable } from '../platform/db/sql-text';
-import type { Account, Charge, LateReturn, Lot, LotChange, Posting, ReportedOutcome } from './account';
+import type {
+  Account,
+  Charge,
+  FeatureUsage,
+  LateReturn,
+  LimitedCharge,
+  Lot,
+  LotChange,
+  Posting,
+  ReportedOutcome,
+} from './account';
 import type { QuotaCommand } from './commands';
 
 /**
@@ -15,7 +25,19 @@ export interface AccountsRead {
   readonly accounts: ReadonlyMap<string, Account>;
   /** Users whose row is locked by somebody else: nothing was read of them. Users in neither do not exist. */
   readonly lockedElsewhere: ReadonlySet<string>;
+  /** The results of the reads that went beside. */
+  readonly beside: readonly (readonly ValueRow[])[];
 }
+
+/** What is read in the first round trip beside the accounts: only what listed commands ask of it. */
+export interface ReadBeside {
+  /** Features whose limits the commands may count against. */
+  readonly features: readonly (readonly [userId: string, feature: string])[];
+  /** Reads of somebody else. */
+  readonly reads: readonly Read[];
+}
+
+const NOTHING_BESIDE: ReadBeside = { features: [], reads: [] };
 
 const USER_COLUMNS = 'id, quota_remaining, log_sequence, log_hash, log_time';
 const LOT_COLUMNS = ['user_id', 'grant_id', 'source', 'amount', 'remaining', 'held', 'expire_time', 'revoke_time'];
@@ -26,6 +48,9 @@ const LOG_COLUMNS_COUNT = LOG_COLUMNS.split(',').length;
 const CHARGE_COLUMNS =
   'c.user_id, c.sequence, c.task_id, c.kind, c.units, c.returned, c.state, c.settle_deadline, c.case_deadline, ' +
   'c.grace_days, c.due_time, c.late_returns';
+/** Whether a charge counts against a limit, and what that limit has seen. */
+const LIMIT_COLUMNS = 'f.feature, f.period_no, s.used';
+const CHARGE_COLUMNS_COUNT = CHARGE_COLUMNS.split(',').length;
 const OUTCOME_COLUMNS =
   'o.user_id, o.request_id, o.request_hash, o.task_id, o.outcome, o.charges_settled, o.first_sequence, o.last_sequence, ' +
   'o.quota_remaining, o.actor, o.create_time';
@@ -41,6 +66,8 @@ interface Draft {
   readonly rows: Posting[];
   readonly charges: Charge[];
   readonly outcomes: ReportedOutcome[];
+  readonly limitedCharges: LimitedCharge[];
+  readonly usages: FeatureUsage[];
 }
 
 /** Locks the users of the commands and reads their accounts. `mode` says what to do about rows locked elsewhere. */
@@ -48,13 +75,15 @@ export async function lockAccounts(
   read: ReadTogether,
   commands: readonly QuotaCommand[],
   mode: 'skip' | 'wait',
+  { features, reads }: ReadBeside = NOTHING_BESIDE,
 ): Promise<AccountsRead> {
   const userIds = [...new Set(commands.map(({ userId }) => userId))];
-  const [users = [], lots = [], earlier = []] = await read([
-    lockUsers(userIds, mode),
-    readLots(userIds),
-    ...readEarlier(commands),
-  ]);
+  const ours = [lockUsers(userIds, mode), readLots(userIds), ...readEarlier(commands)];
+  const usagesAt = ours.length;
+  if (features.length > 0) ours.push(readUsages(features));
+  const results = await read([...ours, ...reads]);
+  const [users = [], lots = []] = results;
+  const earlier = usagesAt === 2 ? [] : (results[2] ?? []);
   const drafts = new Map(users.map((row) => [row[0] as string, toDraft(row)]));
   for (const row of lots) drafts.get(row[0] as string)?.lots.push(toLot(row));
   for (const both of earlier) {
@@ -62,9 +91,12 @@ export async function lockAccounts(
     if (row[0] !== null) drafts.get(row[0] as string)?.rows.push(toPosting(row));
     if (outcome[0] !== null) drafts.get(outcome[0] as string)?.outcomes.push(toOutcome(outcome));
   }
+  if (features.length > 0) {
+    for (const row of results[usagesAt] ?? []) drafts.get(row[0] as string)?.usages.push(toUsage(row));
+  }
   const absent = userIds.filter((id) => !drafts.has(id));
   const lockedElsewhere = await readFurther(read, drafts, commands, absent);
-  return { accounts: drafts, lockedElsewhere };
+  return { accounts: drafts, lockedElsewhere, beside: results.slice(ours.length) };
 }
 
 /**
@@ -165,7 +197,7 @@ async function readFurther(
   const rows = rowKeys.length === 0 ? [] : (results.shift() ?? []);
   const [charges = [], chargeRows = [], chargeLots = []] = results;
   for (const row of [...rows, ...chargeRows]) drafts.get(row[0] as string)?.rows.push(toPosting(row));
-  for (const row of charges) drafts.get(row[0] as string)?.charges.push(toCharge(row));
+  for (const row of charges) addCharge(drafts.get(row[0] as string), row);
   for (const row of chargeLots) addLot(drafts.get(row[0] as string), toLot(row));
   return new Set(existing.map(([id]) => id as string));
 }
@@ -236,11 +268,15 @@ function readChargesOf(keys: readonly ChargeKey[]): readonly Read[] {
   const charges =
     `${k} STRAIGHT_JOIN quota_charges c FORCE INDEX (PRIMARY) ON c.user_id = k.user_id COLLATE ascii_bin AND ` +
     `c.task_id = k.task_id COLLATE ascii_bin AND (c.sequence = k.sequence OR (k.sequence IS NULL AND ${IS_OPEN_OR_FIRST}))`;
+  const limits =
+    'LEFT JOIN feature_charges f FORCE INDEX (PRIMARY) ON f.user_id = c.user_id AND f.sequence = c.sequence ' +
+    'LEFT JOIN feature_usages s FORCE INDEX (PRIMARY) ' +
+    'ON s.user_id = f.user_id AND s.feature = f.feature AND s.period_no = f.period_no';
   const rows = `${charges} STRAIGHT_JOIN quota_logs l FORCE INDEX (PRIMARY) ON l.user_id = c.user_id AND l.sequence = c.sequence`;
   const lotIds = "JSON_TABLE(l.lots, '$[*]' COLUMNS (grant_id BIGINT PATH '$[0]')) j";
   const lotColumns = LOT_COLUMNS.map((column) => `g.${column}`).join(', ');
   return [
-    { sql: `SELECT ${CHARGE_COLUMNS} FROM ${charges}` },
+    { sql: `SELECT ${CHARGE_COLUMNS}, ${LIMIT_COLUMNS} FROM ${charges} ${limits}` },
     { sql: `SELECT ${LOG_COLUMNS} FROM ${rows}` },
     {
       sql:
@@ -253,7 +289,32 @@ function readChargesOf(keys: readonly ChargeKey[]): readonly Read[] {
 function toDraft(row: ValueRow): Draft {
   const [userId, quotaRemaining, logSequence, logHash, logTime] = row as [string, unknown, unknown, Buffer, Date];
   const numbers = { quotaRemaining: safeInteger(quotaRemaining), logSequence: safeInteger(logSequence) };
-  return { userId, ...numbers, logHash, logTime, lots: [], rows: [], charges: [], outcomes: [] };
+  const none = { lots: [], rows: [], charges: [], outcomes: [], limitedCharges: [], usages: [] };
+  return { userId, ...numbers, logHash, logTime, ...none };
+}
+
+/** What limits of these features have seen, in any of the users' periods. */
+function readUsages(features: ReadBeside['features']): Read {
+  const k = valuesTable({ user_id: 'id', feature: 'id' }, features);
+  const on = 's.user_id = k.user_id COLLATE ascii_bin AND s.feature = k.feature COLLATE ascii_bin';
+  const columns = 's.user_id, s.feature, s.period_no, s.used';
+  return { sql: `SELECT ${columns} FROM ${k} STRAIGHT_JOIN feature_usages s FORCE INDEX (PRIMARY) ON ${on}` };
+}
+
+function toUsage([, feature, periodNo, used]: ValueRow): FeatureUsage {
+  return { feature: feature as string, periodNo: safeInteger(periodNo), used: safeInteger(used) };
+}
+
+/** Adds a charge, and the limit that it counts against where there is one. */
+function addCharge(draft: Draft | undefined, row: ValueRow): void {
+  if (draft === undefined) return;
+  const charge = toCharge(row);
+  draft.charges.push(charge);
+  const limit = row.slice(CHARGE_COLUMNS_COUNT);
+  if (limit[0] === null) return;
+  const usage = toUsage([null, ...limit]);
+  draft.usages.push(usage);
+  draft.limitedCharges.push({ sequence: charge.sequence, feature: usage.feature, periodNo: usage.periodNo });
 }
 
 function toLot(row: ValueRow): Lot {

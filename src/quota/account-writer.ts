@@ -36,6 +36,7 @@ const CHARGE_COLUMNS = [
   ...['user_id', 'task_id', 'sequence', 'kind', 'units', 'returned', 'state'],
   ...['settle_deadline', 'case_deadline', 'grace_days', 'due_time', 'late_returns'],
 ];
+const LIMITED_CHARGE_COLUMNS = ['user_id', 'sequence', 'feature', 'period_no'];
 const OUTCOME_COLUMNS = [
   ...['user_id', 'request_id', 'request_hash', 'task_id', 'outcome', 'charges_settled'],
   ...['first_sequence', 'last_sequence', 'quota_remaining', 'actor', 'create_time'],
@@ -52,6 +53,9 @@ export function writesOf(books: readonly Book[], now: Date): readonly Write[] {
     updateUsers(posted),
     updateLots(changed),
     updateCharges(changed),
+    insertLimitedCharges(changed),
+    insertUsages(changed),
+    updateUsages(changed),
     insertOutcomes(changed),
     ...insertEvents(posted, now),
   ];
@@ -104,6 +108,39 @@ function chargeValues(userId: string, charge: Charge): readonly SqlValue[] {
 
 function lateReturnsValue({ lateReturns }: Charge): string | null {
   return lateReturns.length === 0 ? null : JSON.stringify(lateReturns);
+}
+
+function insertLimitedCharges(books: readonly Book[]): readonly Write[] {
+  const rows = books.flatMap(({ userId, newLimitedCharges }) =>
+    newLimitedCharges.map(({ sequence, feature, periodNo }) => [userId, sequence, feature, periodNo]),
+  );
+  return insert('feature_charges', LIMITED_CHARGE_COLUMNS, rows);
+}
+
+/** What limits have seen for the first time. */
+function insertUsages(books: readonly Book[]): readonly Write[] {
+  const rows = books.flatMap(({ userId, changedUsages }) =>
+    changedUsages.flatMap(({ feature, periodNo, used, was }) =>
+      was === undefined ? [[userId, feature, periodNo, used]] : [],
+    ),
+  );
+  return insert('feature_usages', ['user_id', 'feature', 'period_no', 'used'], rows);
+}
+
+/** What limits have seen moves on from where it was read. */
+function updateUsages(books: readonly Book[]): readonly Write[] {
+  const rows = books.flatMap(({ userId, changedUsages }) =>
+    changedUsages.flatMap(({ feature, periodNo, used, was }) =>
+      was === undefined ? [] : [[userId, feature, periodNo, was, used]],
+    ),
+  );
+  if (rows.length === 0) return [];
+  const key = { user_id: 'id', feature: 'id', period_no: 'integer' } as const;
+  const k = valuesTable({ ...key, was: 'integer', is_now: 'integer' }, rows);
+  const sql =
+    `UPDATE ${k} STRAIGHT_JOIN feature_usages s FORCE INDEX (PRIMARY) ON s.user_id = k.user_id COLLATE ascii_bin ` +
+    'AND s.feature = k.feature COLLATE ascii_bin AND s.period_no = k.period_no AND s.used = k.was SET s.used = k.is_now';
+  return [{ sql, rows: rows.length, what: 'feature_usages' }];
 }
 
 function insertOutcomes(books: readonly Book[]): readonly Write[] {
@@ -171,6 +208,12 @@ function updateCharges(books: readonly Book[]): readonly Write[] {
   return [{ sql, rows: rows.length, what: 'quota_charges' }];
 }
 
+/** The balance fell below what is low, by a consume or hold: who may want to tell the user needs the row no more. */
+function lowValues({ userId, quotaRemaining, sequence, taskType }: Posting, now: Date): readonly SqlValue[] {
+  const payload = { quota_remaining: quotaRemaining, sequence, task_type: taskType };
+  return ['quota.low', userId, JSON.stringify(payload), now];
+}
+
 /** One event tells of all users of the transaction: [user, first row, last row, balance]. */
 function insertEvents(books: readonly Book[], now: Date): readonly Write[] {
   const changes = books.map((book) => {
@@ -183,7 +226,8 @@ function insertEvents(books: readonly Book[], now: Date): readonly Write[] {
     const userId = only === undefined || others.length > 0 ? null : only[0];
     events.push(['quota.changed', userId, JSON.stringify({ changes: told }), now]);
   }
-  return insert('outbox', ['type', 'user_id', 'payload', 'create_time'], events);
+  const lows = books.flatMap(({ lowBalances }) => lowBalances.map((row) => lowValues(row, now)));
+  return insert('outbox', ['type', 'user_id', 'payload', 'create_time'], [...events, ...lows]);
 }
 
 /**

@@ -1,7 +1,7 @@
 /** The shapes of one user's quota account: what the ledger decides on and what it writes. Meaning: README.md. */
 
 /** Where units come from. Nothing else creates quota. */
-export type GrantSource = 'registration' | 'membership' | 'compensation';
+export type GrantSource = 'registration' | 'membership' | 'gift' | 'compensation';
 
 /** Kinds of rows in the log. */
 export type PostingType = 'GRANT' | 'CONSUME' | 'REFUND' | 'HOLD' | 'CAPTURE' | 'RELEASE' | 'EXPIRE' | 'REVOKE';
@@ -89,6 +89,23 @@ export interface Charge {
   readonly lateReturns: readonly LateReturn[];
 }
 
+/** A limit that units count against: of a feature, in one of the user's membership periods. */
+export interface LimitedUse {
+  readonly feature: string;
+  readonly periodNo: number;
+}
+
+/** A charge whose units count against a limit. */
+export interface LimitedCharge extends LimitedUse {
+  /** The CONSUME or HOLD row. */
+  readonly sequence: number;
+}
+
+/** Units of a feature that were taken in a period and did not come back. */
+export interface FeatureUsage extends LimitedUse {
+  readonly used: number;
+}
+
 /** What was reported about a task, under its request_id. */
 export interface ReportedOutcome {
   readonly requestId: string;
@@ -117,4 +134,8 @@ export interface Account {
   readonly rows: readonly Posting[];
   readonly charges: readonly Charge[];
   readonly outcomes: readonly ReportedOutcome[];
+  /** Those of the charges that count against a limit; none if left out. */
+  readonly limitedCharges?: readonly LimitedCharge[];
+  /** What these limits, and those of the features in question, have seen; what is not named has seen nothing. */
+  readonly usages?: readonly FeatureUsage[];
 }

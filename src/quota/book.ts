@@ -1,7 +1,19 @@
 import assert from 'node:assert';
 import { contentHash } from '../platform/request-content';
 import { later } from '../platform/time';
-import type { Account, Charge, GrantSource, Lot, LotChange, NewLot, Posting, ReportedOutcome } from './account';
+import type {
+  Account,
+  Charge,
+  FeatureUsage,
+  GrantSource,
+  LimitedCharge,
+  LimitedUse,
+  Lot,
+  LotChange,
+  NewLot,
+  Posting,
+  ReportedOutcome,
+} from './account';
 import { isExpired } from './burn-order';
 import { chainHash, HASH_VERSION } from './log-chain';
 
@@ -32,6 +44,10 @@ export function grantHash(lot: Pick<GrantEntry, 'source' | 'sourceRef' | 'units'
   return contentHash('GRANT', content);
 }
 
+function usageKey({ feature, periodNo }: LimitedUse): string {
+  return `${periodNo}\n${feature}`;
+}
+
 /**
  * One user's account while commands are decided on it: no I/O. Postings are made in order, each with its balance and
  * hash; `account-writer.ts` then writes what the book holds. The book's time is never before the user's last row. What one
@@ -51,8 +67,17 @@ export class Book {
   private readonly outcomesByRequestId = new Map<string, ReportedOutcome>();
   private readonly newLots = new Map<number, NewLot>();
   private readonly newChargeIds = new Set<number>();
+  /** Charges that count against a limit, by sequence. */
+  private readonly limitedBySequence = new Map<number, LimitedUse>();
+  /** What limits have seen, by feature and period. */
+  private readonly usages = new Map<string, FeatureUsage>();
+  private readonly changedUsageKeys = new Set<string>();
   readonly postings: Posting[] = [];
   readonly newOutcomes: ReportedOutcome[] = [];
+  /** Charges of these postings that count against a limit. */
+  readonly newLimitedCharges: LimitedCharge[] = [];
+  /** The balance that a consume or hold let fall below the policy's limit, and the row that did, once for each time. */
+  readonly lowBalances: Posting[] = [];
 
   constructor(
     readonly opened: Account,
@@ -66,6 +91,8 @@ export class Book {
     for (const row of opened.rows) this.remember(row);
     for (const charge of opened.charges) this.chargesBySequence.set(charge.sequence, charge);
     for (const outcome of opened.outcomes) this.outcomesByRequestId.set(outcome.requestId, outcome);
+    for (const charge of opened.limitedCharges ?? []) this.limitedBySequence.set(charge.sequence, charge);
+    for (const usage of opened.usages ?? []) this.usages.set(usageKey(usage), usage);
   }
 
   /** The lots as the postings so far left them. */
@@ -91,6 +118,15 @@ export class Book {
   /** Charges that the postings made, as they are now. */
   get madeCharges(): readonly Charge[] {
     return [...this.newChargeIds].map((id) => this.chargeOf(id));
+  }
+
+  /** What limits have seen, where that changed, and what it was; undefined: nothing was known of it. */
+  get changedUsages(): readonly (FeatureUsage & { readonly was: number | undefined })[] {
+    const before = new Map((this.opened.usages ?? []).map((usage) => [usageKey(usage), usage.used]));
+    return [...this.changedUsageKeys].flatMap((key) => {
+      const usage = this.usages.get(key);
+      return usage === undefined ? [] : [{ ...usage, was: before.get(key) }];
+    });
   }
 
   /** Sum of all postings: expired units count until their EXPIRE row is booked. */
@@ -215,12 +251,38 @@ export class Book {
     this.newChargeIds.add(charge.sequence);
   }
 
-  /** Records what became of a charge. */
+  /** Units that a limit has seen. */
+  usedOf(use: LimitedUse): number {
+    return this.usages.get(usageKey(use))?.used ?? 0;
+  }
+
+  /** Counts the units of a charge that was just added against a limit, for as long as they do not come back. */
+  limitCharge({ sequence, units }: Charge, { feature, periodNo }: LimitedUse): void {
+    const charge = { sequence, feature, periodNo };
+    this.limitedBySequence.set(sequence, charge);
+    this.newLimitedCharges.push(charge);
+    this.countUse(charge, units);
+  }
+
+  private countUse({ feature, periodNo }: LimitedUse, units: number): void {
+    const key = usageKey({ feature, periodNo });
+    const used = (this.usages.get(key)?.used ?? 0) + units;
+    assert(used >= 0, `more units of ${feature} would come back than period ${periodNo} has seen`);
+    this.usages.set(key, { feature, periodNo, used });
+    this.changedUsageKeys.add(key);
+  }
+
+  /** Records what became of a charge. What comes back of it frees its limit again. */
   changeCharge(sequence: number, change: Partial<Charge>): Charge {
-    const charge = { ...this.chargeOf(sequence), ...change };
+    const before = this.chargeOf(sequence);
+    const charge = { ...before, ...change };
     assert(charge.returned <= charge.units, `charge ${sequence} would return more than it took`);
     this.chargesBySequence.set(sequence, charge);
     this.changedChargeIds.add(sequence);
+    const limited = this.limitedBySequence.get(sequence);
+    if (limited !== undefined && charge.returned > before.returned) {
+      this.countUse(limited, before.returned - charge.returned);
+    }
     return charge;
   }
 

@@ -91,6 +91,8 @@ export interface QuotaOutcome {
   readonly hold?: { readonly row: Posting; readonly charge: Charge };
   /** How many charges a report about a task settled. */
   readonly chargesSettled?: number;
+  /** Whether what was taken or set aside is of a listed task type. */
+  readonly isListed?: boolean;
 }
 
 /** Rules that are data. They are stored with what they were applied to, so that a change never reaches back. */
@@ -101,6 +103,8 @@ export interface QuotaPolicy {
   readonly settleAfterMs: number;
   /** How long after that a case is opened if the outcome is still unknown. */
   readonly caseAfterMs: number;
+  /** Below how many units a balance is low, which is told when it falls there; 0: never. */
+  readonly lowUnits: number;
 }
 
 /** Every field of a command but its id and its user, in proto names: what is compared when a request_id comes again. */

@@ -80,3 +80,18 @@ export function revokeLots(book: Book, ref: string, grantIds: readonly number[])
     book.markRevoked(grantId);
   }
 }
+
+/**
+ * Ends so many usable units of the named lots, in the order named, for good: they have as many. Unlike a revoked lot, one of
+ * these keeps what comes back to it later.
+ */
+export function endUsableUnits(book: Book, ref: string, grantIds: readonly number[], units: number): void {
+  book.expireDue(SYSTEM_ACTOR);
+  let unitsLeft = units;
+  for (const grantId of grantIds) {
+    const taken = Math.min(book.lot(grantId).remaining, unitsLeft);
+    if (taken > 0) book.end('REVOKE', grantId, taken, `revoke:${grantId}:replaced:${ref}`, SYSTEM_ACTOR);
+    unitsLeft -= taken;
+  }
+  assert(unitsLeft === 0, `${unitsLeft} units are missing for ${ref}`);
+}

@@ -1,17 +1,21 @@
 /** What other domains may use of quota. Meaning and invariants: README.md. */
 export type { Lot } from './account';
 export { usableUnits } from './burn-order';
-export { endFreeze, freezeUnits, revokeLots } from './freeze';
-export { grantQuota } from './grant-quota';
+export { judgeFeature } from './feature-use';
+export { readExpiredUnits } from './expired-units';
+export { endFreeze, endUsableUnits, freezeUnits, revokeLots } from './freeze';
+export { grantQuota, grantQuotaParts, type GrantPart } from './grant-quota';
+export { hasLotOf } from './lot-of-source';
 export { readLotsOfOrder } from './lots-of-order';
 export { insertAccount, lockUser, lockUserIfAny, openBook, writeBook } from './posting';
-export { readQuota, readUser } from './quota.queries';
+export { readFeatureUse, readQuota, readUser } from './quota.queries';
 export { quotaErrors } from './quota.errors';
 export { createQuotaService } from './quota.rpc';
 export { toPosting, type QuotaLogRow } from './quota-log.model';
 export { verifyChain } from './log-chain';
 export { createUserLocks } from './user-locks';
 export { createTaskStatusSource } from './task-status.rpc';
+export type { Entitlements, EntitlementSource, Tariff, TariffSource } from './tariffs';
 export { UserRow } from './user.model';
 export { verifyLedger, type LedgerReport } from './verify-ledger';
 export { createQuotaCommits, QUOTA_CONNECTIONS, type QuotaCommits } from './quota-commits';

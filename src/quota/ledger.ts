@@ -13,8 +13,10 @@ import {
   type QuotaOutcome,
   type QuotaPolicy,
 } from './commands';
+import { requireTerms } from './feature-use';
 import { quotaErrors } from './quota.errors';
 import { balanceAfter, captureHold, refundCharge, releaseHold, reportOutcome, settleCharge } from './settle';
+import type { Terms } from './tariffs';
 
 /**
  * The rules of taking and returning quota: a pure decision over (book, command). A decision either posts to the book, or
@@ -22,19 +24,19 @@ import { balanceAfter, captureHold, refundCharge, releaseHold, reportOutcome, se
  * that the proto documents.
  */
 
-/** Decides one command. Throws its refusal. */
-export function decide(book: Book, command: QuotaCommand, policy: QuotaPolicy): QuotaOutcome {
+/** Decides one command. `terms`: what is asked of it, because its task type is listed. Throws its refusal. */
+export function decide(book: Book, command: QuotaCommand, policy: QuotaPolicy, terms?: Terms): QuotaOutcome {
   if (command.kind === 'SettleCharge') return settleCharge(book, command);
   const requestHash = commandHash(command);
   const repeat = recogniseRepeat(book, command.requestId, requestHash);
   if (repeat !== undefined) return repeat;
   switch (command.kind) {
     case 'ConsumeQuota':
-      return consume(book, command, requestHash, policy);
+      return consume(book, command, requestHash, policy, terms);
     case 'RefundQuota':
       return refundCharge(book, command, requestHash);
     case 'HoldQuota':
-      return hold(book, command, requestHash, policy);
+      return hold(book, command, requestHash, policy, terms);
     case 'CaptureQuota':
       return captureHold(book, command, requestHash);
     case 'ReleaseQuota':
@@ -65,7 +67,10 @@ function repeatOfRow(book: Book, row: Posting): QuotaOutcome {
   return { ...answer, hold: { row: holdRow, charge: book.chargeOf(holdRow.sequence) } };
 }
 
-/** Takes or sets aside units in burn order. Throws QUOTA_INSUFFICIENT, with nothing taken or booked. */
+/**
+ * Takes or sets aside units in burn order. Throws what the terms refuse, then QUOTA_INSUFFICIENT, with nothing taken or
+ * booked.
+ */
 function take(
   book: Book,
   command: ConsumeCommand | HoldCommand,
@@ -94,19 +99,45 @@ function take(
   });
 }
 
-function consume(book: Book, command: ConsumeCommand, requestHash: Buffer, policy: QuotaPolicy): QuotaOutcome {
+function consume(
+  book: Book,
+  command: ConsumeCommand,
+  requestHash: Buffer,
+  policy: QuotaPolicy,
+  terms: Terms | undefined,
+): QuotaOutcome {
+  const use = terms === undefined ? undefined : requireTerms(book, command, terms);
   const row = take(book, command, 'CONSUME', requestHash);
   const deadline = command.taskId === '' ? null : addMs(book.now, policy.settleAfterMs);
-  addCharge(book, row, 'consume', deadline, policy);
-  return { logs: [row], quotaRemaining: book.quotaRemaining, replayed: false, effectTime: book.now };
+  const charge = addCharge(book, row, 'consume', deadline, policy);
+  if (use !== undefined) book.limitCharge(charge, use);
+  tellIfLow(book, row, policy);
+  const { quotaRemaining, now: effectTime } = book;
+  return { logs: [row], quotaRemaining, replayed: false, effectTime, isListed: terms !== undefined };
 }
 
-function hold(book: Book, command: HoldCommand, requestHash: Buffer, policy: QuotaPolicy): QuotaOutcome {
+function hold(
+  book: Book,
+  command: HoldCommand,
+  requestHash: Buffer,
+  policy: QuotaPolicy,
+  terms: Terms | undefined,
+): QuotaOutcome {
+  const use = terms === undefined ? undefined : requireTerms(book, command, terms);
   const row = take(book, command, 'HOLD', requestHash);
   const ttlMs = command.ttlMs === 0 ? policy.settleAfterMs : command.ttlMs;
   const charge = addCharge(book, row, 'hold', addMs(book.now, ttlMs), policy);
+  if (use !== undefined) book.limitCharge(charge, use);
+  tellIfLow(book, row, policy);
   const { quotaRemaining, now: effectTime } = book;
-  return { logs: [row], quotaRemaining, replayed: false, effectTime, hold: { row, charge } };
+  const isListed = terms !== undefined;
+  return { logs: [row], quotaRemaining, replayed: false, effectTime, isListed, hold: { row, charge } };
+}
+
+/** Notes that a row let the balance fall below what is low. What expired was booked before it. */
+function tellIfLow(book: Book, row: Posting, { lowUnits }: QuotaPolicy): void {
+  const { amount, quotaRemaining } = row;
+  if (quotaRemaining < lowUnits && quotaRemaining - amount >= lowUnits) book.lowBalances.push(row);
 }
 
 /** The charge of a row, with the policy and the deadlines that hold for it from now on. */

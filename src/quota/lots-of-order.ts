@@ -7,7 +7,7 @@ import { QuotaGrantRow, toLot } from './quota-grant.model';
  * had expired.
  */
 export async function readLotsOfOrder(reader: Knex, userId: string, orderId: string): Promise<readonly Lot[]> {
-  const own = await QuotaGrantRow.query(reader).where({ userId, source: 'membership', orderId });
+  const own = await QuotaGrantRow.query(reader).where({ userId, source: 'membership', orderId }).orderBy('grantId');
   const replacing = await QuotaGrantRow.query(reader).where({ userId, source: 'compensation' }).orderBy('grantId');
   const ownIds = own.map(({ grantId }) => String(grantId));
   return [...own, ...replacing.filter(({ sourceRef }) => ownIds.includes(replacedBy(sourceRef)))].map(toLot);

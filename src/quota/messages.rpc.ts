@@ -9,12 +9,14 @@ import {
   type RequestEffect,
   type RequestRefusal,
   type SettlementCase,
+  type UsageRow,
 } from '../gen/billing/v1/quota_service.pb';
 import { refusalOf, statusCodeOf } from '../platform/rpc/status';
 import type { NewLot, Posting } from './account';
 import type { QuotaOutcome } from './commands';
 import type { Effect, Refusal } from './explain-request';
 import type { SettlementCaseRow } from './settlement-case.model';
+import type { Usage } from './usage';
 
 /** What the ledger knows, as QuotaService says it. */
 
@@ -96,4 +98,8 @@ export function toRefusalMessage(refusal: Refusal): RequestRefusal {
 export function toCaseMessage(row: SettlementCaseRow): SettlementCase {
   const { userId, sequence, taskId, kind, units, reason, openTime, resolveTime } = row;
   return { userId, sequence, taskId, kind, units, reason, openTime, resolveTime: resolveTime ?? undefined };
+}
+
+export function toUsageMessage({ key, consumed, returned }: Usage): UsageRow {
+  return { key, consumedUnits: consumed, returnedUnits: returned };
 }

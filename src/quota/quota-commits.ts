@@ -9,6 +9,7 @@ import { writesOf } from './account-writer';
 import { Book } from './book';
 import type { QuotaCommand, QuotaOutcome, QuotaPolicy } from './commands';
 import { decide } from './ledger';
+import { isTaking, ListedCommands, type TermsSources } from './listed-commands';
 import { quotaErrors } from './quota.errors';
 import type { UserLocks } from './user-locks';
 
@@ -43,6 +44,8 @@ export interface QuotaCommitsParts {
   readonly clock: Clock;
   readonly policy: QuotaPolicy;
   readonly userLocks: UserLocks;
+  /** What task types cost, and what users may use. */
+  readonly terms: TermsSources;
   readonly onBatch?: (size: number, mode: LockMode) => void;
 }
 
@@ -72,6 +75,14 @@ type Outcome = Settled<QuotaOutcome>;
 /** The mark by which a command's own effect is known again: the hash of its row, or the time of its report. */
 function markOf({ logs, effectTime }: QuotaOutcome): string {
   return logs[0]?.hash.toString('latin1') ?? String(effectTime.getTime());
+}
+
+/** What the commands of one batch share while they are decided. */
+interface Deciding {
+  readonly listed: ListedCommands;
+  readonly now: Date;
+  /** Users with a command that was put off: what follows it waits too. */
+  readonly putOff: Set<string>;
 }
 
 class QuotaBatches {
@@ -113,11 +124,12 @@ class QuotaBatches {
     return outcomes;
   }
 
-  private transact(
+  private async transact(
     batch: readonly QuotaCommand[],
     mode: LockMode,
     isGone: (index: number) => boolean,
   ): Promise<readonly Outcome[]> {
+    await this.parts.terms.tariffs.ready(this.parts.clock.now());
     return withBatchTx(this.parts.db, { name: 'QuotaBatch' }, (tx) => this.decideAll(tx, batch, mode, isGone));
   }
 
@@ -127,13 +139,16 @@ class QuotaBatches {
     mode: LockMode,
     isGone: (index: number) => boolean,
   ): Promise<BatchEffect<readonly Outcome[]>> {
-    const { accounts, lockedElsewhere } = await lockAccounts(tx.read, batch, mode);
+    const listed = new ListedCommands(this.parts.terms, batch, this.parts.clock.now());
+    const { accounts, lockedElsewhere, beside } = await lockAccounts(tx.read, batch, mode, listed.beside);
+    listed.take(beside);
     const now = this.parts.clock.now();
     const books = new Map([...accounts].map(([id, account]) => [id, new Book(account, now)]));
+    const deciding: Deciding = { listed, now, putOff: new Set() };
     const outcomes = batch.map((command, index): Outcome => {
       const book = books.get(command.userId);
       if (isGone(index)) return { kind: 'later' };
-      if (book !== undefined) return settle(() => this.recognise(command, decide(book, command, this.parts.policy)));
+      if (book !== undefined) return this.decideOne(command, book, deciding);
       if (lockedElsewhere.has(command.userId)) return { kind: 'locked' };
       const error = quotaErrors.USER_NOT_FOUND({ metadata: { user_id: command.userId } });
       return { kind: 'refused', error };
@@ -142,6 +157,17 @@ class QuotaBatches {
       for (const [i, command] of batch.entries()) this.doubt(command, outcomes[i]);
     };
     return { result: outcomes, writes: writesOf([...books.values()], now), onDoubt };
+  }
+
+  private decideOne(command: QuotaCommand, book: Book, { listed, now, putOff }: Deciding): Outcome {
+    if (putOff.has(command.userId)) return { kind: 'later' };
+    const terms = isTaking(command) ? listed.termsOf(command, book, now) : 'unlisted';
+    if (terms === 'unread') {
+      putOff.add(command.userId);
+      return { kind: 'later' };
+    }
+    const asked = terms === 'unlisted' ? undefined : terms;
+    return settle(() => this.recognise(command, decide(book, command, this.parts.policy, asked)));
   }
 
   /**

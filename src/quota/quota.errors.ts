@@ -10,6 +10,10 @@ export const quotaErrors = defineErrors({
     code: 'FAILED_PRECONDITION',
     message: 'The user has fewer usable units than the command takes. Nothing was taken.',
   },
+  FEATURE_NOT_ENTITLED: {
+    code: 'FAILED_PRECONDITION',
+    message: 'The user may not use the feature of this task type now, or not as much of it. Nothing was taken.',
+  },
   CONSUME_NOT_FOUND: {
     code: 'NOT_FOUND',
     message: 'The user has no such consume: nothing was taken under this request_id, or for this task.',

@@ -1,7 +1,8 @@
+import type { Knex } from 'knex';
 import type { Database } from '../platform/db/database';
 import { readOnly } from '../platform/db/tx';
 import { cutPage, POSITION_KEY, readPageToken, type Page } from '../platform/paging';
-import type { NewLot, Posting } from './account';
+import type { LimitedUse, NewLot, Posting } from './account';
 import { usableLots } from './burn-order';
 import { QuotaGrantRow, toLot } from './quota-grant.model';
 import { QuotaLogRow, toPosting } from './quota-log.model';
@@ -41,6 +42,14 @@ export async function readQuota(db: Database, userId: string, now: Date): Promis
     quotaHeld: rows.reduce((sum, row) => sum + row.held, 0),
     grants,
   };
+}
+
+/** Units that a limit has seen: taken or set aside, and not returned. */
+export async function readFeatureUse(reader: Knex, userId: string, { feature, periodNo }: LimitedUse): Promise<number> {
+  const row = await reader<{ userId: string; feature: string; periodNo: number; used: number }>('feature_usages')
+    .where({ userId, feature, periodNo })
+    .first('used');
+  return row?.used ?? 0;
 }
 
 /** Which rows of a log to list. */
@@ -84,7 +93,12 @@ export async function listQuotaLogs(
  * The sequence of a user's first row at or after an instant; one past the last when there is none. A log runs with time
  * and has no gaps, so halving finds it in a few look-ups of the primary key, and no index by time is needed.
  */
-async function firstSequenceFrom(db: Database, userId: string, instant: Date, logSequence: number): Promise<number> {
+export async function firstSequenceFrom(
+  db: Database,
+  userId: string,
+  instant: Date,
+  logSequence: number,
+): Promise<number> {
   let [low, high] = [1, logSequence + 1];
   while (low < high) {
     const middle = Math.floor((low + high) / 2);

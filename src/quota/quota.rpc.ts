@@ -22,12 +22,14 @@ import {
   toLogMessage,
   toRefusalMessage,
   toRowMessage,
+  toUsageMessage,
 } from './messages.rpc';
 import type { QuotaCommits } from './quota-commits';
 import { listQuotaLogs, readQuota } from './quota.queries';
 import type { RefusalRecorder } from './refusals';
 import * as requests from './requests.rpc';
 import { listSettlementCases } from './settlement-case.queries';
+import { readUsage } from './usage.queries';
 
 /** What QuotaService is built from. */
 export interface QuotaServiceParts {
@@ -41,7 +43,7 @@ export interface QuotaServiceParts {
 }
 
 type QuotaHandlers = Handlers<typeof QuotaServiceService>;
-type QuotaRead = 'getQuota' | 'listQuotaLogs' | 'explainRequest' | 'listSettlementCases';
+type QuotaRead = 'getQuota' | 'listQuotaLogs' | 'explainRequest' | 'listSettlementCases' | 'getUsage';
 
 /** QuotaService: decode, call, encode. The rules are in ledger.ts and settle.ts. */
 export function createQuotaService(parts: QuotaServiceParts): RpcService {
@@ -53,7 +55,9 @@ function createRunner({ clock, metrics, commits, refusals }: QuotaServiceParts) 
   return async (command: CallerQuotaCommand, context: CallContext): Promise<QuotaOutcome> => {
     try {
       const outcome = await commits.submit(command, context.cancellation);
-      if (!outcome.replayed) for (const { type, units } of outcome.logs) metrics.quotaUnits.inc({ type }, units);
+      if (outcome.replayed) return outcome;
+      for (const { type, units } of outcome.logs) metrics.quotaUnits.inc({ type }, units);
+      if (outcome.isListed !== undefined) metrics.quotaTaken.inc({ tariff: outcome.isListed ? 'listed' : 'unlisted' });
       return outcome;
     } catch (error) {
       refusals.record(command, error, clock.now());
@@ -177,6 +181,11 @@ function readHandlers({ db, clock, readMembership }: QuotaServiceParts): Pick<Qu
       const type = asked.type === 0 ? undefined : QuotaLogType[asked.type];
       const page = await listQuotaLogs(db, { userId, type, startTime, endTime }, asked.pageSize, asked.pageToken);
       return { logs: page.rows.map(toLogMessage), nextPageToken: page.nextPageToken };
+    },
+    getUsage: async ({ signal }, request) => {
+      const { userId, startTime, endTime, groupBy: group } = requests.usageRequest(clock.now()).parse(request);
+      const { rows, others } = await readUsage(db, { userId, startTime, endTime, group }, signal);
+      return { rows: rows.map(toUsageMessage), others: others === undefined ? undefined : toUsageMessage(others) };
     },
   };
 }

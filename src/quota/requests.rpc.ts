@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { QuotaLogType, TaskOutcome } from '../gen/billing/v1/quota_service.pb';
-import { MS_PER_DAY } from '../platform/time';
+import { QuotaLogType, TaskOutcome, UsageGroup } from '../gen/billing/v1/quota_service.pb';
+import { addMs, MS_PER_DAY } from '../platform/time';
 import * as rules from '../platform/request-rules';
 
 /** The rules of QuotaService's requests. Each parses into the fields of its command. */
@@ -98,3 +98,34 @@ export const listRequest = z
     path: ['endTime'],
     message: 'must not be before start_time',
   });
+
+const USAGE_DAYS_MAX = 366;
+
+/** `end_time` is there or now. */
+export const usageRequest = (now: Date) =>
+  z
+    .object({
+      userId: rules.opaqueId,
+      startTime: rules.optionalInstant.transform((instant, context) => {
+        if (instant !== undefined) return instant;
+        context.addIssue('is required');
+        return z.NEVER;
+      }),
+      endTime: rules.optionalInstant.transform((instant = now) => instant),
+      groupBy: z.enum(UsageGroup, 'is not a known value').transform((value, context) => {
+        const group = rules.nameOf(USAGE_GROUPS, value);
+        if (group !== undefined) return group;
+        context.addIssue('must be DAY, TASK_TYPE or SOURCE');
+        return z.NEVER;
+      }),
+    })
+    .refine(({ startTime, endTime }) => startTime <= endTime, {
+      path: ['endTime'],
+      message: 'must not be before start_time',
+    })
+    .refine(({ startTime, endTime }) => endTime <= addMs(startTime, USAGE_DAYS_MAX * MS_PER_DAY), {
+      path: ['endTime'],
+      message: `must be at most ${USAGE_DAYS_MAX} days after start_time`,
+    });
+
+const USAGE_GROUPS = { DAY: UsageGroup.DAY, TASK_TYPE: UsageGroup.TASK_TYPE, SOURCE: UsageGroup.SOURCE } as const;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { isExpired } from '../../src/quota/burn-order';
 import { verifyChain } from '../../src/quota/log-chain';
-import { MemoryLedger } from '../support/memory-ledger';
+import { entitlementsOf, MemoryLedger } from '../support/memory-ledger';
 import { EPOCH, POLICY } from '../support/quota-account';
 import { Caller, callerIntent, otherIntent, pick, type CallerIntent, type OtherIntent } from '../support/quota-intents';
 import { QuotaOracle } from '../support/quota-oracle';
@@ -67,7 +67,8 @@ function expectInvariants({ oracle }: Model, { single: ledger, batched }: Ledger
 }
 
 /** The tables beside the log say what the oracle's units say. */
-function expectSameTables(oracle: QuotaOracle, { lots, charges }: MemoryLedger): void {
+function expectSameTables(oracle: QuotaOracle, { lots, charges, usages, lows }: MemoryLedger): void {
+  expectSame([usages, lows], [oracle.usages(), oracle.lows]);
   const stored = lots.map(({ source, amount, remaining, held, expireTime, revokeTime }) => {
     const expireMs = expireTime?.getTime() ?? Number.POSITIVE_INFINITY;
     return { source, expireMs, isRevoked: revokeTime !== null, amount, remaining, held };
@@ -166,6 +167,13 @@ class OtherStep extends Step {
         oracle.policy = { ...oracle.policy, compensationGraceDays, settleAfterMs };
         return ledgers.both((ledger) => void (ledger.policy = oracle.policy));
       }
+      case 'terms': {
+        const { tariffs, held } = intent;
+        Object.assign(oracle, { tariffs, held });
+        const entitlements = entitlementsOf(held);
+        const terms = Object.entries(tariffs).map(([type, tariff]) => [type, { tariff, entitlements }] as const);
+        return ledgers.both((ledger) => void (ledger.terms = new Map(terms)));
+      }
       default:
         return this.freezeOrRevoke(intent, model, ledgers);
     }
@@ -247,6 +255,7 @@ class FinalStep extends Step {
     expect(batched.rows).toEqual(single.rows);
     expect(batched.charges).toEqual(single.charges);
     expect(batched.reports).toEqual(single.reports);
+    expect([batched.usages, batched.lows]).toEqual([single.usages, single.lows]);
     expect(batched.fault()).toBeUndefined();
     expectNothingEndedSpent(single);
     const { balance, head, rows } = single;
@@ -275,7 +284,9 @@ describe('any sequence of commands, repeats, sweeps, freezes and clock moves', (
     ledger.now = EPOCH;
     const caller = new Caller('u-1', new QuotaOracle(EPOCH.getTime(), POLICY));
     const consume = (amount: number) =>
-      ledger.decide(caller.next({ kind: 'consume', own: null, amount, taskId: '', ttlMs: 0 }));
+      ledger.decide(
+        caller.next({ kind: 'consume', own: null, amount, taskId: '', ttlMs: 0, taskType: '', isAsListed: true }),
+      );
     expect(consume(6)).toEqual({ refused: 'QUOTA_INSUFFICIENT' });
     expect(consume(5)).toMatchObject({ rows: ['CONSUME 5'] });
     const times = ledger.rows.map((row) => row.createTime.getTime());

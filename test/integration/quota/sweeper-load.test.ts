@@ -1,10 +1,10 @@
 import type { Database } from '../../../src/platform/db/database';
-import { startPoller } from '../../../src/platform/jobs/poller';
+import { runTurn } from '../../../src/platform/jobs/batch-job';
 import { createLogger } from '../../../src/platform/log';
 import { DUE_CHARGES_MAX, settleDueCharges } from '../../../src/quota';
 import { mustSucceed } from '../../support/clients';
 import { openTestDatabase, type TestDatabase } from '../../support/database';
-import { registerMember, startHarness, until, type Harness } from '../../support/harness';
+import { registerMember, startHarness, type Harness } from '../../support/harness';
 import { readInfra } from '../../support/infra';
 import { batchConsume } from '../../support/quota-calls';
 import { openQuotaLane, type QuotaLane } from '../../support/quota-lane';
@@ -15,7 +15,7 @@ import { openServiceDatabase } from '../../support/service-database';
 
 const HOUR_MS = 3_600_000;
 const CHARGES = 400;
-const POLICY = { compensationGraceDays: 7, settleAfterMs: 2 * HOUR_MS, caseAfterMs: 24 * HOUR_MS };
+const POLICY = { compensationGraceDays: 7, settleAfterMs: 2 * HOUR_MS, caseAfterMs: 24 * HOUR_MS, lowUnits: 10 };
 const log = createLogger({ level: 'silent', role: 'worker', destination: { write: () => undefined } });
 
 let db: TestDatabase;
@@ -97,9 +97,8 @@ test('a backlog of several rounds is worked off in one turn, without a pause aft
   const now = inHours(3);
   expect(await countDue(now)).toBeGreaterThan(2 * DUE_CHARGES_MAX);
   const sweep = { name: 'sweep', batchSize: DUE_CHARGES_MAX, run: () => settleDueCharges(parts(), now, signal) };
-  const poller = startPoller([sweep], 600_000, log);
-  await until('nothing is due', async () => (await countDue(now)) === 0);
-  await poller.stop();
+  expect((await runTurn(sweep, signal)).isFull).toBe(false);
+  expect(await countDue(now)).toBe(0);
 });
 
 test('every charge past its second deadline has one case, however often it is swept', async () => {

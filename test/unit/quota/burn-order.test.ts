@@ -15,6 +15,16 @@ describe('the order in which lots are used', () => {
     expect([...lots].sort(compareBurnOrder).map((lot) => lot.grantId)).toEqual([4, 3, 5, 1, 2]);
   });
 
+  test('a gift is free: it goes before what was paid, and waits for no other free lot that is younger', () => {
+    const gifts = [
+      lotOf({ grantId: 6, source: 'gift', expireTime: at(2_000) }),
+      lotOf({ grantId: 2, source: 'gift', expireTime: at(3_000) }),
+    ];
+    expect([...lots.slice(0, 1), ...gifts].sort(compareBurnOrder).map((lot) => lot.grantId)).toEqual([6, 1, 2]);
+    const free = lotOf({ grantId: 7, source: 'registration', expireTime: at(2_000) });
+    expect([free, ...gifts].sort(compareBurnOrder).map((lot) => lot.grantId)).toEqual([6, 7, 2]);
+  });
+
   test('a consume empties one lot before it touches the next', () => {
     expect(planBurn(lots, 25, at(0))).toEqual([
       [4, -10],

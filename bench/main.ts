@@ -8,7 +8,7 @@ import { hasBatch, makeRun, type Measured, type Stage } from './runner/bench';
 import { DIST, killAll, stopAll } from './runner/child';
 import { connectAsRoot, readInfra, type BenchInfra } from './runner/infra';
 import { readOptions, UsageError, type BenchOptions } from './runner/options';
-import { CAPACITY_CALLERS, nameOf, planOf, type Run } from './runner/plan';
+import { CAPACITY_CALLERS, EVENTS_PER_SECOND, nameOf, planOf, type Run } from './runner/plan';
 import { prepareDatabases, setStage } from './runner/stage';
 
 /** `npm run bench`: all variants under all loads, in turns; then one table. README.md says what it means. */
@@ -26,6 +26,7 @@ function sayTo(stream: NodeJS.WriteStream): (line: string) => void {
 /** The arrivals of an open loop: a share of what the same variant did in the closed loop of this run. */
 function arrivalsOf(run: Run, rows: readonly ResultRow[]): number {
   if (run.load === 'closed') return 0;
+  if (run.scenario === 'events') return EVENTS_PER_SECOND;
   const capacity = rows.find(
     (row) =>
       row.load === 'closed' &&

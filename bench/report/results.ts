@@ -21,6 +21,8 @@ export interface ResultRow {
   readonly cpu: { readonly server: number; readonly mariadb: number; readonly redis: number; readonly load: number };
   /** The most memory the server ever had, up to the end of these runs. */
   readonly memoryMib: number;
+  /** Of `events`: ms from when a change happened, before its COMMIT, to when it was read from the stream. */
+  readonly eventLag: { readonly p50Ms: number; readonly p99Ms: number; readonly maxMs: number } | null;
 }
 
 /** What the figures are judged by. Null: not measured in this run. */
@@ -68,6 +70,17 @@ function failuresOf({ load }: Measured): number {
   return Object.values(load.failures).reduce((sum, count) => sum + count, load.shed);
 }
 
+/** The median round's percentiles, and the longest lag of all. */
+function lagOf(rounds: readonly Measured[]): ResultRow['eventLag'] {
+  const lags = rounds.flatMap(({ eventLag }) => (eventLag === undefined ? [] : [eventLag]));
+  if (lags.length === 0) return null;
+  const p50Ms = median(lags.map((lag) => lag.p50Ms));
+  return { p50Ms, p99Ms: median(lags.map((lag) => lag.p99Ms)), maxMs: Math.max(...lags.map((lag) => lag.maxMs)) };
+}
+
+/** What the lag must stay below. */
+export const EVENT_LAG_MS_MAX = 1_000;
+
 /** Sums up the rounds of a run. */
 export function toRow(run: Run, rounds: readonly Measured[]): ResultRow {
   const { scenario, variant, load, callers } = run;
@@ -96,6 +109,7 @@ export function toRow(run: Run, rounds: readonly Measured[]): ResultRow {
       load: Math.round(over(({ cpu }) => cpu.load)),
     },
     memoryMib: Math.max(...rounds.map(({ memoryMib }) => memoryMib)),
+    eventLag: lagOf(rounds),
   };
 }
 

@@ -1,4 +1,4 @@
-import { RATIOS_MAX, type Ratios, type ResultRow, type Results } from './results';
+import { EVENT_LAG_MS_MAX, RATIOS_MAX, type Ratios, type ResultRow, type Results } from './results';
 
 const HEADINGS = [
   'scenario',
@@ -50,13 +50,31 @@ function verdictOf(name: keyof Ratios, value: number | null): string {
   return `  at most ${most}: ${value <= most ? 'kept' : 'EXCEEDED'}`;
 }
 
+/** How long events take, of rows that were watched for it. */
+function lagLines(rows: readonly ResultRow[]): readonly string[] {
+  return rows.flatMap(({ eventLag, perSecond }) => {
+    if (eventLag === null) return [];
+    const { p50Ms, p99Ms, maxMs } = eventLag;
+    const verdict = maxMs < EVENT_LAG_MS_MAX ? 'kept' : 'EXCEEDED';
+    return [
+      `  event lag at ${perSecond}/s: p50 ${p50Ms} ms, p99 ${p99Ms} ms, longest ${maxMs} ms  below ${EVENT_LAG_MS_MAX} ms: ${verdict}`,
+    ];
+  });
+}
+
 /** The results as people read them. */
 export function toTable({ machine, commit, rows, ratios }: Results): string {
   const about = Object.entries(machine).map(([name, value]) => `${name} ${value}`);
   const lines = (Object.entries(ratios) as [keyof Ratios, number | null][]).map(
     ([name, value]) => `  ${name.padEnd(30)} ${value ?? 'not measured'}${verdictOf(name, value)}`,
   );
-  return [`${about.join(' · ')} · commit ${commit}`, '', align([HEADINGS, ...rows.map(cells)]), '', ...lines, ''].join(
-    '\n',
-  );
+  return [
+    `${about.join(' · ')} · commit ${commit}`,
+    '',
+    align([HEADINGS, ...rows.map(cells)]),
+    '',
+    ...lines,
+    ...lagLines(rows),
+    '',
+  ].join('\n');
 }

@@ -4,6 +4,7 @@ import { RPCS } from '../load/rpcs';
 import type { LoadSettings, RpcName } from '../load/settings';
 import { peakMemoryMib, pidOf } from './child';
 import { empty, restore, restoreClaims, restoreOrders } from './databases';
+import { watchEvents, type EventLag } from './event-lag';
 import type { BenchInfra } from './infra';
 import {
   BATCH_SIZE,
@@ -43,6 +44,8 @@ export interface Measured extends RunOutcome {
   /** What is wrong with the rows or the answers. */
   readonly fault: string | undefined;
   readonly memoryMib: number;
+  /** Of `events`. */
+  readonly eventLag: EventLag | undefined;
 }
 
 /** How long a run lasts. */
@@ -129,13 +132,17 @@ export async function makeRun(
     arrivalsPerSecond,
   };
   const serverPid = pidOf(server.child);
+  const database = databaseOf(run);
+  const watch = run.scenario === 'events' ? await watchEvents(stage.infra.redisUrl, `${database}.events`) : undefined;
   const outcome = await runLoad(settings, { ...stage.infra.pids, server: serverPid });
+  const seen = await watch?.end(stage.root, database);
   const { done, offered, measuredMs } = outcome.load;
   return {
     ...outcome,
     perSecond: (done / measuredMs) * 1_000,
     offeredPerSecond: (offered / measuredMs) * 1_000,
-    fault: await check(stage, run, tag, outcome),
+    fault: seen?.fault ?? (await check(stage, run, tag, outcome)),
+    eventLag: seen?.lag,
     memoryMib: peakMemoryMib(serverPid),
   };
 }

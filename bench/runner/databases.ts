@@ -45,8 +45,10 @@ async function createDatabase(infra: BenchInfra, root: Connection, name: string)
   const privileges = 'SELECT, INSERT, UPDATE, CREATE, ALTER, INDEX, REFERENCES, TRIGGER, CREATE VIEW';
   await root.query(`CREATE DATABASE ${name} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`);
   await root.query(`GRANT ${privileges} ON ${name}.* TO ?@'%' WITH GRANT OPTION`, [infra.accounts.migrate.user]);
-  const cleaned = `CREATE, DELETE ON ${name}.request_refusals`;
-  await root.query(`GRANT ${cleaned} TO ?@'%' WITH GRANT OPTION`, [infra.accounts.migrate.user]);
+  for (const table of ['request_refusals', 'outbox', 'event_deliveries']) {
+    const cleaned = `CREATE, DELETE ON ${name}.${table}`;
+    await root.query(`GRANT ${cleaned} TO ?@'%' WITH GRANT OPTION`, [infra.accounts.migrate.user]);
+  }
   await migrate({
     MIGRATE_DATABASE_URL: databaseUrl(infra, 'migrate', name),
     APP_DATABASE_USER: infra.accounts.app.user,

@@ -1,6 +1,6 @@
 import type { BenchOptions } from './options';
 
-export type Scenario = 'uniform' | 'hot' | 'large' | 'claims' | 'orders';
+export type Scenario = 'uniform' | 'hot' | 'large' | 'claims' | 'orders' | 'events';
 export type Variant = 'echo' | 'textbook' | 'ours' | 'batch' | 'rate-limiter-flexible';
 
 /** One variant under one load. */
@@ -20,7 +20,10 @@ export const USER_COUNT: Readonly<Record<Scenario, number>> = {
   large: 1_000_000,
   claims: 200_000,
   orders: 50_000,
+  events: 10_000,
 };
+/** Committed changes of a second in `events`: what the lag of the stream is owed at. */
+export const EVENTS_PER_SECOND = 1_000;
 /** Consumes that stand in the log of each user of `large` before the run: ten rows with the grant. */
 export const LARGE_CONSUMES_EACH = 9;
 /** Items of one call of the variant `batch`. */
@@ -46,6 +49,11 @@ function open(offeredShare: number): readonly Run[] {
   return BOTH.map((variant) => ({ scenario: 'uniform', variant, load: 'open', callers: OPEN_CALLERS, offeredShare }));
 }
 
+/** Changes at a fixed rate, and how long after it happened each is in the stream. */
+const EVENTS: readonly Run[] = [
+  { scenario: 'events', variant: 'ours', load: 'open', callers: OPEN_CALLERS, offeredShare: 0 },
+];
+
 /** With the million users in place their runs take turns with the small ones, so that both see the same machine. */
 function uniform64({ isLarge }: BenchOptions): readonly Run[] {
   return [...closed('uniform', 64, ALL), ...(isLarge ? closed('large', 64, BOTH) : [])];
@@ -54,7 +62,7 @@ function uniform64({ isLarge }: BenchOptions): readonly Run[] {
 /** Groups of runs that take turns: A B C, A B C, A B C. */
 function groupsOf(options: BenchOptions): readonly (readonly Run[])[] {
   if (options.isQuick) {
-    return [uniform64(options), closed('hot', 64, BOTH), closed('claims', 64, BOTH), closed('orders', 1, BOTH)];
+    return [uniform64(options), closed('hot', 64, BOTH), closed('claims', 64, BOTH), closed('orders', 1, BOTH), EVENTS];
   }
   return [
     closed('uniform', 1, ['echo', ...BOTH]),
@@ -71,12 +79,14 @@ function groupsOf(options: BenchOptions): readonly (readonly Run[])[] {
     closed('orders', 1, BOTH),
     closed('orders', 16, BOTH),
     ...OFFERED_SHARES.map(open),
+    EVENTS,
   ];
 }
 
 /** A run's name, for progress and for `--only`. */
 export function nameOf({ scenario, variant, load, callers, offeredShare }: Run): string {
-  const offered = load === 'open' ? ` ${Math.round(offeredShare * 100)}%` : '';
+  const rate = scenario === 'events' ? `${EVENTS_PER_SECOND}/s` : `${Math.round(offeredShare * 100)}%`;
+  const offered = load === 'open' ? ` ${rate}` : '';
   return `${scenario} ${load}${offered} ${callers} ${variant}`;
 }
 

@@ -51,6 +51,7 @@ function serviceEnvironment(
     TLS_KEY_FILE: join(infra.tlsDir, 'server.key'),
     DATABASE_URL: databaseUrl(infra, 'app', database),
     REDIS_URL: infra.redisUrl,
+    EVENTS_STREAM_KEY: `${database}.events`,
     DATA_KEYS: infra.dataKeys,
     IDENTITY_INDEX_KEY: infra.identityIndexKey,
     WECHATPAY_BASE_URL: wechatpayUrl,

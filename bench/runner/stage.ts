@@ -83,7 +83,7 @@ const CONSUME_TRIAL: Trial = {
 };
 const CLAIM_TRIAL: Trial = { database: DATABASE.claimsTextbook, scenarios: ['claims'], quickPoolSizes: [16] };
 /** Scenarios that share a database and servers; each of the others has its own. */
-const SMALL: readonly Scenario[] = ['uniform', 'hot'];
+const SMALL: readonly Scenario[] = ['uniform', 'hot', 'events'];
 
 async function tryPoolSize(
   infra: BenchInfra,

@@ -1,5 +1,6 @@
 import {
   OrderCloseReason,
+  OrderKind,
   OrderStatus,
   PaymentChannel,
   type CreateOrderResponse,
@@ -59,6 +60,9 @@ export function toCreateOrderResponse(row: OrderedRow, codeUrl: string, replayed
       paidTime: undefined,
       closeReason: OrderCloseReason.UNSPECIFIED,
       invoiceReference: '',
+      kind: OrderKind.PURCHASE,
+      listAmount: row.list_amount,
+      creditAmount: 0,
     },
     payment: { method: { $case: 'native', value: { codeUrl } } },
     replayed,

@@ -5,4 +5,5 @@ export const BENCH_POLICY: QuotaPolicy = {
   compensationGraceDays: 7,
   settleAfterMs: 120 * 60_000,
   caseAfterMs: 1_440 * 60_000,
+  lowUnits: 10,
 };

@@ -1,0 +1,8 @@
+/** What others may use of events. Meaning: README.md. */
+export { deliverEvents } from './deliver-events.job';
+export { createEventService } from './event.rpc';
+export { openEventStream } from './event-stream';
+export { startEventRelay } from './relay';
+export { KEEP_DAYS, trimOutbox } from './trim-outbox.job';
+export { openSinks } from './sink/open-sinks';
+export { wantsOf } from './sink/wants';

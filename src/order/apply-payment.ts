@@ -5,6 +5,7 @@ import type { Database } from '../platform/db/database';
 import { readOnly, withTx, type Tx } from '../platform/db/tx';
 import type { Logger } from '../platform/log';
 import { addMs } from '../platform/time';
+import { catchUpGrants } from '../membership';
 import { lockUser } from '../quota';
 import {
   findPayment,
@@ -16,6 +17,7 @@ import {
   type PaymentItem,
   type WechatpayTransaction,
 } from '../payment';
+import { isUpgradeVoid } from './apply-upgrade';
 import { markOrderPaid } from './mark-order-paid';
 import { moveLocked } from './move-order';
 import { OrderRow } from './order.model';
@@ -68,14 +70,20 @@ export interface ApplyPaymentParts {
   readonly onStatus: (status: OrderStatus) => void;
 }
 
+/**
+ * Why money goes back whole: no order was waiting for it, its order waits for another amount, or the ground of its upgrade
+ * has gone. The last two close the order.
+ */
+type ReturnReason = 'not_awaited' | 'wrong_amount' | 'upgrade_void';
+
 /** What became of money. */
 export type Effect =
   /** It paid its order. */
   | { readonly kind: 'paid' }
   /** It was recorded before. */
   | { readonly kind: 'recorded' }
-  /** Its order was not waiting for it, or for another amount: recorded, and on its way back. */
-  | { readonly kind: 'returned'; readonly reason: 'not_awaited' | 'wrong_amount' }
+  /** Its order was not waiting for it, or for another amount, or must not be applied: recorded, and on its way back. */
+  | { readonly kind: 'returned'; readonly reason: ReturnReason }
   /** It does not match: shown to people, nothing else. */
   | { readonly kind: 'refused'; readonly reason: string };
 
@@ -125,6 +133,10 @@ async function bookMoney(
     return refuse(tx, order, money, mismatch, now);
   }
   if (nextStatus(order.status, 'paid') === undefined) return returnMoney(tx, parts, order, money, 'not_awaited', now);
+  if (order.kind === 'upgrade') {
+    await catchUpGrants(tx, order.userId, now);
+    if (await isUpgradeVoid(tx, order, now)) return returnMoney(tx, parts, order, money, 'upgrade_void', now);
+  }
   await markOrderPaid(tx, order, transaction, now);
   await resolveMismatch(tx, order, transaction, now);
   const opened = await showEarlierRefund(tx, order, transaction, now);
@@ -178,13 +190,13 @@ async function refuse(
   return { effect: { kind: 'refused', reason }, opened: await raiseAlert(tx, alert, now) };
 }
 
-/** Records money that does not pay its order, and sends it back whole. An order that waited for another amount is closed. */
+/** Records money that does not pay its order, and sends it back whole. An order that waited for it is closed. */
 async function returnMoney(
   tx: Tx,
   parts: ApplyPaymentParts,
   order: OrderRow,
   { transaction }: Money,
-  reason: 'not_awaited' | 'wrong_amount',
+  reason: ReturnReason,
   now: Date,
 ): Promise<Booked> {
   const { id: orderId, userId } = order;
@@ -196,9 +208,9 @@ async function returnMoney(
   const subject = { subjectType: 'order', subjectId: orderId, userId } as const;
   const after = { received: amountTotal, order_status: order.status };
   await appendAudit(tx, [{ ...entry, ...subject, after }], now);
-  await openAutomaticRefund(tx, payment, REFUND_REASON, parts.refundNotifyUrl, now);
+  await openAutomaticRefund(tx, payment, REFUND_REASONS[reason], parts.refundNotifyUrl, now);
   const closed =
-    reason === 'wrong_amount' ? await moveLocked(tx, order, { event: 'closed', closeReason: reason }, now) : undefined;
+    reason === 'not_awaited' ? undefined : await moveLocked(tx, order, { event: 'closed', closeReason: reason }, now);
   const details = {
     reason,
     transaction_id: transactionId,
@@ -218,7 +230,11 @@ async function returnMoney(
 }
 
 /** What the payer reads of money that goes back. */
-const REFUND_REASON = '订单未支付成功，款项退回';
+const REFUND_REASONS: Readonly<Record<ReturnReason, string>> = {
+  not_awaited: '订单未支付成功，款项退回',
+  wrong_amount: '订单未支付成功，款项退回',
+  upgrade_void: '会员已变化，升级未生效，款项退回',
+};
 
 /** Runs a booking under the locks of user and order, and tells of it after the commit. */
 async function inOrder<Result>(

@@ -36,6 +36,12 @@ export function checkDueOrders(parts: CheckOrderParts, concurrency: number): Que
       );
       return rows.map(({ id }) => id);
     },
+    oldestDue: async () => {
+      const oldest = await readOnly(parts.db, (reader) =>
+        OrderRow.query(reader).where('nextCheckTime', '<=', parts.clock.now()).orderBy('nextCheckTime').first(),
+      );
+      return oldest?.nextCheckTime ?? undefined;
+    },
     run: (orderId, signal) => checkDueOrder(parts, orderId, signal),
   };
 }

@@ -5,22 +5,25 @@ import { appendAudit } from '../platform/db/audit-log';
 import { runCommand, type CommandEffect } from '../platform/db/command';
 import type { Database } from '../platform/db/database';
 import { appendEvents } from '../platform/db/outbox';
-import { literal } from '../platform/db/sql-text';
-import { insertOf, readerOf, writeTogether } from '../platform/db/statements';
+import { insertOf, writeTogether } from '../platform/db/statements';
 import type { Tx } from '../platform/db/tx';
 import { mintId } from '../platform/ids';
 import { fen, splitTax, type Fen } from '../platform/money';
 import { addMs, MS_PER_MINUTE } from '../platform/time';
-import { readPlanOnSale, type PlanOffer } from '../membership';
+import { readPlanOnSale, type PlanOffer } from '../catalog';
 import { countDiscount, discountFor, holdCoupon, moveCoupon, promotionErrors, type HeldCoupon } from '../promotion';
 import { lockUser, type UserRow } from '../quota';
 import { nextCheckTime } from './check-times';
+import { judgeUpgrade, noUpgrade } from './judge-upgrade';
 import { markOrderPaid } from './mark-order-paid';
+import { readOpenOrders, type OpenOrders } from './open-orders.queries';
 import { couponUseOf } from './order-coupon';
+import { insertCredits } from './order-credits';
 import { orderErrors } from './order.errors';
-import { OrderRow, type OrderChannel } from './order.model';
+import { OrderRow, type OrderChannel, type OrderKind } from './order.model';
 import { insertPayer } from './order-payer';
 import { readOrder } from './order.queries';
+import { priceOfPurchase, priceOfUpgrade, type OrderPrice } from './order-price';
 
 /** Order a plan. Carries no amount: prices are looked up here. */
 export interface CreateOrderCommand {
@@ -30,6 +33,7 @@ export interface CreateOrderCommand {
   /** Empty for none. */
   readonly couponId: string;
   readonly channel: OrderChannel;
+  readonly kind: OrderKind;
   /** Who pays, where the channel makes WeChat Pay ask: openid for jsapi, IP address for h5, else empty. */
   readonly payer: string;
   readonly caller: Caller;
@@ -44,6 +48,8 @@ export interface OrderPolicy {
   /** Most orders of one user that wait for payment. */
   readonly openOrdersMax: number;
   readonly expireMinutes: number;
+  /** For how many days after a membership that is bought now its features stay usable. */
+  readonly graceDays: number;
   /** Where WeChat Pay sends its notifications for orders made now. */
   readonly notifyUrl: string;
 }
@@ -72,12 +78,13 @@ function isMadeFree({
 async function insertOrder(
   tx: Tx,
   command: CreateOrderCommand,
-  offer: PlanOffer,
+  price: OrderPrice,
   discount: Fen,
   policy: OrderPolicy,
 ): Promise<OrderRow> {
-  const order = newOrder(command, offer, discount, policy);
+  const order = newOrder(command, price, discount, policy);
   await writeTogether(tx, [insertOf('orders', Object.keys(order).map(columnOf), [Object.values(order)])]);
+  await insertCredits(tx, order, price.credits);
   return Object.assign(new OrderRow(), order);
 }
 
@@ -87,9 +94,10 @@ function columnOf(field: string): string {
 }
 
 /** The row of a new order: a copy of all that it sells. */
-function newOrder(command: CreateOrderCommand, offer: PlanOffer, discount: Fen, policy: OrderPolicy) {
-  const { userId, channel, couponId, now, prepayDeadline } = command;
-  const finalAmount = fen(offer.price - discount);
+function newOrder(command: CreateOrderCommand, price: OrderPrice, discount: Fen, policy: OrderPolicy) {
+  const { userId, channel, kind, couponId, now, prepayDeadline } = command;
+  const { offer, creditAmount, originalAmount } = price;
+  const finalAmount = fen(originalAmount - discount);
   const expireTime = addMs(now, policy.expireMinutes * MS_PER_MINUTE);
   const firstCheckTime = nextCheckTime({ status: 'created', expireTime, checkAttempts: 0 }, now);
   // WeChat Pay hears nothing of an order that is free.
@@ -99,6 +107,7 @@ function newOrder(command: CreateOrderCommand, offer: PlanOffer, discount: Fen, 
   return {
     id: mintId(now),
     userId,
+    kind,
     status: 'created' as const,
     channel,
     planId: offer.planId,
@@ -107,9 +116,14 @@ function newOrder(command: CreateOrderCommand, offer: PlanOffer, discount: Fen, 
     periodUnit: offer.periodUnit,
     periodCount: offer.periodCount,
     quotaUnits: offer.quotaUnits,
+    grantUnit: offer.grantUnit,
+    grantCount: offer.grantCount,
     features: JSON.stringify(offer.features),
+    featureLimits: offer.featureLimits === null ? null : JSON.stringify(offer.featureLimits),
+    graceDays: policy.graceDays,
     listAmount: offer.listPrice,
-    originalAmount: offer.price,
+    creditAmount,
+    originalAmount,
     discountAmount: discount,
     finalAmount,
     refundedAmount: 0,
@@ -132,12 +146,9 @@ function newOrder(command: CreateOrderCommand, offer: PlanOffer, discount: Fen, 
 }
 
 /** Refuses a user who has too many orders that wait for payment: each holds a place, and maybe a coupon (R1.3). */
-async function refuseTooManyOpen(tx: Tx, userId: string, now: Date, most: number): Promise<void> {
-  const isOpen = `status IN ('created', 'pending', 'closing') AND expire_time > ${literal(now)}`;
-  const sql = `SELECT COUNT(*) FROM orders WHERE user_id = ${literal(userId)} AND ${isOpen}`;
-  const [rows] = await readerOf(tx)([{ sql }]);
-  const open = Number(rows?.[0]?.[0]);
-  if (open >= most) throw orderErrors.TOO_MANY_OPEN_ORDERS({ metadata: { open: String(open), most: String(most) } });
+function refuseTooManyOpen({ unexpired }: OpenOrders, most: number): void {
+  if (unexpired < most) return;
+  throw orderErrors.TOO_MANY_OPEN_ORDERS({ metadata: { open: String(unexpired), most: String(most) } });
 }
 
 /** An order that was created by this or by an earlier call. */
@@ -153,11 +164,13 @@ export interface CreatedOrder {
  * (open-payment.ts). Refuses in the order that the proto documents.
  */
 export async function createOrder(parts: CreateOrderParts, command: CreateOrderCommand): Promise<CreatedOrder> {
-  const { userId, planId, couponId, channel, payer, requestId, now, signal } = command;
+  const { userId, planId, couponId, channel, kind, payer, requestId, now, signal } = command;
   const key = { service: 'OrderService', owner: `user:${userId}`, requestId, kind: 'CreateOrder' };
   // The stored hash of this must not let anybody guess the payer: its index is compared, not what was sent.
   const payerIndex = payer === '' ? '' : parts.payerIndex(payer).toString('hex');
-  const content = { user_id: userId, plan_id: planId, coupon_id: couponId, channel, payer: payerIndex };
+  // A purchase names no kind, as it did before there were others: its repeat is known across releases.
+  const named = kind === 'purchase' ? {} : { kind };
+  const content = { user_id: userId, plan_id: planId, coupon_id: couponId, channel, payer: payerIndex, ...named };
   let written: OrderRow | undefined;
   const { response, replayed } = await runCommand(
     parts.db,
@@ -184,14 +197,17 @@ async function writeOrder(
 ): Promise<{ readonly order: OrderRow; readonly effect: CommandEffect<{ readonly orderId: string }> }> {
   const { userId, planId, payer, requestId, caller, now } = command;
   const offer = await readPlanOnSale(tx, planId, now);
-  await refuseTooManyOpen(tx, userId, now, policy.openOrdersMax);
-  const { order, held } = await insertDiscounted(tx, command, user, offer, policy);
+  const open = await readOpenOrders(tx, userId, now);
+  refuseTooManyOpen(open, policy.openOrdersMax);
+  const price = await priceOf(tx, command, offer, open);
+  const { order, held } = await insertDiscounted(tx, command, user, price, policy);
   const { id: orderId, finalAmount, discountAmount } = order;
   const isFree = isMadeFree(order);
   // Nobody has to know who pays nothing.
   if (payer !== '' && !isFree) await insertPayer(tx, cipher, orderId, payer, now);
   const subject = { subjectType: 'order', subjectId: orderId, userId } as const;
-  const sold = { plan_id: planId, final_amount: finalAmount };
+  const upgraded = order.kind === 'upgrade' ? { kind: order.kind, credit_amount: order.creditAmount } : {};
+  const sold = { plan_id: planId, final_amount: finalAmount, ...upgraded };
   const after = { status: 'created', ...sold, discount_amount: discountAmount, coupon_id: order.couponId };
   const audit = [{ action: 'CreateOrder', actor: caller.identity, ...subject, cause: requestId, after }];
   const events = [{ type: 'order.created', userId, payload: { order_id: orderId, ...sold } }];
@@ -206,21 +222,36 @@ async function writeOrder(
   return { order, effect: { response: { orderId }, audit: [], events: [], countLast } };
 }
 
+/** What is charged before a coupon. While an upgrade waits for payment nothing else is ordered: it would take its ground. */
+async function priceOf(
+  tx: Tx,
+  { userId, kind, now }: CreateOrderCommand,
+  offer: PlanOffer,
+  open: OpenOrders,
+): Promise<OrderPrice> {
+  if (kind === 'upgrade') {
+    return priceOfUpgrade(offer, await judgeUpgrade(tx, { userId, openOrderId: open.oldestId }, offer, now));
+  }
+  if (open.upgradeId !== undefined) throw noUpgrade('order_open', { order_id: open.upgradeId });
+  return priceOfPurchase(offer);
+}
+
 /** Writes the order at what its coupon makes of the price, and locks the coupon to it (R13.5: locked, not used). */
 async function insertDiscounted(
   tx: Tx,
   command: CreateOrderCommand,
   user: UserRow,
-  offer: PlanOffer,
+  price: OrderPrice,
   policy: OrderPolicy,
 ): Promise<{ readonly order: OrderRow; readonly held: HeldCoupon | undefined }> {
-  const { userId, couponId, now } = command;
-  if (couponId === '') return { order: await insertOrder(tx, command, offer, fen(0), policy), held: undefined };
+  const { userId, planId, couponId, now } = command;
+  if (couponId === '') return { order: await insertOrder(tx, command, price, fen(0), policy), held: undefined };
   const held = await holdCoupon(tx, couponId);
   if (held === undefined) throw promotionErrors.COUPON_NOT_FOUND({ metadata: { coupon_id: couponId } });
   const isMember = user.membershipPlanId !== null;
-  const discount = discountFor(held, { userId, planId: offer.planId, amount: offer.price, isMember }, now);
-  const order = await insertOrder(tx, command, offer, discount, policy);
+  // What is really charged is what a discount is taken of (R13.3).
+  const discount = discountFor(held, { userId, planId, amount: price.originalAmount, isMember }, now);
+  const order = await insertOrder(tx, command, price, discount, policy);
   await moveCoupon(tx, held, 'locked', couponUseOf(order), now);
   return { order, held };
 }

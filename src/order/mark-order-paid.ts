@@ -4,9 +4,10 @@ import { appendAudit } from '../platform/db/audit-log';
 import { appendEvents } from '../platform/db/outbox';
 import { expectRows } from '../platform/db/rows';
 import type { Tx } from '../platform/db/tx';
-import { startPeriod } from '../membership';
+import { catchUpGrants, startPeriod } from '../membership';
 import { recordNothingToPay, recordPayment, type WechatpayTransaction } from '../payment';
 import { moveCoupon } from '../promotion';
+import { takeAwayCredited, type TakenAway } from './apply-upgrade';
 import { resolveStuck } from './move-order';
 import { couponUseOf, holdCouponOf } from './order-coupon';
 import { OrderRow } from './order.model';
@@ -16,7 +17,8 @@ import { nextStatus } from './order-state';
  * The one paid transition, whoever found out that the money arrived. The caller holds the user's and the order's lock,
  * and has checked merchant, app, amount and currency. In one transaction: the payment, the order, its coupon, the
  * membership period and its quota lot, the audit row, the event. `paid_time` is WeChat's success_time and fixes the
- * business day; `apply_time` is ours and starts the membership. Without a transaction there was nothing to pay.
+ * business day; `apply_time` is ours and starts the membership. Without a transaction there was nothing to pay. Of an
+ * upgrade the caller has made sure that it is not void: what it credits ends first, and its period starts in that place.
  */
 export async function markOrderPaid(
   tx: Tx,
@@ -37,14 +39,18 @@ export async function markOrderPaid(
   const paid = { status, transactionId, paidTime, applyTime: now, nextCheckTime: null };
   expectRows(await OrderRow.query(tx).findById(orderId).patch(paid), 1, `order ${orderId}`);
   await useCoupon(tx, order, now);
-  const period = await startPeriod(tx, userId, { orderId, ...soldBy(order) }, now);
+  const taken = order.kind === 'upgrade' ? await takeAway(tx, order, now) : undefined;
+  const revokeUnits = taken?.missingUnits ?? 0;
+  const period = await startPeriod(tx, userId, { orderId, ...soldBy(order) }, now, { revokeUnits });
 
   const subject = { subjectType: 'order', subjectId: orderId, userId } as const;
   const used = order.couponId === null ? {} : { coupon_used: order.couponId };
-  const after = { status, transaction_id: transactionId, paid_time: paidTime, period, ...used };
+  const upgraded = taken === undefined ? {} : upgradeTrace(order, taken);
+  const after = { status, transaction_id: transactionId, paid_time: paidTime, period, ...used, ...upgraded };
   const entry = { action: 'MarkOrderPaid', actor: SYSTEM_ACTOR, ...subject, cause: transactionId ?? orderId };
   await appendAudit(tx, [{ ...entry, before: { status: order.status }, after }], now);
-  const payload = { order_id: orderId, final_amount: order.finalAmount, transaction_id: transactionId };
+  const paidFor = { order_id: orderId, final_amount: order.finalAmount, transaction_id: transactionId };
+  const payload = { ...paidFor, ...upgraded };
   await appendEvents(tx, [{ type: 'order.paid', userId, payload }], now);
   // One with nothing to pay never waited.
   if (transaction !== undefined) await resolveStuck(tx, orderId, status, now);
@@ -56,7 +62,23 @@ async function useCoupon(tx: Tx, order: OrderRow, now: Date): Promise<void> {
   if (held !== undefined) await moveCoupon(tx, held, 'paid', couponUseOf(order), now);
 }
 
+/** What was due is given before it is taken away: so that each unit ends once, and from its own lot. */
+async function takeAway(tx: Tx, order: OrderRow, now: Date): Promise<TakenAway> {
+  await catchUpGrants(tx, order.userId, now);
+  return takeAwayCredited(tx, order, now);
+}
+
+/** What an upgrade did, for the audit trail and whoever follows the events. */
+function upgradeTrace({ kind, creditAmount }: OrderRow, { replacedOrders, endedUnits, missingUnits }: TakenAway) {
+  return {
+    ...{ kind, credit_amount: creditAmount, replaced_orders: replacedOrders },
+    ...{ ended_units: endedUnits, missing_units: missingUnits },
+  };
+}
+
 function soldBy(order: OrderRow) {
-  const { planId, planName, features, quotaUnits, periodUnit, periodCount } = order;
-  return { planId, planName, features, quotaUnits, periodUnit, periodCount };
+  const { planId, planName, features, featureLimits, graceDays } = order;
+  const { quotaUnits, periodUnit, periodCount, grantUnit, grantCount } = order;
+  const given = { quotaUnits, periodUnit, periodCount, grantUnit, grantCount };
+  return { planId, planName, features, featureLimits, graceDays, ...given };
 }

@@ -18,6 +18,10 @@ export const orderErrors = defineErrors({
     code: 'FAILED_PRECONDITION',
     message: 'The order can not be paid (any more). Look at its status; create a new order if it is not paid.',
   },
+  UPGRADE_NOT_POSSIBLE: {
+    code: 'FAILED_PRECONDITION',
+    message: 'The membership can not be upgraded like that now, or an upgrade waits for payment; `why` says which.',
+  },
   TOO_MANY_OPEN_ORDERS: {
     code: 'FAILED_PRECONDITION',
     message: 'The user has too many orders that wait for payment. Pay one of them, or wait until they expire.',

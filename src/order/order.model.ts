@@ -6,7 +6,10 @@ import type { OrderStatus } from './order-state';
 export type OrderChannel = 'native' | 'jsapi' | 'h5' | 'app';
 
 /** Why an order was closed, or began to be. */
-export type CloseReason = 'cancelled' | 'expired' | 'wrong_amount' | 'closed_elsewhere';
+export type CloseReason = 'cancelled' | 'expired' | 'wrong_amount' | 'closed_elsewhere' | 'upgrade_void';
+
+/** Whether an order adds a period to those that the user holds, or replaces them. */
+export type OrderKind = 'purchase' | 'upgrade';
 
 /** A row of `orders`. What was sold is frozen by the database. */
 export class OrderRow extends Model {
@@ -14,6 +17,7 @@ export class OrderRow extends Model {
 
   declare id: string;
   declare userId: string;
+  declare kind: OrderKind;
   declare status: OrderStatus;
   declare channel: OrderChannel;
   declare planId: string;
@@ -22,9 +26,19 @@ export class OrderRow extends Model {
   declare periodUnit: PeriodUnit;
   declare periodCount: number;
   declare quotaUnits: number;
+  /** How often the units are given, each time a part; both null: once. */
+  declare grantUnit: PeriodUnit | null;
+  declare grantCount: number | null;
   /** JSON of string[]. */
   declare features: string;
+  /** JSON of {feature: units of the period}; null: nothing is limited. */
+  declare featureLimits: string | null;
+  /** For how many days after the membership its features stay usable. */
+  declare graceDays: number;
   declare listAmount: number;
+  /** What an upgrade credits of earlier orders: the sum of its `order_credits`. */
+  declare creditAmount: number;
+  /** The price that was charged before the discount: the plan's, less the credit. */
   declare originalAmount: number;
   declare discountAmount: number;
   declare finalAmount: number;

@@ -3,6 +3,7 @@ import { readOnly } from '../platform/db/tx';
 import { cutPage, readPageToken, type Page } from '../platform/paging';
 import { readUser } from '../quota';
 import { orderErrors } from './order.errors';
+import { OrderCreditRow } from './order-credit.model';
 import { OrderRow } from './order.model';
 
 /** One order of a user. Throws ORDER_NOT_FOUND, also for an order of somebody else. */
@@ -12,6 +13,14 @@ export async function readOrder(db: Database, userId: string, orderId: string): 
     throw orderErrors.ORDER_NOT_FOUND({ metadata: { order_id: orderId } });
   }
   return order;
+}
+
+/** Credits that an order is part of: what it credits, and what is credited of it. */
+export async function readCreditsAround(db: Database, orderId: string): Promise<readonly OrderCreditRow[]> {
+  return readOnly(db, (reader) => {
+    const rows = OrderCreditRow.query(reader).where({ orderId }).orWhere({ creditedOrderId: orderId });
+    return rows.orderBy(['orderId', 'creditedOrderId']);
+  });
 }
 
 /** Which orders to list. */

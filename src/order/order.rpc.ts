@@ -7,10 +7,10 @@ import { attachInvoice } from './attach-invoice';
 import { cancelOrder } from './cancel-order';
 import { checkOrder, type CheckOrderParts } from './check-order';
 import { createOrder, type CreateOrderParts } from './create-order';
-import { STATUSES, toOrderMessage, toPaymentMessage } from './messages.rpc';
+import { STATUSES, toCreditMessage, toQuotedCreditMessage, toOrderMessage, toPaymentMessage } from './messages.rpc';
 import { isPayable, openPayment, prepayDeadlineOf, reopenPayment, type OpenedPayment } from './open-payment';
 import type { OrderRow } from './order.model';
-import { listOrders, readOrder } from './order.queries';
+import { listOrders, readCreditsAround, readOrder } from './order.queries';
 import type { OrderRefreshLimits } from './order-refresh-limits';
 import { quoteOrder } from './quote-order';
 import {
@@ -78,16 +78,25 @@ function writes(parts: OrderServiceParts): Pick<OrderHandlers, Writes> {
 function reads(parts: OrderServiceParts): Omit<OrderHandlers, Writes | keyof RefundHandlers> {
   const { db, clock } = parts;
   return {
-    quoteOrder: (_context, request) => quoteOrder(db, quoteRequest.parse(request), clock.now()),
+    quoteOrder: async (_context, request) => {
+      const quote = await quoteOrder(db, quoteRequest.parse(request), clock.now());
+      return { ...quote, credits: quote.credits.map(toQuotedCreditMessage) };
+    },
     getOrder: async (context, request) => {
       const { userId, orderId, refresh } = getRequest.parse(request);
       const known = await readOrder(db, userId, orderId);
       const refreshed = refresh && (await refreshOrder(parts, known, context));
-      const [order, refunds] = await Promise.all([
+      const [order, refunds, credits] = await Promise.all([
         refresh ? readOrder(db, userId, orderId) : known,
         parts.readRefunds(orderId),
+        readCreditsAround(db, orderId),
       ]);
-      return { order: toOrderMessage(order), refunds: [...refunds], refreshed };
+      return {
+        order: toOrderMessage(order),
+        refunds: [...refunds],
+        refreshed,
+        credits: credits.map(toCreditMessage),
+      };
     },
     getOrderPayment: async (context, request) => {
       const { userId, orderId } = orderRequest.parse(request);

@@ -1,13 +1,23 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import * as rules from '../platform/request-rules';
-import { CHANNELS, STATUSES } from './messages.rpc';
-import type { OrderChannel } from './order.model';
+import { CHANNELS, KINDS, STATUSES } from './messages.rpc';
+import { OrderKind } from '../gen/billing/v1/order_service.pb';
+import type { OrderChannel, OrderKind as StoredKind } from './order.model';
 
 /** What OrderService may be asked. A violation becomes INVALID_REQUEST with the field's path. */
 
 const channel = z.number().transform((value, context): OrderChannel => {
   const known = rules.nameOf(CHANNELS, value);
+  if (known !== undefined) return known;
+  context.addIssue('is not a known value');
+  return z.NEVER;
+});
+
+/** Clients that know of no kinds name none: they purchase. */
+const UNNAMED: number = OrderKind.UNSPECIFIED;
+const kind = z.number().transform((value, context): StoredKind => {
+  const known = value === UNNAMED ? 'purchase' : rules.nameOf(KINDS, value);
   if (known !== undefined) return known;
   context.addIssue('is not a known value');
   return z.NEVER;
@@ -31,6 +41,7 @@ export const createRequest = z
     planId: rules.opaqueId,
     couponId: rules.optionalOpaqueId,
     channel,
+    kind,
     openid,
     clientIp,
   })
@@ -56,6 +67,7 @@ export const quoteRequest = z.object({
   userId: rules.opaqueId,
   planId: rules.opaqueId,
   couponId: rules.optionalOpaqueId,
+  kind,
 });
 
 export const orderRequest = z.object({ userId: rules.opaqueId, orderId: rules.orderId });

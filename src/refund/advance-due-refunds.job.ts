@@ -23,6 +23,12 @@ export function advanceDueRefunds(parts: RefundParts, concurrency: number): Queu
       );
       return due.map(({ id }) => id);
     },
+    oldestDue: async () => {
+      const oldest = await readOnly(db, (reader) =>
+        RefundRow.query(reader).where('nextAttemptTime', '<=', clock.now()).orderBy('nextAttemptTime').first(),
+      );
+      return oldest?.nextAttemptTime ?? undefined;
+    },
     run: (refundId, signal) => advanceRefund(parts, refundId, { timeoutMs, signal }),
   };
 }

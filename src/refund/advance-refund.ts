@@ -23,7 +23,23 @@ export async function advanceRefund(parts: RefundParts, id: string, budget: Refu
   const taken = await withTx(parts.db, { name: 'TakeRefund' }, async (tx) =>
     takeTurn(tx, parts, await RefundRow.query(tx).findById(id).throwIfNotFound(), parts.clock.now()),
   );
-  if (taken !== undefined) await attemptRefund(parts, taken, budget);
+  if (taken === undefined) return;
+  try {
+    await attemptRefund(parts, taken, budget);
+  } catch (error) {
+    // A fault: what is left is due at once, so that the next attempt finds it, and the last one is seen (`billing jobs dead`).
+    await giveBack(parts, taken);
+    throw error;
+  }
+}
+
+/** Ends the turn undone, if it still is this one. */
+async function giveBack({ db, clock }: RefundParts, taken: RefundRow): Promise<void> {
+  const { id, status, attempts, nextAttemptTime } = taken;
+  await withTx(db, { name: 'GiveRefundBack' }, async (tx) => {
+    const mine = RefundRow.query(tx).where({ id, status, attempts, nextAttemptTime });
+    await mine.patch({ nextAttemptTime: clock.now() });
+  });
 }
 
 /** The refund with its attempt counted, if it is due and nobody else took it: so that no two do the same at the same time. */

@@ -8,6 +8,7 @@ import {
   RefundRow,
   type RefundEvent,
   type RefundStatus,
+  tellPayment,
 } from '../payment';
 import { SYSTEM_ACTOR } from '../platform/calls';
 import { appendAudit } from '../platform/db/audit-log';
@@ -123,6 +124,7 @@ async function moneyWentBack(tx: Tx, { order, payment, refund }: LockedRefund, n
   if (!isFull) return NOTHING_MORE;
   const paid = PaymentRow.query(tx).where({ id: payment.id, status: payment.status });
   expectRows(await paid.patch({ status: 'refunded' }), 1, `payment ${payment.id}`);
+  await tellPayment(tx, payment, 'refunded', now);
   return { ...NOTHING_MORE, isPaymentRefunded: true };
 }
 

@@ -4,8 +4,8 @@ import { readOnly } from '../platform/db/tx';
 import type { Fen } from '../platform/money';
 import { findCoupon, isReturned } from '../promotion';
 import { judgeOrder } from './judge-order';
-import { endAfterRefund, endedUnits } from './refund-policy';
-import { readSold, unspentUnits } from './sold-by-order';
+import { endAfterRefund } from './refund-policy';
+import { readSold, unitsEndedBy } from './sold-by-order';
 
 /** What a refund would do. */
 export interface RefundQuote {
@@ -36,7 +36,7 @@ export async function quoteRefund(
     const held = full && couponId !== null ? await findCoupon(reader, couponId, userId) : undefined;
     return {
       ...{ amount, refundableAmount, full },
-      revokedUnits: endedUnits(unspentUnits(sold, now), part),
+      revokedUnits: unitsEndedBy(sold, part, now),
       periodEndTime: endAfterRefund(sold.period, part, now),
       couponReturned: held !== undefined && isReturned(held, now),
     };

@@ -21,11 +21,15 @@ export interface RefundableOrder {
   readonly taken: Fen;
   /** How many refunds that is. */
   readonly refunds: number;
+  /** What of it paid upgrades credit: as long as they do, it does not go back. */
+  readonly credited: Fen;
+  /** Whether an upgrade that credits of it waits for payment. */
+  readonly isUpgradeOpen: boolean;
 }
 
 /** Why nothing is refunded. */
 export type NotRefundable =
-  'not_paid' | 'nothing_to_pay' | 'nothing_left' | 'exceeds_paid' | 'too_many_refunds' | 'too_late';
+  'not_paid' | 'nothing_to_pay' | 'upgrade_open' | 'nothing_left' | 'exceeds_paid' | 'too_many_refunds' | 'too_late';
 
 /** What comes of asking for a refund. */
 export type RefundJudgement =
@@ -40,19 +44,20 @@ export type RefundJudgement =
 
 /** What may go back of an order. Asked for 0 fen, it is all that may. */
 export function judgeRefund(order: RefundableOrder, asked: Fen, now: Date): RefundJudgement {
-  const { paidTime, paid, taken } = order;
+  const { paidTime, paid, taken, credited } = order;
   if (paidTime === null) return { kind: 'refused', why: 'not_paid', refundable: fen(0) };
   // What somebody refunds in the merchant portal beside ours may leave less than nothing; WeChat Pay then refuses ours.
-  const refundable = fen(Math.max(0, paid - taken));
+  const refundable = fen(Math.max(0, paid - taken - credited));
   const refuse = (why: NotRefundable): RefundJudgement => ({ kind: 'refused', why, refundable });
   if (paid === 0) return refuse('nothing_to_pay');
+  if (order.isUpgradeOpen) return refuse('upgrade_open');
   if (refundable === 0) return refuse('nothing_left');
   if (asked > refundable) return refuse('exceeds_paid');
   if (order.refunds >= REFUNDS_MAX) return refuse('too_many_refunds');
   const lastTime = addMs(paidTime, REFUNDABLE_DAYS * MS_PER_DAY);
   if (now.getTime() >= lastTime.getTime()) return refuse('too_late');
   const amount = asked === 0 ? refundable : asked;
-  return { kind: 'refundable', amount, refundable, isFull: amount === refundable };
+  return { kind: 'refundable', amount, refundable, isFull: amount === paid - taken };
 }
 
 /** A refund, as far as it decides what ends. */

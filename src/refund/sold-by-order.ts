@@ -1,11 +1,14 @@
 import type { Knex } from 'knex';
 import {
+  catchUpGrants,
+  dueParts,
   endUnitsBeforeGrant,
   pauseGrant,
   readPeriodOfOrder,
   resumeGrant,
   revokePeriod,
   shortenPeriod,
+  unitsNotGiven,
   type MembershipPeriodRow,
 } from '../membership';
 import type { OrderRow } from '../order';
@@ -30,7 +33,7 @@ import { endAfterRefund, endedUnits, type RefundPart } from './refund-policy';
  */
 export interface SoldByOrder {
   readonly period: MembershipPeriodRow;
-  /** Empty while the period's lot is not given. */
+  /** What the period gave so far, a lot for each interval that had units. */
   readonly lots: readonly Lot[];
 }
 
@@ -39,15 +42,35 @@ export async function readSold(reader: Knex, { id, userId }: OrderRow): Promise<
   return { period: await readPeriodOfOrder(reader, id), lots: await readLotsOfOrder(reader, userId, id) };
 }
 
-/** Units that nobody used, held or froze yet; of a lot that is not given yet, what will be given. */
-export function unspentUnits({ period, lots }: SoldByOrder, now: Date): number {
-  return lots.length > 0 ? usableUnits(lots, now) : period.quotaUnits - period.revokeUnits;
+/**
+ * How many units a refund would end if it were made now: of what nobody used, held or froze, and of what is not given yet.
+ * A part of a period of several intervals ends nothing of later ones but by the time that it takes.
+ */
+export function unitsEndedBy(sold: SoldByOrder, part: RefundPart, now: Date): number {
+  const { period, lots } = sold;
+  // What is due is given before anything ends.
+  const { parts, ...given } = dueParts(period, now);
+  const usableParts = parts.filter(({ expireTime }) => expireTime.getTime() > now.getTime());
+  const usable = usableParts.reduce((sum, { units, ended }) => sum + units - ended, usableUnits(lots, now));
+  if (parts.length === 0 && isOneNotGiven(sold)) return endedUnits(unitsOfOne(period), part);
+  const later = part.isFull ? unitsNotGiven({ ...period, ...given }) : 0;
+  return endedUnits(usable, part) + later;
+}
+
+/** Whether a period that gives all its units at once has not given them. */
+function isOneNotGiven({ period, lots }: SoldByOrder): boolean {
+  return period.intervals === 1 && lots.length === 0;
+}
+
+/** What such a period will give and leave. */
+function unitsOfOne({ quotaUnits, revokeUnits }: MembershipPeriodRow): number {
+  return quotaUnits - revokeUnits;
 }
 
 /** What waits for the outcome of a refund. */
 export type Waiting = Pick<RefundRow, 'frozenUnits' | 'freezeSequence' | 'pausedGrantTime'>;
 
-/** Sets aside what a refund will end: freezes units, or keeps the lot from being given. */
+/** Sets aside what a refund will end: freezes units that were given, and keeps others from being given. */
 export async function suspendSold(
   tx: Tx,
   order: OrderRow,
@@ -55,26 +78,28 @@ export async function suspendSold(
   freeze: { readonly refundId: string; readonly compensationGraceDays: number },
   now: Date,
 ): Promise<Waiting> {
+  await catchUpGrants(tx, order.userId, now);
   const { period, lots } = await readSold(tx, order);
-  if (lots.length === 0) {
-    return { frozenUnits: 0, freezeSequence: null, pausedGrantTime: await suspendGrant(tx, period) };
-  }
+  const pausedGrantTime = await suspendGrant(tx, period);
+  if (lots.length === 0) return { frozenUnits: 0, freezeSequence: null, pausedGrantTime };
   const grantIds = lots.map(({ grantId }) => grantId);
   const book = await openBook(tx, await lockUser(tx, order.userId), now, { grantIds });
   const units = endedUnits(usableUnits(lots, book.now), part);
   const frozen = freezeUnits(book, { ref: freeze.refundId, grantIds, units }, freeze);
   await writeBook(tx, book);
-  return { frozenUnits: frozen.units, freezeSequence: frozen.sequence ?? null, pausedGrantTime: null };
+  return { frozenUnits: frozen.units, freezeSequence: frozen.sequence ?? null, pausedGrantTime };
 }
 
-/** When the lot was due; a second refund that waits takes that over from the first. */
+/** When the next part was due; a second refund that waits takes that over from the first. Null: none will be. */
 async function suspendGrant(tx: Tx, period: MembershipPeriodRow): Promise<Date | null> {
-  if (period.nextGrantTime === null) return (await findPausing(tx, period.orderId))[0]?.pausedGrantTime ?? null;
+  // Pausing leaves the row without it.
+  const { nextGrantTime } = period;
+  if (nextGrantTime === null) return (await findPausing(tx, period.orderId))[0]?.pausedGrantTime ?? null;
   await pauseGrant(tx, period);
-  return period.nextGrantTime;
+  return nextGrantTime;
 }
 
-/** The refunds of an order that keep its lot from being given. */
+/** The refunds of an order that keep its next part from being given. */
 async function findPausing(tx: Tx, orderId: string): Promise<readonly RefundRow[]> {
   const refunds = await RefundRow.query(tx).where({ orderId }).whereNotNull('pausedGrantTime');
   return refunds.filter(({ status }) => isOpen(status));
@@ -82,14 +107,16 @@ async function findPausing(tx: Tx, orderId: string): Promise<readonly RefundRow[
 
 /** The money went back: ends what was set aside, the refund's part of the period, and with all the money everything. */
 export async function endSold(tx: Tx, order: OrderRow, refund: RefundRow, part: RefundPart, now: Date): Promise<void> {
+  await catchUpGrants(tx, order.userId, now);
   const sold = await readSold(tx, order);
   const { period, lots } = sold;
   await endUnits(tx, refund, part.isFull ? lots : [], now);
   if (part.isFull) return revokePeriod(tx, period, now);
-  const isGiven = lots.length > 0;
-  if (!isGiven) await endUnitsBeforeGrant(tx, period, endedUnits(unspentUnits(sold, now), part));
+  // An upgrade took its place before it started: nothing of it is left to end.
+  if (period.revokeTime !== null) return;
+  if (isOneNotGiven(sold)) await endUnitsBeforeGrant(tx, period, endedUnits(unitsOfOne(period), part));
   const endTime = endAfterRefund(period, part, now);
-  if (endTime.getTime() < period.endTime.getTime()) await shortenPeriod(tx, period, endTime);
+  if (endTime.getTime() < period.endTime.getTime()) await shortenPeriod(tx, period, endTime, now);
   await restoreGrant(tx, period, refund);
 }
 
@@ -115,10 +142,10 @@ export async function restoreSold(tx: Tx, refund: RefundRow, now: Date): Promise
   if (pausedGrantTime !== null) await restoreGrant(tx, await readPeriodOfOrder(tx, orderId), refund);
 }
 
-/** The lot is due again, unless another refund still waits, or the period was revoked. */
+/** The next part is due again, unless another refund still waits, or the period was revoked or replaced. */
 async function restoreGrant(tx: Tx, period: MembershipPeriodRow, refund: RefundRow): Promise<void> {
   const { orderId, pausedGrantTime } = refund;
-  if (pausedGrantTime === null || period.revokeTime !== null) return;
+  if (pausedGrantTime === null || period.revokeTime !== null || period.replacedByOrderId !== null) return;
   const others = (await findPausing(tx, orderId)).filter(({ id }) => id !== refund.id);
-  if (others.length === 0) await resumeGrant(tx, period, pausedGrantTime);
+  if (others.length === 0) await resumeGrant(tx, period);
 }

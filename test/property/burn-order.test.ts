@@ -7,7 +7,7 @@ const lotFields = fc.record({
   amount: fc.integer({ min: 1, max: 60 }),
   used: fc.integer({ min: 0, max: 60 }),
   held: fc.integer({ min: 0, max: 60 }),
-  source: fc.constantFrom('registration', 'membership', 'compensation'),
+  source: fc.constantFrom('registration', 'membership', 'gift', 'compensation'),
   // Few distinct instants, so that lots often tie and often expire exactly now.
   expireMs: fc.option(fc.integer({ min: -2, max: 3 })),
 });

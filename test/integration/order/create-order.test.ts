@@ -141,6 +141,7 @@ describe('CreateOrder', () => {
 
   test('no request of OrderService can carry an amount', () => {
     const fields = Object.keys(CreateOrderRequest.fromPartial({})).sort();
-    expect(fields).toEqual(['channel', 'clientIp', 'couponId', 'openid', 'planId', 'requestId', 'userId']);
+    const known = ['channel', 'clientIp', 'couponId', 'kind', 'openid', 'planId', 'requestId', 'userId'];
+    expect(fields).toEqual(known);
   });
 });

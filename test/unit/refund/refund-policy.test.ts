@@ -12,7 +12,8 @@ const DAY_MS = 86_400_000;
 const after = (days: number): Date => new Date(PAID_TIME.getTime() + days * DAY_MS);
 
 function order(fields: Partial<RefundableOrder> = {}): RefundableOrder {
-  return { paidTime: PAID_TIME, paid: fen(100), taken: fen(0), refunds: 0, ...fields };
+  const unspoken = { taken: fen(0), refunds: 0, credited: fen(0), isUpgradeOpen: false };
+  return { paidTime: PAID_TIME, paid: fen(100), ...unspoken, ...fields };
 }
 
 describe('what may go back of an order', () => {
@@ -22,6 +23,8 @@ describe('what may go back of an order', () => {
     ['a part', order(), 60, 60, false],
     ['the rest', order({ taken: fen(60), refunds: 1 }), 0, 40, true],
     ['a part of the rest', order({ taken: fen(60), refunds: 1 }), 39, 39, false],
+    ['what no upgrade credits, which is not all', order({ credited: fen(60) }), 0, 40, false],
+    ['the rest beside a credit', order({ taken: fen(30), refunds: 1, credited: fen(60) }), 10, 10, false],
     ['the fiftieth refund', order({ taken: fen(49), refunds: 49 }), 1, 1, false],
   ])('is %s', (_title, of, asked, amount, isFull) => {
     expect(judgeRefund(of, fen(asked), after(1))).toMatchObject({ kind: 'refundable', amount, isFull });
@@ -32,6 +35,10 @@ describe('what may go back of an order', () => {
     ['nothing_to_pay', order({ paid: fen(0) }), 0, 0],
     ['exceeds_paid', order(), 101, 100],
     ['exceeds_paid', order({ taken: fen(60), refunds: 1 }), 41, 40],
+    ['upgrade_open', order({ isUpgradeOpen: true }), 1, 100],
+    ['exceeds_paid', order({ credited: fen(60) }), 41, 40],
+    ['nothing_left', order({ credited: fen(100) }), 0, 0],
+    ['nothing_left', order({ taken: fen(60), refunds: 1, credited: fen(70) }), 1, 0],
     ['nothing_left', order({ taken: fen(100), refunds: 1 }), 0, 0],
     ['nothing_left', order({ taken: fen(100), refunds: 1 }), 1, 0],
     ['nothing_left', order({ taken: fen(130), refunds: 2 }), 0, 0],

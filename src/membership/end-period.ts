@@ -1,12 +1,15 @@
 import type { Knex } from 'knex';
+import { appendEvents } from '../platform/db/outbox';
 import { expectRows } from '../platform/db/rows';
 import type { Tx } from '../platform/db/tx';
-import { UserRow } from '../quota';
+import { grantTimeAfter } from './intervals';
 import { MembershipPeriodRow } from './membership-period.model';
+import { noteMembership } from './note-membership';
 
 /**
- * What a refund does to the period that its order gave, under the user's lock. How much of it ends is the refund's to say;
- * later periods keep their dates, whatever gap that leaves before them.
+ * What refunds and upgrades do to the period that an order gave, under the user's lock. How much of it ends is theirs to
+ * say; later periods keep their dates, whatever gap that leaves before them. Each leaves the row that it was given as it is
+ * stored then.
  */
 
 /** The period that a paid order gave. */
@@ -14,20 +17,41 @@ export async function readPeriodOfOrder(reader: Knex, orderId: string): Promise<
   return MembershipPeriodRow.query(reader).findOne({ orderId }).throwIfNotFound();
 }
 
+/** The periods of a user that are running or bought ahead: neither revoked nor over. In order. */
+export function readStandingPeriods(reader: Knex, userId: string, now: Date): Promise<readonly MembershipPeriodRow[]> {
+  const standing = MembershipPeriodRow.query(reader).where({ userId }).where('endTime', '>', now);
+  return standing.whereNull('revokeTime').orderBy('periodNo').execute();
+}
+
 async function change(tx: Tx, period: MembershipPeriodRow, patch: Partial<MembershipPeriodRow>): Promise<void> {
   const { userId, periodNo, orderId } = period;
   const changed = await MembershipPeriodRow.query(tx).findById([userId, periodNo]).patch(patch);
   expectRows(changed, 1, `period of order ${orderId}`);
+  Object.assign(period, patch);
 }
 
-/** The lot of a period that was not given yet is not given before the outcome of a refund is known. */
+async function tell(
+  tx: Tx,
+  type: `membership.${string}`,
+  period: MembershipPeriodRow,
+  now: Date,
+  more: Readonly<Record<string, unknown>> = {},
+): Promise<void> {
+  const { userId, orderId, planId, periodNo, startTime, endTime } = period;
+  const times = { start_time: startTime, end_time: endTime };
+  const payload = { order_id: orderId, plan_id: planId, period_no: periodNo, ...times, ...more };
+  await appendEvents(tx, [{ type, userId, payload }], now);
+}
+
+/** What a period has not given yet is not given before the outcome of a refund is known. */
 export function pauseGrant(tx: Tx, period: MembershipPeriodRow): Promise<void> {
   return change(tx, period, { nextGrantTime: null });
 }
 
-/** The lot is due again, at its time. */
-export function resumeGrant(tx: Tx, period: MembershipPeriodRow, nextGrantTime: Date): Promise<void> {
-  return change(tx, period, { nextGrantTime });
+/** The next part is due again, at its time; none is if the period has become too short for it. */
+export async function resumeGrant(tx: Tx, period: MembershipPeriodRow): Promise<void> {
+  const nextGrantTime = grantTimeAfter(period, period.grantedIntervals);
+  if (nextGrantTime !== null) await change(tx, period, { nextGrantTime });
 }
 
 /** Units of a lot that is not given yet end when it is given. */
@@ -35,27 +59,46 @@ export function endUnitsBeforeGrant(tx: Tx, period: MembershipPeriodRow, units: 
   return change(tx, period, { revokeUnits: period.revokeUnits + units });
 }
 
-/** A period ends earlier. The units of its lot keep the expiry that they were given with. */
-export async function shortenPeriod(tx: Tx, period: MembershipPeriodRow, endTime: Date): Promise<void> {
-  await change(tx, period, { endTime });
-  await noteMembership(tx, period.userId);
+/**
+ * A period ends earlier. Units that it gave keep the expiry that they were given with; intervals that would start after the
+ * new end are not given.
+ */
+export async function shortenPeriod(tx: Tx, period: MembershipPeriodRow, endTime: Date, now: Date): Promise<void> {
+  const endTimeBefore = period.endTime;
+  const { nextGrantTime } = period;
+  const isTooLate = nextGrantTime !== null && nextGrantTime.getTime() >= endTime.getTime();
+  await change(tx, period, { endTime, ...(isTooLate ? { nextGrantTime: null } : {}) });
+  await noteMembership(tx, period.userId, now);
+  await tell(tx, 'membership.shortened', period, now, { end_time_before: endTimeBefore });
 }
 
 /** A period counts for nothing from now on, even one that has not started, and gives nothing more. */
 export async function revokePeriod(tx: Tx, period: MembershipPeriodRow, now: Date): Promise<void> {
-  const isRunning = period.startTime.getTime() < now.getTime() && now.getTime() < period.endTime.getTime();
-  const end = isRunning ? { endTime: now } : {};
-  await change(tx, period, { revokeTime: now, nextGrantTime: null, ...end });
-  await noteMembership(tx, period.userId);
+  // One that an upgrade replaced before it started counts for nothing already.
+  if (period.revokeTime !== null) return;
+  await change(tx, period, { revokeTime: now, nextGrantTime: null, ...endIfRunning(period, now) });
+  await noteMembership(tx, period.userId, now);
+  await tell(tx, 'membership.revoked', period, now, { revoke_time: now });
 }
 
-/** The user names his last period; if none counts any more, the last of those, as it ended: he was a member. */
-async function noteMembership(tx: Tx, userId: string): Promise<void> {
-  const periods = await MembershipPeriodRow.query(tx).where({ userId }).orderBy('periodNo', 'desc');
-  const last = periods.find(({ revokeTime }) => revokeTime === null) ?? periods[0];
-  if (last === undefined) return;
-  const { planId: membershipPlanId, endTime, revokeTime } = last;
-  const isCut = revokeTime !== null && revokeTime.getTime() < endTime.getTime();
-  const state = { membershipPlanId, membershipExpireTime: isCut ? revokeTime : endTime };
-  expectRows(await UserRow.query(tx).findById(userId).patch(state), 1, `membership of ${userId}`);
+/**
+ * An upgrade takes the place of a period: one that is running ends now, one bought ahead counts for nothing from now on.
+ * Neither gives anything more, and neither has a grace.
+ */
+export async function replacePeriod(
+  tx: Tx,
+  period: MembershipPeriodRow,
+  replacedByOrderId: string,
+  now: Date,
+): Promise<void> {
+  const running = endIfRunning(period, now);
+  const end = running.endTime === undefined ? { revokeTime: now } : running;
+  await change(tx, period, { replacedByOrderId, nextGrantTime: null, ...end });
+  await noteMembership(tx, period.userId, now);
+  await tell(tx, 'membership.replaced', period, now, { replaced_by_order_id: replacedByOrderId });
+}
+
+function endIfRunning({ startTime, endTime }: MembershipPeriodRow, now: Date): { readonly endTime?: Date } {
+  const isRunning = startTime.getTime() < now.getTime() && now.getTime() < endTime.getTime();
+  return isRunning ? { endTime: now } : {};
 }

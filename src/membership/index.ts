@@ -1,15 +1,20 @@
 /** What other domains may use of membership. Meaning and invariants: README.md. */
+export { catchUpGrants } from './catch-up-grants';
 export {
   endUnitsBeforeGrant,
   pauseGrant,
   readPeriodOfOrder,
+  readStandingPeriods,
+  replacePeriod,
   resumeGrant,
   revokePeriod,
   shortenPeriod,
 } from './end-period';
-export { grantDuePeriods } from './grant-due-periods.job';
+export { ENTITLEMENT_SOURCE } from './entitlements';
+export { grantDuePeriods, type MembershipJobParts } from './grant-due-periods.job';
+export { dueParts, unitsNotGiven } from './intervals';
 export { MembershipPeriodRow } from './membership-period.model';
 export { readMembership } from './membership.queries';
 export { createMembershipService, toMembershipMessage } from './membership.rpc';
-export { readDearestPrice, readPlanOnSale, requirePlans, type PlanOffer } from './plan.queries';
-export { startPeriod } from './start-period';
+export { remindMemberships, type ReminderParts } from './remind-memberships.job';
+export { startPeriod, type MembershipSale } from './start-period';

@@ -1,9 +1,11 @@
 import type { Knex } from 'knex';
+import { readBasicFeatures } from '../catalog';
 import type { Database } from '../platform/db/database';
 import { readOnly } from '../platform/db/tx';
-import { readQuota, readUser } from '../quota';
+import { readUser } from '../quota';
+import { entitlementsFrom, graceEndOf, holdingAt, type HeldPeriod } from './entitlements';
 import { MembershipPeriodRow } from './membership-period.model';
-import { readBasicFeatures } from './plan.queries';
+import { endWithoutGap } from './standing';
 
 /** What a user holds at an instant. Without a running period: not active, no times. */
 export interface MembershipView {
@@ -13,61 +15,50 @@ export interface MembershipView {
   readonly startTime: Date | undefined;
   /** End of the last of the periods that follow the running one without a gap. */
   readonly expireTime: Date | undefined;
-  /** Sorted. */
+  /** Sorted. In the grace they are still those of the membership that ended. */
   readonly features: readonly string[];
+  /** Whether a membership has ended and its grace has not: not active, but the features are there. */
+  readonly inGrace: boolean;
+  /** When that grace ends; undefined outside of one. */
+  readonly graceEndTime: Date | undefined;
 }
 
 async function readView(reader: Knex, userId: string, now: Date): Promise<MembershipView> {
-  const periods = await MembershipPeriodRow.query(reader)
-    .where('userId', userId)
-    .where('endTime', '>', now)
-    .whereNull('revokeTime')
-    .orderBy('periodNo');
-  const current = periods.find((period) => period.startTime.getTime() <= now.getTime());
-  const own = current === undefined ? [] : (JSON.parse(current.features) as string[]);
-  const features = [...new Set([...own, ...(await readBasicFeatures(reader, now))])].sort();
+  const rows = await MembershipPeriodRow.query(reader).where({ userId }).whereNull('revokeTime').orderBy('periodNo');
+  const holding = holdingAt(rows.map(toHeld), now);
+  const graced = holding?.isInGrace === true ? holding.period : undefined;
+  const running = graced === undefined ? holding?.period.row : undefined;
+  const { features } = entitlementsFrom(holding?.period, await readBasicFeatures(reader, now));
   return {
-    active: current !== undefined,
-    planId: current?.planId ?? '',
-    planName: current?.planName ?? '',
-    startTime: current?.startTime,
-    expireTime: current === undefined ? undefined : endWithoutGap(current, periods),
-    features,
+    active: running !== undefined,
+    planId: running?.planId ?? '',
+    planName: running?.planName ?? '',
+    startTime: running?.startTime,
+    expireTime: running === undefined ? undefined : endWithoutGap(running, rows),
+    features: [...features].sort(),
+    inGrace: graced !== undefined,
+    graceEndTime: graced === undefined ? undefined : graceEndOf(graced),
   };
 }
 
-/** Until when a user stays a member without a break: a refund may have left a gap before the next period. */
-function endWithoutGap(current: MembershipPeriodRow, periods: readonly MembershipPeriodRow[]): Date {
-  const starts = new Map(periods.map((period) => [period.startTime.getTime(), period.endTime]));
-  let end = current.endTime;
-  for (let next = starts.get(end.getTime()); next !== undefined; next = starts.get(end.getTime())) end = next;
-  return end;
+function toHeld(row: MembershipPeriodRow): HeldPeriod & { readonly row: MembershipPeriodRow } {
+  const { periodNo, startTime, endTime, graceDays } = row;
+  const features = JSON.parse(row.features) as string[];
+  // Limits are no part of this view.
+  return {
+    row,
+    periodNo,
+    startTime,
+    endTime,
+    graceDays,
+    features,
+    limits: null,
+    isReplaced: row.replacedByOrderId !== null,
+  };
 }
 
 /** The membership of a user at an instant. Throws USER_NOT_FOUND. */
 export async function readMembership(db: Database, userId: string, now: Date): Promise<MembershipView> {
   await readUser(db, userId);
   return readOnly(db, (reader) => readView(reader, userId, now));
-}
-
-/** Whether a use would be allowed. */
-export interface Entitlement {
-  readonly allowed: boolean;
-  readonly reason: '' | 'FEATURE_NOT_ENTITLED' | 'QUOTA_INSUFFICIENT';
-  readonly quotaRemaining: number;
-}
-
-/** Whether a user may use a feature now, and has the units for it. Throws USER_NOT_FOUND. */
-export async function checkEntitlement(
-  db: Database,
-  userId: string,
-  feature: string,
-  amount: number,
-  now: Date,
-): Promise<Entitlement> {
-  const { features } = await readMembership(db, userId, now);
-  const { quotaRemaining } = await readQuota(db, userId, now);
-  if (!features.includes(feature)) return { allowed: false, reason: 'FEATURE_NOT_ENTITLED', quotaRemaining };
-  if (amount > quotaRemaining) return { allowed: false, reason: 'QUOTA_INSUFFICIENT', quotaRemaining };
-  return { allowed: true, reason: '', quotaRemaining };
 }

@@ -2,10 +2,9 @@ import { z } from 'zod';
 import {
   GrantWithheldReason,
   MembershipServiceService,
-  PeriodUnit,
   type Membership,
-  type Plan,
 } from '../gen/billing/v1/membership_service.pb';
+import { readPlansOnSale, toPlanMessage } from '../catalog';
 import type { Clock } from '../platform/clock';
 import type { Database } from '../platform/db/database';
 import { readOnly } from '../platform/db/tx';
@@ -13,8 +12,9 @@ import { cutPage, readPageToken } from '../platform/paging';
 import * as rules from '../platform/request-rules';
 import { defineService, type RpcService } from '../platform/rpc/service';
 import { fromEpochMs } from '../platform/time';
-import { checkEntitlement, readMembership, type MembershipView } from './membership.queries';
-import { readPlansOnSale, type PlanOffer } from './plan.queries';
+import { checkEntitlement } from './check-entitlement';
+import { toEntitlementMessage } from './entitlement-messages.rpc';
+import { readMembership, type MembershipView } from './membership.queries';
 import { registerUser, type Registration, type RegistrationPolicy } from './register-user';
 import { createIdentityIndex, indexIdentities } from './registration-identities';
 
@@ -36,22 +36,6 @@ const listRequest = z.object({ pageSize: rules.pageSize, pageToken: rules.pageTo
 /** View → message; GetQuota shows the same. */
 export function toMembershipMessage(view: MembershipView): Membership {
   return { ...view, features: [...view.features] };
-}
-
-function toPlanMessage(offer: PlanOffer): Plan {
-  const { planId, name, price, listPrice, currency, periodCount, quotaUnits, features } = offer;
-  const periodUnit = offer.periodUnit === 'month' ? PeriodUnit.MONTH : PeriodUnit.DAY;
-  return {
-    planId,
-    name,
-    price,
-    listPrice,
-    currency,
-    periodUnit,
-    periodCount,
-    quotaUnits,
-    features: [...features].sort(),
-  };
 }
 
 function withheldReason({ registrationGranted, withheld = 'user_known' }: Registration): GrantWithheldReason {
@@ -89,7 +73,7 @@ export function createMembershipService(parts: MembershipServiceParts): RpcServi
     },
     checkEntitlement: async (_context, request) => {
       const { userId, feature, amount } = checkRequest.parse(request);
-      return checkEntitlement(db, userId, feature, amount, clock.now());
+      return toEntitlementMessage(await checkEntitlement(db, userId, feature, amount, clock.now()));
     },
     listPlans: async (_context, request) => {
       const { pageSize, pageToken } = listRequest.parse(request);

@@ -1,18 +1,18 @@
 import { grantDuePeriods } from '../../../src/membership';
-import { createLogger } from '../../../src/platform/log';
 import type { Database } from '../../../src/platform/db/database';
 import { call, mustSucceed } from '../../support/clients';
 import { createOrder, newId, registerMember, registerUser } from '../../support/harness';
-import { consume, startHarness, until, type Harness } from '../../support/harness';
+import { startHarness, until, type Harness } from '../../support/harness';
 import { countAllRows, expectBalanced, readUserRows } from '../../support/user-rows';
+import { runDue } from '../../support/membership-shop';
 import { openServiceDatabase } from '../../support/service-database';
+import { TestClock } from '../../support/test-clock';
 
 const DAY_MS = 86_400_000;
 const MONTHLY_FEATURES = ['image.generate', 'image.matting', 'image.try_on', 'image.upscale'];
 
 let h: Harness;
 let database: Database;
-const log = createLogger({ level: 'fatal', role: 'test' });
 
 beforeEach(async () => {
   // The job is run by the tests, so that "twice" is what they say it is.
@@ -48,6 +48,13 @@ const periodsOf = (userId: string) =>
 const membershipLotsOf = (userId: string) =>
   h.db.query("SELECT * FROM quota_grants WHERE user_id = ? AND source = 'membership' ORDER BY grant_id", [userId]);
 
+/** Gives what is due at an instant. */
+function grantDueAt(instant: Date): Promise<number> {
+  const clock = new TestClock();
+  clock.stopAt(instant);
+  return runDue(grantDuePeriods({ db: database, clock }, 1));
+}
+
 function msUntil(instant: unknown): number {
   return (instant as Date).getTime() - h.clock.now().getTime();
 }
@@ -74,11 +81,11 @@ describe('a membership bought twice', () => {
     const [, two] = await periodsOf(userId);
     const start = two?.['start_time'] as Date;
     const before = await readUserRows(h.db, userId);
-    await grantDuePeriods(database, log, new Date(start.getTime() - 1));
+    await grantDueAt(new Date(start.getTime() - 1));
     expect(await readUserRows(h.db, userId)).toEqual(before);
 
     h.clock.advanceMs(msUntil(start));
-    await Promise.all(Array.from({ length: 4 }, () => grantDuePeriods(database, log, h.clock.now())));
+    await Promise.all(Array.from({ length: 4 }, () => grantDueAt(h.clock.now())));
     const given = await readUserRows(h.db, userId);
     const lots = await membershipLotsOf(userId);
     expect(lots.map((lot) => [lot['order_id'], lot['amount'], lot['expire_time']]).at(-1)).toEqual([
@@ -89,7 +96,7 @@ describe('a membership bought twice', () => {
     expect(lots).toHaveLength(2);
     // The first month's units and the registration's ended with the first month; that is booked before the new lot.
     expect(await expectBalanced(h.db, userId)).toBe(500);
-    await grantDuePeriods(database, log, h.clock.now());
+    await grantDueAt(h.clock.now());
     expect(await readUserRows(h.db, userId)).toEqual(given);
   });
 
@@ -138,37 +145,6 @@ describe('GetMembership', () => {
     expect(await getMembership(newId('nobody'))).toMatchObject(refused);
     expect(await check(newId('nobody'), 'image.generate', 1)).toMatchObject(refused);
     expect(await countAllRows(h.db)).toEqual(before);
-  });
-});
-
-describe('CheckEntitlement', () => {
-  test('says whether, and if not why, and changes nothing', async () => {
-    const userId = await registerUser(h);
-    await mustSucceed(consume(h, { requestId: 'c', userId, amount: 4 }));
-    const before = await readUserRows(h.db, userId);
-    const cases = [
-      ['image.generate', 6, { allowed: true, reason: '' }],
-      ['image.generate', 0, { allowed: true, reason: '' }],
-      ['image.generate', 7, { allowed: false, reason: 'QUOTA_INSUFFICIENT' }],
-      ['image.upscale', 1, { allowed: false, reason: 'FEATURE_NOT_ENTITLED' }],
-      ['image.upscale', 7, { allowed: false, reason: 'FEATURE_NOT_ENTITLED' }],
-      ['no.such.feature', 0, { allowed: false, reason: 'FEATURE_NOT_ENTITLED' }],
-    ] as const;
-    for (const [feature, amount, answer] of cases) {
-      expect(await mustSucceed(check(userId, feature, amount))).toEqual({ ...answer, quotaRemaining: 6 });
-    }
-    expect(await readUserRows(h.db, userId)).toEqual(before);
-  });
-
-  test('allows a member what the plan has, until the membership ends', async () => {
-    const { userId } = await registerMember(h);
-    expect(await mustSucceed(check(userId, 'image.upscale', 510))).toMatchObject({ allowed: true });
-    h.clock.advanceMs(31 * DAY_MS + 1);
-    expect(await mustSucceed(check(userId, 'image.upscale', 1))).toEqual({
-      allowed: false,
-      reason: 'FEATURE_NOT_ENTITLED',
-      quotaRemaining: 0,
-    });
   });
 });
 

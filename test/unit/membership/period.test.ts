@@ -86,4 +86,21 @@ describe('a period bought while another runs', () => {
     const twice = buy(buy(undefined, '2026-01-31T04:00:00Z'), '2026-01-31T04:00:00Z');
     expect(buy(undefined, '2026-01-31T04:00:00Z', 'month', 2).endTime).toEqual(twice.endTime);
   });
+
+  test('of another unit of months keeps the chain: a quarter and a year after a month are cut at its anchor', () => {
+    const month = buy(undefined, '2026-01-31T04:00:00Z');
+    const quarter = buy(month, '2026-02-01T04:00:00Z', 'quarter');
+    expect(quarter).toMatchObject({ startTime: month.endTime, anchorTime: month.startTime, anchorOffset: 1 });
+    expect(shanghai(quarter.endTime)).toBe('2026-05-31 12:00');
+    const year = buy(quarter, '2026-02-01T04:00:00Z', 'year');
+    expect(year).toMatchObject({ startTime: quarter.endTime, anchorTime: month.startTime, anchorOffset: 4 });
+    expect(shanghai(year.endTime)).toBe('2027-05-31 12:00');
+    expect(shanghai(buy(year, '2026-02-01T04:00:00Z', 'quarter', 3).endTime)).toBe('2028-02-29 12:00');
+  });
+
+  test('of years from 29 February ends on the 28th but in leap years', () => {
+    const first = buy(undefined, '2028-02-29T04:00:00Z', 'year');
+    expect(shanghai(first.endTime)).toBe('2029-02-28 12:00');
+    expect(shanghai(buy(first, '2028-02-29T04:00:00Z', 'year', 3).endTime)).toBe('2032-02-29 12:00');
+  });
 });

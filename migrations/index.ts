@@ -34,6 +34,16 @@ import * as createOrderPayers from './0032_create_order_payers';
 import * as letPeriodsBeRevoked from './0033_let_periods_be_revoked';
 import * as indexNotificationsByStatus from './0034_index_notifications_by_status';
 import * as showMoneyLeftToPeople from './0035_show_money_left_to_people';
+import * as letPlansGiveByInterval from './0036_let_plans_give_by_interval';
+import * as letPeriodsGiveByInterval from './0037_let_periods_give_by_interval';
+import * as letOrdersCreditOrders from './0038_let_orders_credit_orders';
+import * as createMembershipNotices from './0039_create_membership_notices';
+import * as createGiftCampaigns from './0040_create_gift_campaigns';
+import * as createTaskTariffs from './0041_create_task_tariffs';
+import * as createFeatureCharges from './0042_create_feature_charges';
+import * as letEventsBeDelivered from './0043_let_events_be_delivered';
+import * as createEventDeliveries from './0044_create_event_deliveries';
+import * as rememberJobs from './0045_remember_jobs';
 
 interface Migration {
   readonly name: string;
@@ -77,6 +87,16 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0033_let_periods_be_revoked', up: letPeriodsBeRevoked.up },
   { name: '0034_index_notifications_by_status', up: indexNotificationsByStatus.up },
   { name: '0035_show_money_left_to_people', up: showMoneyLeftToPeople.up },
+  { name: '0036_let_plans_give_by_interval', up: letPlansGiveByInterval.up },
+  { name: '0037_let_periods_give_by_interval', up: letPeriodsGiveByInterval.up },
+  { name: '0038_let_orders_credit_orders', up: letOrdersCreditOrders.up },
+  { name: '0039_create_membership_notices', up: createMembershipNotices.up },
+  { name: '0040_create_gift_campaigns', up: createGiftCampaigns.up },
+  { name: '0041_create_task_tariffs', up: createTaskTariffs.up },
+  { name: '0042_create_feature_charges', up: createFeatureCharges.up },
+  { name: '0043_let_events_be_delivered', up: letEventsBeDelivered.up },
+  { name: '0044_create_event_deliveries', up: createEventDeliveries.up },
+  { name: '0045_remember_jobs', up: rememberJobs.up },
 ];
 
 /** Feeds a list to knex. Migrations only go forward: a mistake is mended by the next one. */

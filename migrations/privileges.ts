@@ -2,7 +2,7 @@ import type { Knex } from 'knex';
 
 /**
  * What each database account may do, as reviewed data; `billing migrate` applies it. No account has DROP (and so
- * TRUNCATE), nor DELETE but on `request_refusals`, which is no history; only the account that migrates has TRIGGER.
+ * TRUNCATE), nor DELETE but where rows are no history; only the account that migrates has TRIGGER.
  * UPDATE is granted by column, only where state moves; triggers freeze the rest a second time. Taking a privilege back is a REVOKE in a migration: this list only adds.
  */
 interface TablePrivileges {
@@ -22,8 +22,9 @@ export const TABLE_PRIVILEGES: Readonly<Record<string, TablePrivileges>> = {
     update: ['quota_remaining', 'log_sequence', 'log_hash', 'log_time', 'membership_plan_id', 'membership_expire_time'],
     report: true,
   },
-  plans: { insert: false, update: [], report: true },
-  plan_prices: { insert: false, update: [], report: true },
+  plans: { insert: true, update: ['status'], report: true },
+  plan_prices: { insert: true, update: ['valid_to'], report: true },
+  task_tariffs: { insert: true, update: [], report: true },
   orders: {
     insert: true,
     update: [
@@ -42,6 +43,7 @@ export const TABLE_PRIVILEGES: Readonly<Record<string, TablePrivileges>> = {
     report: true,
   },
   order_payers: { insert: true, update: [], report: false },
+  order_credits: { insert: true, update: [], report: true },
   payments: { insert: true, update: ['status'], report: true },
   refunds: {
     insert: true,
@@ -57,6 +59,8 @@ export const TABLE_PRIVILEGES: Readonly<Record<string, TablePrivileges>> = {
   quota_logs: { insert: true, update: [], report: true },
   quota_charges: { insert: true, update: ['returned', 'state', 'due_time', 'late_returns'], report: true },
   quota_task_outcomes: { insert: true, update: [], report: true },
+  feature_charges: { insert: true, update: [], report: true },
+  feature_usages: { insert: true, update: ['used'], report: true },
   settlement_cases: { insert: true, update: ['resolve_time'], report: true },
   request_refusals: { insert: true, update: [], delete: true, report: true },
   promotions: {
@@ -85,13 +89,27 @@ export const TABLE_PRIVILEGES: Readonly<Record<string, TablePrivileges>> = {
     ],
     report: true,
   },
+  // Not granted_units: the lots count themselves (0040).
+  gift_campaigns: {
+    insert: true,
+    update: [
+      ...['name', 'status', 'units', 'valid_days', 'budget_units', 'start_time', 'end_time'],
+      ...['editors', 'revision', 'approved_by', 'approve_time'],
+    ],
+    report: true,
+  },
   user_coupons: { insert: true, update: ['status', 'order_id', 'discount_amount'], report: true },
   user_identities: { insert: true, update: [], report: false },
   granted_identities: { insert: true, update: [], report: false },
   registration_grant_days: { insert: true, update: ['granted'], report: true },
   membership_periods: {
     insert: true,
-    update: ['end_time', 'next_grant_time', 'revoke_time', 'revoke_units'],
+    update: ['end_time', 'next_grant_time', 'granted_intervals', 'revoke_time', 'revoke_units', 'replaced_by_order_id'],
+    report: true,
+  },
+  membership_notices: {
+    insert: true,
+    update: ['expire_time', 'next_kind', 'next_time', 'told_kind', 'told_time'],
     report: true,
   },
   wechatpay_notifications: {
@@ -100,9 +118,25 @@ export const TABLE_PRIVILEGES: Readonly<Record<string, TablePrivileges>> = {
     report: true,
   },
   wechatpay_notification_bodies: { insert: true, update: [], report: false },
+  job_dead_letters: {
+    insert: true,
+    update: ['state', 'error', 'attempts', 'last_time', 'resolve_time'],
+    report: true,
+  },
+  job_slots: { insert: true, update: ['attempts', 'lease_time', 'end_time'], report: true },
   request_keys: { insert: true, update: [], report: false },
   audit_logs: { insert: true, update: [], report: true },
-  outbox: { insert: true, update: [], report: false },
+  // Deleted when their time is over: they were delivered, and what they tell is in the tables that they tell of.
+  outbox: { insert: true, update: ['batch_no'], delete: true, report: false },
+  event_relay: { insert: true, update: ['owner', 'epoch', 'lease_until', 'last_batch'], report: true },
+  event_replays: { insert: true, update: ['state', 'start_time', 'end_time'], report: true },
+  event_deliveries: {
+    insert: true,
+    update: ['state', 'attempts', 'next_attempt_time', 'last_error', 'end_time'],
+    delete: true,
+    report: true,
+  },
+  event_sinks: { insert: true, update: ['window_start', 'window_count'], report: true },
 };
 
 /** The accounts that the privileges go to. */

@@ -44,11 +44,156 @@ CREATE TABLE `audit_logs` (
   CONSTRAINT `audit_logs_after_json` CHECK (json_valid(`after_state`))
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
+CREATE TABLE `event_deliveries` (
+  `id` bigint(20) NOT NULL AUTO_INCREMENT,
+  `sink` varchar(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `event_id` varchar(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `outbox_id` bigint(20) NOT NULL,
+  `user_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `type` varchar(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `state` varchar(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `attempts` int(11) NOT NULL,
+  `next_attempt_time` datetime(3) DEFAULT NULL,
+  `last_error` varchar(256) NOT NULL DEFAULT '',
+  `create_time` datetime(3) NOT NULL,
+  `end_time` datetime(3) DEFAULT NULL,
+  PRIMARY KEY (`id`),
+  UNIQUE KEY `event_deliveries_once` (`sink`,`event_id`),
+  KEY `event_deliveries_due` (`state`,`next_attempt_time`),
+  KEY `event_deliveries_line` (`sink`,`user_id`,`state`,`id`),
+  KEY `event_deliveries_ended` (`end_time`),
+  CONSTRAINT `event_deliveries_state` CHECK (`state` in ('pending','delivered','failed')),
+  CONSTRAINT `event_deliveries_due_while_pending` CHECK (`state` = 'pending' = (`next_attempt_time` is not null)),
+  CONSTRAINT `event_deliveries_ended_else` CHECK (`state` = 'pending' = (`end_time` is null)),
+  CONSTRAINT `event_deliveries_attempts` CHECK (`attempts` >= 0)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE `event_relay` (
+  `name` varchar(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `owner` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `epoch` bigint(20) NOT NULL,
+  `lease_until` datetime(3) NOT NULL,
+  `last_batch` bigint(20) NOT NULL,
+  PRIMARY KEY (`name`),
+  CONSTRAINT `event_relay_numbers` CHECK (`epoch` >= 0 and `last_batch` >= 0)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE `event_replays` (
+  `id` varchar(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `requested_by` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `from_event` bigint(20) NOT NULL,
+  `from_batch` bigint(20) NOT NULL,
+  `to_batch` bigint(20) NOT NULL,
+  `state` varchar(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `create_time` datetime(3) NOT NULL,
+  `start_time` datetime(3) DEFAULT NULL,
+  `end_time` datetime(3) DEFAULT NULL,
+  PRIMARY KEY (`id`),
+  KEY `event_replays_by_state` (`state`,`create_time`),
+  CONSTRAINT `event_replays_state` CHECK (`state` in ('requested','running','done')),
+  CONSTRAINT `event_replays_batches` CHECK (`from_batch` > 0 and `to_batch` >= 0)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE `event_sinks` (
+  `name` varchar(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `window_start` datetime(3) NOT NULL,
+  `window_count` int(11) NOT NULL,
+  PRIMARY KEY (`name`),
+  CONSTRAINT `event_sinks_count` CHECK (`window_count` >= 0)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE `feature_charges` (
+  `user_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `sequence` bigint(20) NOT NULL,
+  `feature` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `period_no` int(11) NOT NULL,
+  PRIMARY KEY (`user_id`,`sequence`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE `feature_usages` (
+  `user_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `feature` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `period_no` int(11) NOT NULL,
+  `used` bigint(20) NOT NULL,
+  PRIMARY KEY (`user_id`,`feature`,`period_no`),
+  CONSTRAINT `feature_usages_used` CHECK (`used` >= 0)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE `gift_campaigns` (
+  `id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `name` varchar(64) NOT NULL,
+  `status` varchar(8) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `units` bigint(20) NOT NULL,
+  `valid_days` int(11) NOT NULL,
+  `budget_units` bigint(20) NOT NULL,
+  `granted_units` bigint(20) NOT NULL,
+  `start_time` datetime(3) DEFAULT NULL,
+  `end_time` datetime(3) NOT NULL,
+  `created_by` varchar(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `editors` text CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `revision` bigint(20) NOT NULL,
+  `approved_by` varchar(128) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
+  `approve_time` datetime(3) DEFAULT NULL,
+  `create_time` datetime(3) NOT NULL,
+  PRIMARY KEY (`id`),
+  KEY `gift_campaigns_by_status` (`status`,`id`),
+  CONSTRAINT `gift_campaigns_status_known` CHECK (`status` in ('draft','active','paused','ended')),
+  CONSTRAINT `gift_campaigns_terms` CHECK (`units` > 0 and `valid_days` > 0 and `budget_units` >= `units`),
+  CONSTRAINT `gift_campaigns_budget` CHECK (`granted_units` >= 0 and `granted_units` <= `budget_units`),
+  CONSTRAINT `gift_campaigns_window` CHECK (`start_time` is null or `start_time` < `end_time`),
+  CONSTRAINT `gift_campaigns_editors_json` CHECK (json_valid(`editors`)),
+  CONSTRAINT `gift_campaigns_approved` CHECK (`status` = 'draft' = (`approved_by` is null) and `approved_by` is null = (`approve_time` is null))
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
 CREATE TABLE `granted_identities` (
   `identity_index` binary(32) NOT NULL,
   `user_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   `create_time` datetime(3) NOT NULL,
   PRIMARY KEY (`identity_index`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE `job_dead_letters` (
+  `id` varchar(26) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `job` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `subject` varchar(160) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `state` varchar(8) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `error` text NOT NULL,
+  `attempts` int(11) NOT NULL,
+  `first_time` datetime(3) NOT NULL,
+  `last_time` datetime(3) NOT NULL,
+  `resolve_time` datetime(3) DEFAULT NULL,
+  `open_key` varchar(225) CHARACTER SET ascii COLLATE ascii_bin GENERATED ALWAYS AS (case when `resolve_time` is null then concat(`job`,':',`subject`) end) STORED,
+  PRIMARY KEY (`id`),
+  UNIQUE KEY `uk_job_dead_letters_open` (`open_key`),
+  KEY `job_dead_letters_by_job` (`job`,`resolve_time`),
+  CONSTRAINT `job_dead_letters_state` CHECK (`state` in ('open','rerun','resolved')),
+  CONSTRAINT `job_dead_letters_resolved` CHECK (`state` = 'resolved' = (`resolve_time` is not null)),
+  CONSTRAINT `job_dead_letters_attempts` CHECK (`attempts` > 0)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE `job_slots` (
+  `job` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `slot` varchar(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `attempts` int(11) NOT NULL,
+  `start_time` datetime(3) NOT NULL,
+  `lease_time` datetime(3) NOT NULL,
+  `end_time` datetime(3) DEFAULT NULL,
+  PRIMARY KEY (`job`,`slot`),
+  CONSTRAINT `job_slots_attempts` CHECK (`attempts` > 0)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE `membership_notices` (
+  `user_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `expire_time` datetime(3) DEFAULT NULL,
+  `next_kind` varchar(16) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
+  `next_time` datetime(3) DEFAULT NULL,
+  `told_kind` varchar(16) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
+  `told_time` datetime(3) DEFAULT NULL,
+  `create_time` datetime(3) NOT NULL,
+  PRIMARY KEY (`user_id`),
+  KEY `membership_notices_by_next` (`next_time`),
+  CONSTRAINT `membership_notices_next` CHECK (`next_kind` is null = (`next_time` is null) and (`next_kind` is null or `next_kind` regexp '^(plan|expired|expiring:[1-9][0-9]{0,2})$')),
+  CONSTRAINT `membership_notices_told` CHECK (`told_kind` is null = (`told_time` is null) and (`told_kind` is null or `told_kind` regexp '^(expired|expiring:[1-9][0-9]{0,2})$'))
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 CREATE TABLE `membership_periods` (
@@ -68,11 +213,36 @@ CREATE TABLE `membership_periods` (
   `create_time` datetime(3) NOT NULL,
   `revoke_time` datetime(3) DEFAULT NULL,
   `revoke_units` bigint(20) NOT NULL DEFAULT 0,
+  `grant_unit` varchar(8) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
+  `grant_count` int(11) DEFAULT NULL,
+  `feature_limits` text DEFAULT NULL,
+  `grace_days` int(11) NOT NULL DEFAULT 0,
+  `intervals` int(11) NOT NULL DEFAULT 1,
+  `granted_intervals` int(11) NOT NULL DEFAULT 0,
+  `replaced_by_order_id` varchar(32) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
   PRIMARY KEY (`user_id`,`period_no`),
   UNIQUE KEY `uk_membership_periods_order` (`order_id`),
   KEY `membership_periods_by_next_grant` (`next_grant_time`),
   CONSTRAINT `membership_periods_interval` CHECK (`start_time` < `end_time`),
-  CONSTRAINT `membership_periods_features_json` CHECK (json_valid(`features`))
+  CONSTRAINT `membership_periods_features_json` CHECK (json_valid(`features`)),
+  CONSTRAINT `membership_periods_intervals` CHECK (`intervals` >= 1 and `granted_intervals` >= 0 and `granted_intervals` <= `intervals` and (`next_grant_time` is null or `granted_intervals` < `intervals`)),
+  CONSTRAINT `membership_periods_grant_interval` CHECK (`grant_unit` is null = (`grant_count` is null) and (`grant_unit` is not null or `intervals` = 1)),
+  CONSTRAINT `membership_periods_limits_json` CHECK (`feature_limits` is null or json_valid(`feature_limits`)),
+  CONSTRAINT `membership_periods_grace` CHECK (`grace_days` >= 0)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE `order_credits` (
+  `order_id` varchar(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `credited_order_id` varchar(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `user_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `amount` bigint(20) NOT NULL,
+  `units` bigint(20) NOT NULL,
+  `refunded_amount` bigint(20) NOT NULL,
+  `create_time` datetime(3) NOT NULL,
+  PRIMARY KEY (`order_id`,`credited_order_id`),
+  KEY `order_credits_by_credited` (`credited_order_id`),
+  CONSTRAINT `order_credits_amounts` CHECK (`amount` >= 0 and `units` >= 0 and `refunded_amount` >= 0),
+  CONSTRAINT `order_credits_others` CHECK (`order_id` <> `credited_order_id`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 CREATE TABLE `order_payers` (
@@ -116,6 +286,12 @@ CREATE TABLE `orders` (
   `next_check_time` datetime(3) DEFAULT NULL,
   `check_attempts` int(11) NOT NULL DEFAULT 0,
   `invoice_reference` varchar(64) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
+  `grant_unit` varchar(8) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
+  `grant_count` int(11) DEFAULT NULL,
+  `feature_limits` text DEFAULT NULL,
+  `grace_days` int(11) NOT NULL DEFAULT 0,
+  `kind` varchar(8) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT 'purchase',
+  `credit_amount` bigint(20) NOT NULL DEFAULT 0,
   PRIMARY KEY (`id`),
   UNIQUE KEY `uk_orders_transaction` (`transaction_id`),
   KEY `orders_by_user` (`user_id`,`id`),
@@ -123,13 +299,18 @@ CREATE TABLE `orders` (
   KEY `orders_by_next_check` (`next_check_time`),
   CONSTRAINT `orders_status_known` CHECK (`status` in ('created','pending','closing','paid','closed','failed','refunded')),
   CONSTRAINT `orders_channel_known` CHECK (`channel` in ('native','jsapi','h5','app')),
-  CONSTRAINT `orders_period` CHECK (`period_unit` in ('day','month') and `period_count` > 0),
   CONSTRAINT `orders_features_json` CHECK (json_valid(`features`)),
   CONSTRAINT `orders_currency_known` CHECK (`currency` = 'CNY'),
   CONSTRAINT `orders_amounts` CHECK (`discount_amount` >= 0 and `final_amount` >= 0 and `quota_units` >= 0 and `final_amount` = `original_amount` - `discount_amount` and `original_amount` <= `list_amount`),
   CONSTRAINT `orders_tax` CHECK (`net_amount` >= 0 and `tax_amount` >= 0 and `net_amount` + `tax_amount` = `final_amount`),
   CONSTRAINT `orders_refunded` CHECK (`refunded_amount` >= 0 and `refunded_amount` <= `final_amount`),
-  CONSTRAINT `orders_paid_complete` CHECK (`status` not in ('paid','refunded') or `paid_time` is not null and `apply_time` is not null)
+  CONSTRAINT `orders_paid_complete` CHECK (`status` not in ('paid','refunded') or `paid_time` is not null and `apply_time` is not null),
+  CONSTRAINT `orders_period_units` CHECK (`period_unit` in ('day','month','quarter','year') and `period_count` > 0),
+  CONSTRAINT `orders_grant_interval` CHECK (`grant_unit` is null and `grant_count` is null or `grant_unit` is not null and `grant_count` is not null and `grant_count` > 0 and `grant_unit` in ('day','month','quarter','year') and `grant_unit` = 'day' = (`period_unit` = 'day') and `period_count` * case `period_unit` when 'quarter' then 3 when 'year' then 12 else 1 end MOD (`grant_count` * case `grant_unit` when 'quarter' then 3 when 'year' then 12 else 1 end) = 0),
+  CONSTRAINT `orders_limits_json` CHECK (`feature_limits` is null or json_valid(`feature_limits`)),
+  CONSTRAINT `orders_grace` CHECK (`grace_days` >= 0),
+  CONSTRAINT `orders_kind_known` CHECK (`kind` in ('purchase','upgrade')),
+  CONSTRAINT `orders_credit` CHECK (`credit_amount` >= 0 and `original_amount` + `credit_amount` <= `list_amount` and (`kind` = 'upgrade' or `credit_amount` = 0) and (`kind` <> 'upgrade' or `original_amount` > 0))
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 CREATE TABLE `outbox` (
@@ -138,8 +319,11 @@ CREATE TABLE `outbox` (
   `user_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
   `payload` mediumtext NOT NULL,
   `create_time` datetime(3) NOT NULL,
+  `batch_no` bigint(20) DEFAULT NULL,
   PRIMARY KEY (`id`),
-  CONSTRAINT `outbox_payload_json` CHECK (json_valid(`payload`))
+  KEY `outbox_by_batch` (`batch_no`,`id`),
+  CONSTRAINT `outbox_payload_json` CHECK (json_valid(`payload`)),
+  CONSTRAINT `outbox_batch` CHECK (`batch_no` > 0)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 CREATE TABLE `payments` (
@@ -184,15 +368,20 @@ CREATE TABLE `plan_prices` (
   `valid_from` datetime(3) NOT NULL,
   `valid_to` datetime(3) DEFAULT NULL,
   `create_time` datetime(3) NOT NULL,
+  `grant_unit` varchar(8) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
+  `grant_count` int(11) DEFAULT NULL,
+  `feature_limits` text DEFAULT NULL,
   PRIMARY KEY (`id`),
   UNIQUE KEY `uk_plan_valid_from` (`plan_id`,`valid_from`),
   CONSTRAINT `plan_prices_amounts` CHECK (`price` >= 0 and `price` <= `list_price`),
   CONSTRAINT `plan_prices_currency_known` CHECK (`currency` = 'CNY'),
-  CONSTRAINT `plan_prices_period` CHECK (`period_unit` in ('day','month') and `period_count` > 0),
   CONSTRAINT `plan_prices_quota_not_negative` CHECK (`quota_units` >= 0),
   CONSTRAINT `plan_prices_tax_rate` CHECK (`tax_rate_basis_points` >= 0 and `tax_rate_basis_points` < 10000),
   CONSTRAINT `plan_prices_features_json` CHECK (json_valid(`features`)),
-  CONSTRAINT `plan_prices_validity` CHECK (`valid_to` is null or `valid_to` > `valid_from`)
+  CONSTRAINT `plan_prices_validity` CHECK (`valid_to` is null or `valid_to` > `valid_from`),
+  CONSTRAINT `plan_prices_period_units` CHECK (`period_unit` in ('day','month','quarter','year') and `period_count` > 0),
+  CONSTRAINT `plan_prices_grant_interval` CHECK (`grant_unit` is null and `grant_count` is null or `grant_unit` is not null and `grant_count` is not null and `grant_count` > 0 and `grant_unit` in ('day','month','quarter','year') and `grant_unit` = 'day' = (`period_unit` = 'day') and `period_count` * case `period_unit` when 'quarter' then 3 when 'year' then 12 else 1 end MOD (`grant_count` * case `grant_unit` when 'quarter' then 3 when 'year' then 12 else 1 end) = 0),
+  CONSTRAINT `plan_prices_limits_json` CHECK (`feature_limits` is null or json_valid(`feature_limits`))
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 CREATE TABLE `plans` (
@@ -280,11 +469,11 @@ CREATE TABLE `quota_grants` (
   `revoke_time` datetime(3) DEFAULT NULL,
   PRIMARY KEY (`user_id`,`grant_id`),
   UNIQUE KEY `uk_grant_source` (`user_id`,`source`,`source_ref`),
-  CONSTRAINT `quota_grants_source_known` CHECK (`source` in ('registration','membership','compensation')),
   CONSTRAINT `quota_grants_order` CHECK (`source` = 'membership' = (`order_id` is not null)),
   CONSTRAINT `quota_grants_registration_once` CHECK (`source` <> 'registration' or `source_ref` = 'registration'),
-  CONSTRAINT `quota_grants_membership_once` CHECK (`source` <> 'membership' or `source_ref` = concat(`order_id`,':1')),
-  CONSTRAINT `quota_grants_amounts` CHECK (`amount` > 0 and `remaining` >= 0 and `held` >= 0 and `remaining` + `held` <= `amount`)
+  CONSTRAINT `quota_grants_amounts` CHECK (`amount` > 0 and `remaining` >= 0 and `held` >= 0 and `remaining` + `held` <= `amount`),
+  CONSTRAINT `quota_grants_membership_interval` CHECK (`source` <> 'membership' or substring_index(`source_ref`,':',1) = `order_id`),
+  CONSTRAINT `quota_grants_sources` CHECK (`source` in ('registration','membership','gift','compensation'))
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 CREATE TABLE `quota_logs` (
@@ -428,6 +617,20 @@ CREATE TABLE `settlement_cases` (
   CONSTRAINT `settlement_cases_times` CHECK (`resolve_time` is null or `resolve_time` >= `open_time`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
+CREATE TABLE `task_tariffs` (
+  `id` bigint(20) NOT NULL AUTO_INCREMENT,
+  `task_type` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `units` bigint(20) DEFAULT NULL,
+  `feature` varchar(64) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
+  `valid_from` datetime(3) NOT NULL,
+  `create_time` datetime(3) NOT NULL,
+  PRIMARY KEY (`id`),
+  UNIQUE KEY `uk_task_type_valid_from` (`task_type`,`valid_from`),
+  CONSTRAINT `task_tariffs_units_with_feature` CHECK (`units` is null = (`feature` is null)),
+  CONSTRAINT `task_tariffs_units_positive` CHECK (`units` is null or `units` > 0),
+  CONSTRAINT `task_tariffs_announced` CHECK (timestampdiff(SECOND,`create_time`,`valid_from`) >= 60)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
 CREATE TABLE `user_coupons` (
   `id` varchar(26) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   `user_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
@@ -508,20 +711,106 @@ CREATE TRIGGER IF NOT EXISTS audit_logs_no_delete BEFORE DELETE ON audit_logs FO
 
 CREATE TRIGGER IF NOT EXISTS audit_logs_no_update BEFORE UPDATE ON audit_logs FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'audit_logs: rows are never changed';
 
+CREATE TRIGGER IF NOT EXISTS event_deliveries_delete_ended BEFORE DELETE ON event_deliveries FOR EACH ROW
+    BEGIN IF OLD.state = 'pending' THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'event_deliveries: this one has not ended'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS event_deliveries_frozen BEFORE UPDATE ON event_deliveries FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.sink <=> NEW.sink) OR NOT (OLD.event_id <=> NEW.event_id) OR NOT (OLD.outbox_id <=> NEW.outbox_id) OR NOT (OLD.user_id <=> NEW.user_id) OR NOT (OLD.type <=> NEW.type) OR NOT (OLD.create_time <=> NEW.create_time) OR (OLD.state = 'delivered' AND NEW.state <> 'delivered') THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'event_deliveries: what is delivered never changes, nor what a delivery is of'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS event_relay_no_delete BEFORE DELETE ON event_relay FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'event_relay: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS event_relay_only_forward BEFORE UPDATE ON event_relay FOR EACH ROW BEGIN IF NOT (OLD.name <=> NEW.name) OR NEW.epoch < OLD.epoch OR NEW.last_batch < OLD.last_batch THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'event_relay: epochs and batches only grow'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS event_replays_frozen BEFORE UPDATE ON event_replays FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.requested_by <=> NEW.requested_by) OR NOT (OLD.from_event <=> NEW.from_event) OR NOT (OLD.from_batch <=> NEW.from_batch) OR NOT (OLD.to_batch <=> NEW.to_batch) OR NOT (OLD.create_time <=> NEW.create_time) OR (OLD.start_time IS NOT NULL AND NOT (OLD.start_time <=> NEW.start_time)) OR (OLD.end_time IS NOT NULL AND NOT (OLD.end_time <=> NEW.end_time)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'event_replays: identity and money columns are frozen'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS event_replays_no_delete BEFORE DELETE ON event_replays FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'event_replays: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS feature_charges_no_delete BEFORE DELETE ON feature_charges FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'feature_charges: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS feature_charges_no_update BEFORE UPDATE ON feature_charges FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'feature_charges: rows are never changed';
+
+CREATE TRIGGER IF NOT EXISTS feature_usages_frozen BEFORE UPDATE ON feature_usages FOR EACH ROW BEGIN IF NOT (OLD.user_id <=> NEW.user_id) OR NOT (OLD.feature <=> NEW.feature) OR NOT (OLD.period_no <=> NEW.period_no) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'feature_usages: identity and money columns are frozen'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS feature_usages_no_delete BEFORE DELETE ON feature_usages FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'feature_usages: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS gift_campaigns_born_draft BEFORE INSERT ON gift_campaigns FOR EACH ROW BEGIN IF NEW.status <> 'draft' OR NEW.granted_units <> 0 OR NEW.revision <> 1
+      OR NEW.editors <> CONCAT('["', NEW.created_by, '"]') THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'gift_campaigns: a campaign is born a draft that its creator made'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS gift_campaigns_counts_gifts BEFORE UPDATE ON gift_campaigns FOR EACH ROW BEGIN IF OLD.granted_units <> NEW.granted_units AND (NEW.granted_units <> OLD.granted_units + OLD.units
+      OR OLD.status <> 'active' OR NEW.status <> 'active') THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'gift_campaigns: gifts are counted one by one, while the campaign is active'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS gift_campaigns_editors_stay BEFORE UPDATE ON gift_campaigns FOR EACH ROW BEGIN IF (OLD.editors <> NEW.editors AND LEFT(NEW.editors, CHAR_LENGTH(OLD.editors)) <>
+        CONCAT(LEFT(OLD.editors, CHAR_LENGTH(OLD.editors) - 1), ','))
+      OR (NEW.revision = OLD.revision AND (OLD.name <> NEW.name OR OLD.units <> NEW.units
+        OR OLD.valid_days <> NEW.valid_days OR OLD.budget_units <> NEW.budget_units
+        OR NOT (OLD.start_time <=> NEW.start_time) OR OLD.end_time <> NEW.end_time)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'gift_campaigns: an edit names its editor and has a revision'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS gift_campaigns_identity_frozen BEFORE UPDATE ON gift_campaigns FOR EACH ROW BEGIN IF OLD.id <> NEW.id OR OLD.created_by <> NEW.created_by OR OLD.create_time <> NEW.create_time
+      OR NEW.revision < OLD.revision OR (OLD.approved_by IS NOT NULL
+        AND (NOT (OLD.approved_by <=> NEW.approved_by) OR NOT (OLD.approve_time <=> NEW.approve_time))) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'gift_campaigns: identity and approval are frozen'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS gift_campaigns_never_goes_back BEFORE UPDATE ON gift_campaigns FOR EACH ROW BEGIN IF OLD.status <> NEW.status AND (OLD.status = 'ended' OR NEW.status = 'draft'
+      OR (OLD.status = 'draft' AND NEW.status <> 'active')) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'gift_campaigns: a campaign never goes back'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS gift_campaigns_no_delete BEFORE DELETE ON gift_campaigns FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'gift_campaigns: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS gift_campaigns_second_person BEFORE UPDATE ON gift_campaigns FOR EACH ROW BEGIN IF NEW.approved_by IS NOT NULL AND OLD.approved_by IS NULL
+      AND (LOCATE(CONCAT('/', SUBSTRING_INDEX(NEW.approved_by, '/', -1), '"'), NEW.editors) > 0 OR NEW.status <> 'active') THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'gift_campaigns: nobody approves what they made'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS gift_campaigns_terms_frozen BEFORE UPDATE ON gift_campaigns FOR EACH ROW BEGIN IF (OLD.status <> 'draft' OR NEW.status <> 'draft') AND (NOT (OLD.name <=> NEW.name) OR OLD.units <> NEW.units
+      OR OLD.valid_days <> NEW.valid_days OR OLD.budget_units <> NEW.budget_units
+      OR NOT (OLD.start_time <=> NEW.start_time) OR OLD.end_time <> NEW.end_time
+      OR OLD.editors <> NEW.editors OR OLD.revision <> NEW.revision) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'gift_campaigns: what was agreed to is frozen'; END IF; END;
+
 CREATE TRIGGER IF NOT EXISTS granted_identities_no_delete BEFORE DELETE ON granted_identities FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'granted_identities: rows are never deleted';
 
 CREATE TRIGGER IF NOT EXISTS granted_identities_no_update BEFORE UPDATE ON granted_identities FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'granted_identities: rows are never changed';
 
+CREATE TRIGGER IF NOT EXISTS job_dead_letters_frozen BEFORE UPDATE ON job_dead_letters FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.job <=> NEW.job) OR NOT (OLD.subject <=> NEW.subject) OR NOT (OLD.first_time <=> NEW.first_time) OR (OLD.resolve_time IS NOT NULL AND NOT (OLD.resolve_time <=> NEW.resolve_time)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'job_dead_letters: identity and money columns are frozen'; END IF; IF OLD.resolve_time IS NOT NULL THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'job_dead_letters: a resolved letter stays as it is'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS job_dead_letters_no_delete BEFORE DELETE ON job_dead_letters FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'job_dead_letters: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS job_slots_frozen BEFORE UPDATE ON job_slots FOR EACH ROW BEGIN IF NOT (OLD.job <=> NEW.job) OR NOT (OLD.slot <=> NEW.slot) OR NOT (OLD.start_time <=> NEW.start_time) OR (OLD.end_time IS NOT NULL AND NOT (OLD.end_time <=> NEW.end_time)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'job_slots: identity and money columns are frozen'; END IF; IF OLD.end_time IS NOT NULL THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'job_slots: a slot that is done is done'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS job_slots_no_delete BEFORE DELETE ON job_slots FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'job_slots: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS membership_notices_frozen BEFORE UPDATE ON membership_notices FOR EACH ROW BEGIN IF NOT (OLD.user_id <=> NEW.user_id) OR NOT (OLD.create_time <=> NEW.create_time) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'membership_notices: identity and money columns are frozen'; END IF; IF OLD.told_time IS NOT NULL AND (NEW.told_time IS NULL OR NEW.told_time < OLD.told_time) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'membership_notices: what was told stays told'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS membership_notices_no_delete BEFORE DELETE ON membership_notices FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'membership_notices: rows are never deleted';
+
 CREATE TRIGGER IF NOT EXISTS membership_periods_frozen BEFORE UPDATE ON membership_periods FOR EACH ROW BEGIN IF NOT (OLD.user_id <=> NEW.user_id) OR NOT (OLD.period_no <=> NEW.period_no) OR NOT (OLD.order_id <=> NEW.order_id) OR NOT (OLD.plan_id <=> NEW.plan_id) OR NOT (OLD.plan_name <=> NEW.plan_name) OR NOT (OLD.features <=> NEW.features) OR NOT (OLD.quota_units <=> NEW.quota_units) OR NOT (OLD.period_unit <=> NEW.period_unit) OR NOT (OLD.anchor_time <=> NEW.anchor_time) OR NOT (OLD.anchor_offset <=> NEW.anchor_offset) OR NOT (OLD.start_time <=> NEW.start_time) OR NOT (OLD.create_time <=> NEW.create_time) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'membership_periods: identity and money columns are frozen'; END IF; IF NEW.end_time > OLD.end_time THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'membership_periods: a period is never made longer'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS membership_periods_given_stays_given BEFORE UPDATE ON membership_periods FOR EACH ROW BEGIN IF NEW.granted_intervals < OLD.granted_intervals THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'membership_periods: an interval that was given stays given'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS membership_periods_grants_frozen BEFORE UPDATE ON membership_periods FOR EACH ROW BEGIN IF NOT (OLD.grant_unit <=> NEW.grant_unit) OR NOT (OLD.grant_count <=> NEW.grant_count) OR NOT (OLD.feature_limits <=> NEW.feature_limits) OR NOT (OLD.grace_days <=> NEW.grace_days) OR NOT (OLD.intervals <=> NEW.intervals) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'membership_periods: what a period gives is frozen'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS membership_periods_no_delete BEFORE DELETE ON membership_periods FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'membership_periods: rows are never deleted';
 
 CREATE TRIGGER IF NOT EXISTS membership_periods_paid_order BEFORE INSERT ON membership_periods FOR EACH ROW BEGIN IF NOT EXISTS (
       SELECT 1 FROM orders o WHERE o.id = NEW.order_id AND o.user_id = NEW.user_id AND o.paid_time IS NOT NULL) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'membership_periods: a period needs its paid order'; END IF; END;
 
+CREATE TRIGGER IF NOT EXISTS membership_periods_replaced_stays BEFORE UPDATE ON membership_periods FOR EACH ROW BEGIN IF (OLD.replaced_by_order_id IS NOT NULL AND NOT (OLD.replaced_by_order_id <=> NEW.replaced_by_order_id))
+      OR (NEW.replaced_by_order_id IS NOT NULL AND NEW.next_grant_time IS NOT NULL)
+      OR (NEW.replaced_by_order_id IS NOT NULL AND OLD.replaced_by_order_id IS NULL AND NOT EXISTS (
+        SELECT 1 FROM orders o WHERE o.id = NEW.replaced_by_order_id AND o.user_id = NEW.user_id
+          AND o.id <> NEW.order_id AND o.paid_time IS NOT NULL)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'membership_periods: replaced once by a paid order, a period stays replaced and gives nothing more'; END IF; END;
+
 CREATE TRIGGER IF NOT EXISTS membership_periods_revoked_stays BEFORE UPDATE ON membership_periods FOR EACH ROW BEGIN IF (OLD.revoke_time IS NOT NULL AND NOT (OLD.revoke_time <=> NEW.revoke_time))
       OR NEW.revoke_units < OLD.revoke_units OR NEW.revoke_units > NEW.quota_units
       OR (OLD.revoke_time IS NOT NULL AND NEW.next_grant_time IS NOT NULL) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'membership_periods: a revoked period stays revoked, and gives nothing more'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS order_credits_no_delete BEFORE DELETE ON order_credits FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'order_credits: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS order_credits_no_update BEFORE UPDATE ON order_credits FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'order_credits: rows are never changed';
+
+CREATE TRIGGER IF NOT EXISTS order_credits_of_an_upgrade BEFORE INSERT ON order_credits FOR EACH ROW BEGIN IF NOT EXISTS (
+        SELECT 1 FROM orders o WHERE o.id = NEW.order_id AND o.user_id = NEW.user_id AND o.kind = 'upgrade'
+          AND o.status = 'created' AND NEW.amount + (
+            SELECT COALESCE(SUM(c.amount), 0) FROM order_credits c WHERE c.order_id = NEW.order_id) <= o.credit_amount)
+      OR NOT EXISTS (
+        SELECT 1 FROM orders o WHERE o.id = NEW.credited_order_id AND o.user_id = NEW.user_id AND o.status = 'paid'
+          AND NEW.amount + NEW.refunded_amount + (
+  SELECT COALESCE(SUM(x.amount), 0) FROM order_credits x JOIN orders u ON u.id = x.order_id
+  WHERE x.credited_order_id = NEW.credited_order_id AND u.status = 'paid' AND TRUE) <= o.final_amount) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'order_credits: a new upgrade credits what is left of paid orders'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS order_payers_frozen BEFORE UPDATE ON order_payers FOR EACH ROW BEGIN IF NOT (OLD.order_id <=> NEW.order_id) OR NOT (OLD.create_time <=> NEW.create_time) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'order_payers: identity and money columns are frozen'; END IF; END;
 
@@ -545,10 +834,25 @@ CREATE TRIGGER IF NOT EXISTS orders_frozen BEFORE UPDATE ON orders FOR EACH ROW 
           OLD.status IN ('closed', 'failed', 'refunded') OR NEW.status = 'created'
           OR (OLD.status = 'closing' AND NEW.status = 'pending')) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: an order never goes back'; END IF; END;
 
+CREATE TRIGGER IF NOT EXISTS orders_grants_frozen BEFORE UPDATE ON orders FOR EACH ROW BEGIN IF NOT (OLD.grant_unit <=> NEW.grant_unit) OR NOT (OLD.grant_count <=> NEW.grant_count) OR NOT (OLD.feature_limits <=> NEW.feature_limits) OR NOT (OLD.grace_days <=> NEW.grace_days) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: what an order sold is frozen'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS orders_kind_frozen BEFORE UPDATE ON orders FOR EACH ROW BEGIN IF NOT (OLD.kind <=> NEW.kind) OR NOT (OLD.credit_amount <=> NEW.credit_amount) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: what an order is and credits is frozen'; END IF; END;
+
 CREATE TRIGGER IF NOT EXISTS orders_no_delete BEFORE DELETE ON orders FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: rows are never deleted';
 
 CREATE TRIGGER IF NOT EXISTS orders_paid_holds_its_coupon BEFORE UPDATE ON orders FOR EACH ROW BEGIN IF NEW.paid_time IS NOT NULL AND OLD.paid_time IS NULL AND NEW.coupon_id IS NOT NULL AND NOT EXISTS (
       SELECT 1 FROM user_coupons c WHERE c.id = NEW.coupon_id AND c.order_id = NEW.id AND c.status = 'locked') THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: paid needs the coupon that the order was priced with'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS orders_paid_with_its_credits BEFORE UPDATE ON orders FOR EACH ROW BEGIN IF NEW.kind = 'upgrade' AND NEW.paid_time IS NOT NULL AND OLD.paid_time IS NULL AND (
+      NOT EXISTS (SELECT 1 FROM order_credits c WHERE c.order_id = NEW.id)
+      OR NEW.credit_amount <> (SELECT SUM(c.amount) FROM order_credits c WHERE c.order_id = NEW.id)
+      OR EXISTS (SELECT 1 FROM order_credits c JOIN orders o ON o.id = c.credited_order_id
+        WHERE c.order_id = NEW.id AND (o.status <> 'paid' OR c.amount + (
+  SELECT COALESCE(SUM(r.amount), 0) FROM refunds r JOIN payments p ON p.id = r.payment_id
+  WHERE r.order_id = o.id AND p.status = 'applied' AND r.status NOT IN ('closed', 'failed'))
+          + (
+  SELECT COALESCE(SUM(x.amount), 0) FROM order_credits x JOIN orders u ON u.id = x.order_id
+  WHERE x.credited_order_id = o.id AND u.status = 'paid' AND u.id <> NEW.id) > o.final_amount))) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: a paid upgrade credits what is there to be credited'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS orders_refunded_by_refunds BEFORE UPDATE ON orders FOR EACH ROW BEGIN IF (NEW.refunded_amount <> OLD.refunded_amount AND NEW.refunded_amount <> (
         SELECT COALESCE(SUM(r.amount), 0) FROM refunds r JOIN payments p ON p.id = r.payment_id
@@ -556,9 +860,10 @@ CREATE TRIGGER IF NOT EXISTS orders_refunded_by_refunds BEFORE UPDATE ON orders 
       OR (NEW.status = 'refunded' AND (OLD.status NOT IN ('paid', 'refunded')
         OR NEW.refunded_amount <> NEW.final_amount OR NEW.final_amount = 0)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: refunded is what succeeded refunds brought back'; END IF; END;
 
-CREATE TRIGGER IF NOT EXISTS outbox_no_delete BEFORE DELETE ON outbox FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'outbox: rows are never deleted';
+CREATE TRIGGER IF NOT EXISTS outbox_delete_after_delivery BEFORE DELETE ON outbox FOR EACH ROW
+    BEGIN IF OLD.batch_no IS NULL THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'outbox: this event was not delivered'; END IF; END;
 
-CREATE TRIGGER IF NOT EXISTS outbox_no_update BEFORE UPDATE ON outbox FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'outbox: rows are never changed';
+CREATE TRIGGER IF NOT EXISTS outbox_frozen BEFORE UPDATE ON outbox FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.type <=> NEW.type) OR NOT (OLD.user_id <=> NEW.user_id) OR NOT (OLD.payload <=> NEW.payload) OR NOT (OLD.create_time <=> NEW.create_time) OR (OLD.batch_no IS NOT NULL AND NOT (OLD.batch_no <=> NEW.batch_no)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'outbox: an event never changes, nor its batch'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS payments_frozen BEFORE UPDATE ON payments FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.order_id <=> NEW.order_id) OR NOT (OLD.user_id <=> NEW.user_id) OR NOT (OLD.method <=> NEW.method) OR NOT (OLD.transaction_id <=> NEW.transaction_id) OR NOT (OLD.amount <=> NEW.amount) OR NOT (OLD.payer_total <=> NEW.payer_total) OR NOT (OLD.currency <=> NEW.currency) OR NOT (OLD.trade_type <=> NEW.trade_type) OR NOT (OLD.success_time <=> NEW.success_time) OR NOT (OLD.create_time <=> NEW.create_time) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'payments: identity and money columns are frozen'; END IF; IF NEW.status = 'applied' AND OLD.status <> 'applied' THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'payments: money that did not pay its order on arrival never pays it later'; END IF; END;
 
@@ -570,7 +875,17 @@ CREATE TRIGGER IF NOT EXISTS payments_refunded_by_refunds BEFORE UPDATE ON payme
 
 CREATE TRIGGER IF NOT EXISTS payments_told_frozen BEFORE UPDATE ON payments FOR EACH ROW BEGIN IF NOT (OLD.provider_discounts <=> NEW.provider_discounts) OR NOT (OLD.bank_type <=> NEW.bank_type) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'payments: what WeChat Pay told is frozen'; END IF; END;
 
+CREATE TRIGGER IF NOT EXISTS plan_prices_fits_its_plan BEFORE INSERT ON plan_prices FOR EACH ROW BEGIN IF NOT EXISTS (SELECT 1 FROM plans p WHERE p.id = NEW.plan_id
+      AND ((p.kind = 'sale' AND NEW.price > 0) OR (p.kind = 'basic' AND NEW.price = 0 AND NEW.list_price = 0
+        AND NEW.quota_units = 0 AND NEW.grant_unit IS NULL AND NEW.feature_limits IS NULL))) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'plan_prices: a plan on sale costs something, a basic plan costs, gives and limits nothing but features'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS plan_prices_follow_each_other BEFORE INSERT ON plan_prices FOR EACH ROW BEGIN IF EXISTS (SELECT 1 FROM plan_prices v WHERE v.plan_id = NEW.plan_id AND v.valid_from <> NEW.valid_from
+      AND (v.valid_to IS NULL OR v.valid_to > NEW.valid_from)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'plan_prices: a version starts when the one before has ended'; END IF; END;
+
 CREATE TRIGGER IF NOT EXISTS plan_prices_frozen BEFORE UPDATE ON plan_prices FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.plan_id <=> NEW.plan_id) OR NOT (OLD.list_price <=> NEW.list_price) OR NOT (OLD.price <=> NEW.price) OR NOT (OLD.currency <=> NEW.currency) OR NOT (OLD.period_unit <=> NEW.period_unit) OR NOT (OLD.period_count <=> NEW.period_count) OR NOT (OLD.quota_units <=> NEW.quota_units) OR NOT (OLD.features <=> NEW.features) OR NOT (OLD.tax_rate_basis_points <=> NEW.tax_rate_basis_points) OR NOT (OLD.valid_from <=> NEW.valid_from) OR NOT (OLD.create_time <=> NEW.create_time) OR (OLD.valid_to IS NOT NULL AND NOT (OLD.valid_to <=> NEW.valid_to)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'plan_prices: identity and money columns are frozen'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS plan_prices_grants_frozen BEFORE UPDATE ON plan_prices FOR EACH ROW BEGIN IF NOT (OLD.grant_unit <=> NEW.grant_unit) OR NOT (OLD.grant_count <=> NEW.grant_count)
+      OR NOT (OLD.feature_limits <=> NEW.feature_limits) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'plan_prices: what a version gives is frozen'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS plan_prices_no_delete BEFORE DELETE ON plan_prices FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'plan_prices: rows are never deleted';
 
@@ -603,25 +918,52 @@ CREATE TRIGGER IF NOT EXISTS quota_charges_no_delete BEFORE DELETE ON quota_char
 
 CREATE TRIGGER IF NOT EXISTS quota_charges_settled_once BEFORE UPDATE ON quota_charges FOR EACH ROW BEGIN IF (OLD.state <> 'open' AND NEW.state <> OLD.state) OR NEW.returned < OLD.returned THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_charges: a charge is settled once, and what came back is not taken again'; END IF; END;
 
-CREATE TRIGGER IF NOT EXISTS quota_grants_expired_before BEFORE INSERT ON quota_grants FOR EACH ROW BEGIN IF NEW.source = 'compensation' AND NOT EXISTS (
-      SELECT 1 FROM quota_logs l
-      WHERE l.user_id = NEW.user_id AND l.sequence = NEW.grant_id - 1 AND l.type = 'EXPIRE' AND l.units = NEW.amount) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_grants: a compensation replaces units that have just expired'; END IF; END;
+CREATE TRIGGER IF NOT EXISTS quota_grants_at_registration BEFORE INSERT ON quota_grants FOR EACH ROW BEGIN IF NEW.source = 'registration' AND (NEW.grant_id <> 1 OR NOT EXISTS (
+      SELECT 1 FROM users u WHERE u.id = NEW.user_id AND u.create_time = NEW.create_time)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_grants: a registration lot is the first thing that a user has'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS quota_grants_came_back_late BEFORE INSERT ON quota_grants FOR EACH ROW BEGIN IF NEW.source = 'compensation' AND NOT EXISTS (
+      SELECT 1 FROM quota_logs e
+      JOIN quota_logs r ON r.user_id = e.user_id AND r.sequence = CAST(SUBSTRING_INDEX(NEW.source_ref, ':', 1) AS SIGNED)
+      JOIN quota_grants g ON g.user_id = e.user_id AND g.grant_id = CAST(SUBSTRING_INDEX(NEW.source_ref, ':', -1) AS SIGNED)
+      WHERE e.user_id = NEW.user_id AND e.sequence = NEW.grant_id - 1 AND e.type = 'EXPIRE' AND e.units = NEW.amount
+        AND e.lots = CONCAT('[[', g.grant_id, ',-', NEW.amount, ']]')
+        AND r.sequence < e.sequence AND r.type IN ('REFUND', 'RELEASE', 'CAPTURE')
+        AND g.source <> 'compensation' AND g.expire_time <= NEW.create_time
+        AND NEW.source_ref = CONCAT(r.sequence, ':', g.grant_id)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_grants: a compensation replaces units that came back to a lot which had expired'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS quota_grants_counted_gift AFTER INSERT ON quota_grants FOR EACH ROW BEGIN IF NEW.source = 'gift' THEN UPDATE gift_campaigns SET granted_units = granted_units + NEW.amount WHERE id = NEW.source_ref; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS quota_grants_from_campaign BEFORE INSERT ON quota_grants FOR EACH ROW BEGIN IF NEW.source = 'gift' AND NOT EXISTS (
+      SELECT 1 FROM gift_campaigns c
+      WHERE c.id = NEW.source_ref AND c.status = 'active' AND c.units = NEW.amount
+        AND (c.start_time IS NULL OR c.start_time <= NEW.create_time) AND NEW.create_time < c.end_time
+        AND NEW.expire_time = DATE_ADD(NEW.create_time, INTERVAL c.valid_days DAY)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_grants: a gift needs its approved campaign'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS quota_grants_identity_frozen BEFORE UPDATE ON quota_grants FOR EACH ROW BEGIN IF OLD.user_id <> NEW.user_id OR OLD.grant_id <> NEW.grant_id OR OLD.source <> NEW.source
       OR OLD.source_ref <> NEW.source_ref OR OLD.amount <> NEW.amount OR OLD.create_time <> NEW.create_time
       OR NOT (OLD.order_id <=> NEW.order_id) OR NOT (OLD.expire_time <=> NEW.expire_time)
       OR (OLD.revoke_time IS NOT NULL AND NOT (OLD.revoke_time <=> NEW.revoke_time)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_grants: identity and money columns are frozen'; END IF; END;
 
+CREATE TRIGGER IF NOT EXISTS quota_grants_interval_of_paid_order BEFORE INSERT ON quota_grants FOR EACH ROW BEGIN IF NEW.source = 'membership' AND (NOT EXISTS (
+        SELECT 1 FROM orders o
+        WHERE o.id = NEW.order_id AND o.user_id = NEW.user_id AND o.paid_time IS NOT NULL AND o.status = 'paid'
+          AND NEW.source_ref = CONCAT(o.id, ':', (CASE WHEN NEW.source_ref REGEXP '^[0-9A-Za-z_-]+:[1-9][0-9]{0,5}$'
+  THEN CAST(SUBSTRING_INDEX(NEW.source_ref, ':', -1) AS SIGNED) ELSE 0 END)) AND (CASE WHEN NEW.source_ref REGEXP '^[0-9A-Za-z_-]+:[1-9][0-9]{0,5}$'
+  THEN CAST(SUBSTRING_INDEX(NEW.source_ref, ':', -1) AS SIGNED) ELSE 0 END) BETWEEN 1 AND (CASE WHEN o.grant_unit IS NULL THEN 1
+  ELSE (o.period_count * (CASE o.period_unit WHEN 'quarter' THEN 3 WHEN 'year' THEN 12 ELSE 1 END)) DIV (o.grant_count * (CASE o.grant_unit WHEN 'quarter' THEN 3 WHEN 'year' THEN 12 ELSE 1 END)) END)
+          AND NEW.amount = o.quota_units DIV (CASE WHEN o.grant_unit IS NULL THEN 1
+  ELSE (o.period_count * (CASE o.period_unit WHEN 'quarter' THEN 3 WHEN 'year' THEN 12 ELSE 1 END)) DIV (o.grant_count * (CASE o.grant_unit WHEN 'quarter' THEN 3 WHEN 'year' THEN 12 ELSE 1 END)) END) + ((CASE WHEN NEW.source_ref REGEXP '^[0-9A-Za-z_-]+:[1-9][0-9]{0,5}$'
+  THEN CAST(SUBSTRING_INDEX(NEW.source_ref, ':', -1) AS SIGNED) ELSE 0 END) <= MOD(o.quota_units, (CASE WHEN o.grant_unit IS NULL THEN 1
+  ELSE (o.period_count * (CASE o.period_unit WHEN 'quarter' THEN 3 WHEN 'year' THEN 12 ELSE 1 END)) DIV (o.grant_count * (CASE o.grant_unit WHEN 'quarter' THEN 3 WHEN 'year' THEN 12 ELSE 1 END)) END))))
+      OR EXISTS (
+        SELECT 1 FROM membership_periods m
+        WHERE m.order_id = NEW.order_id AND (m.revoke_time IS NOT NULL OR m.replaced_by_order_id IS NOT NULL))) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_grants: a membership lot is one interval of its paid order'; END IF; END;
+
 CREATE TRIGGER IF NOT EXISTS quota_grants_logged BEFORE INSERT ON quota_grants FOR EACH ROW BEGIN IF NEW.remaining <> NEW.amount OR NEW.held <> 0 OR NOT EXISTS (
       SELECT 1 FROM quota_logs l
       WHERE l.user_id = NEW.user_id AND l.sequence = NEW.grant_id AND l.type = 'GRANT' AND l.units = NEW.amount) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_grants: a lot is born whole and needs its GRANT row'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS quota_grants_no_delete BEFORE DELETE ON quota_grants FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_grants: rows are never deleted';
-
-CREATE TRIGGER IF NOT EXISTS quota_grants_paid_order BEFORE INSERT ON quota_grants FOR EACH ROW BEGIN IF NEW.source = 'membership' AND NOT EXISTS (
-      SELECT 1 FROM orders o
-      WHERE o.id = NEW.order_id AND o.user_id = NEW.user_id AND o.paid_time IS NOT NULL
-        AND o.status = 'paid' AND o.quota_units = NEW.amount) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_grants: a membership lot needs its paid order'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS quota_logs_no_delete BEFORE DELETE ON quota_logs FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_logs: rows are never deleted';
 
@@ -630,6 +972,13 @@ CREATE TRIGGER IF NOT EXISTS quota_logs_no_update BEFORE UPDATE ON quota_logs FO
 CREATE TRIGGER IF NOT EXISTS quota_task_outcomes_no_delete BEFORE DELETE ON quota_task_outcomes FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_task_outcomes: rows are never deleted';
 
 CREATE TRIGGER IF NOT EXISTS quota_task_outcomes_no_update BEFORE UPDATE ON quota_task_outcomes FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_task_outcomes: rows are never changed';
+
+CREATE TRIGGER IF NOT EXISTS refunds_beside_credits BEFORE INSERT ON refunds FOR EACH ROW BEGIN IF NEW.cause = 'requested' AND EXISTS (SELECT 1 FROM payments p WHERE p.id = NEW.payment_id AND p.status = 'applied')
+      AND NEW.amount + (
+  SELECT COALESCE(SUM(r.amount), 0) FROM refunds r JOIN payments p ON p.id = r.payment_id
+  WHERE r.order_id = NEW.order_id AND p.status = 'applied' AND r.status NOT IN ('closed', 'failed')) + (
+  SELECT COALESCE(SUM(x.amount), 0) FROM order_credits x JOIN orders u ON u.id = x.order_id
+  WHERE x.credited_order_id = NEW.order_id AND u.status = 'paid' AND TRUE) > NEW.total THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'refunds: what an upgrade credits does not go back'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS refunds_frozen BEFORE UPDATE ON refunds FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.order_id <=> NEW.order_id) OR NOT (OLD.user_id <=> NEW.user_id) OR NOT (OLD.payment_id <=> NEW.payment_id) OR NOT (OLD.transaction_id <=> NEW.transaction_id) OR NOT (OLD.cause <=> NEW.cause) OR NOT (OLD.amount <=> NEW.amount) OR NOT (OLD.total <=> NEW.total) OR NOT (OLD.currency <=> NEW.currency) OR NOT (OLD.reason <=> NEW.reason) OR NOT (OLD.requested_by <=> NEW.requested_by) OR NOT (OLD.notify_url <=> NEW.notify_url) OR NOT (OLD.replaces <=> NEW.replaces) OR NOT (OLD.frozen_units <=> NEW.frozen_units) OR NOT (OLD.freeze_sequence <=> NEW.freeze_sequence) OR NOT (OLD.paused_grant_time <=> NEW.paused_grant_time) OR NOT (OLD.create_time <=> NEW.create_time) OR (OLD.refund_id IS NOT NULL AND NOT (OLD.refund_id <=> NEW.refund_id)) OR (OLD.success_time IS NOT NULL AND NOT (OLD.success_time <=> NEW.success_time)) OR (OLD.apply_time IS NOT NULL AND NOT (OLD.apply_time <=> NEW.apply_time)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'refunds: identity and money columns are frozen'; END IF; IF OLD.status <> NEW.status AND (OLD.status IN ('succeeded', 'closed', 'failed') OR NEW.status = 'created') THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'refunds: a refund never goes back'; END IF; END;
 
@@ -656,6 +1005,10 @@ CREATE TRIGGER IF NOT EXISTS request_keys_no_update BEFORE UPDATE ON request_key
 CREATE TRIGGER IF NOT EXISTS settlement_cases_frozen BEFORE UPDATE ON settlement_cases FOR EACH ROW BEGIN IF NOT (OLD.user_id <=> NEW.user_id) OR NOT (OLD.sequence <=> NEW.sequence) OR NOT (OLD.task_id <=> NEW.task_id) OR NOT (OLD.kind <=> NEW.kind) OR NOT (OLD.units <=> NEW.units) OR NOT (OLD.reason <=> NEW.reason) OR NOT (OLD.open_time <=> NEW.open_time) OR (OLD.resolve_time IS NOT NULL AND NOT (OLD.resolve_time <=> NEW.resolve_time)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'settlement_cases: identity and money columns are frozen'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS settlement_cases_no_delete BEFORE DELETE ON settlement_cases FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'settlement_cases: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS task_tariffs_no_delete BEFORE DELETE ON task_tariffs FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'task_tariffs: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS task_tariffs_no_update BEFORE UPDATE ON task_tariffs FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'task_tariffs: rows are never changed';
 
 CREATE TRIGGER IF NOT EXISTS user_coupons_born_unused BEFORE INSERT ON user_coupons FOR EACH ROW BEGIN IF NEW.status <> 'unused' THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'user_coupons: a coupon is born unused'; END IF; END;
 

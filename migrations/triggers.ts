@@ -83,3 +83,16 @@ export async function setOnInsert(
   const body = `BEGIN IF ${rule.condition} THEN SET ${rule.set}; END IF; END`;
   await createTrigger(knex, `${table}_${rule.name}`, 'INSERT', table, body);
 }
+
+/**
+ * What the database itself does to another table after a row was inserted, where a condition over NEW holds. It runs with the
+ * rights of the account that migrates: no other account needs them.
+ */
+export async function afterInsert(
+  knex: Knex,
+  table: string,
+  rule: { readonly name: string; readonly condition: string; readonly then: string },
+): Promise<void> {
+  const body = `BEGIN IF ${rule.condition} THEN ${rule.then}; END IF; END`;
+  await knex.raw(`CREATE TRIGGER IF NOT EXISTS ${table}_${rule.name} AFTER INSERT ON ${table} FOR EACH ROW ${body}`);
+}

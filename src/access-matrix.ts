@@ -1,3 +1,7 @@
+import { GiftServiceService } from './gen/billing/v1/gift_service.pb';
+import { CatalogServiceService } from './gen/billing/v1/catalog_service.pb';
+import { JobServiceService } from './gen/billing/v1/job_service.pb';
+import { EventServiceService } from './gen/billing/v1/event_service.pb';
 import { MembershipServiceService } from './gen/billing/v1/membership_service.pb';
 import { OrderServiceService } from './gen/billing/v1/order_service.pb';
 import { PaymentServiceService } from './gen/billing/v1/payment_service.pb';
@@ -6,6 +10,10 @@ import { QuotaServiceService } from './gen/billing/v1/quota_service.pb';
 import type { Role } from './platform/calls';
 
 const DEFINITIONS = {
+  ...CatalogServiceService,
+  ...GiftServiceService,
+  ...JobServiceService,
+  ...EventServiceService,
   ...MembershipServiceService,
   ...OrderServiceService,
   ...PaymentServiceService,
@@ -26,6 +34,15 @@ export const BILLING_RPCS = Object.values(DEFINITIONS).map(({ path }) => path.sl
 
 /** What operations, finance and auditors may all do: every read but the audit log. */
 const READS: readonly BillingRpc[] = [
+  'billing.v1.CatalogService/GetPlan',
+  'billing.v1.CatalogService/ListCatalog',
+  'billing.v1.CatalogService/ListTaskTariffs',
+  'billing.v1.GiftService/GetGiftCampaign',
+  'billing.v1.GiftService/ListGiftCampaigns',
+  'billing.v1.JobService/ListJobs',
+  'billing.v1.JobService/ListDeadLetters',
+  'billing.v1.EventService/GetEventStatus',
+  'billing.v1.EventService/ListEventDeliveries',
   'billing.v1.MembershipService/GetMembership',
   'billing.v1.MembershipService/CheckEntitlement',
   'billing.v1.MembershipService/ListPlans',
@@ -44,6 +61,7 @@ const READS: readonly BillingRpc[] = [
   'billing.v1.QuotaService/ListQuotaLogs',
   'billing.v1.QuotaService/ExplainRequest',
   'billing.v1.QuotaService/ListSettlementCases',
+  'billing.v1.QuotaService/GetUsage',
 ];
 
 /**
@@ -63,6 +81,7 @@ export const ACCESS_MATRIX: Readonly<Record<Role, readonly BillingRpc[]>> = {
     'billing.v1.QuotaService/ListQuotaLogs',
     'billing.v1.QuotaService/ExplainRequest',
     'billing.v1.QuotaService/ListSettlementCases',
+    'billing.v1.QuotaService/GetUsage',
     'billing.v1.MembershipService/GetMembership',
     'billing.v1.MembershipService/CheckEntitlement',
   ],
@@ -88,10 +107,22 @@ export const ACCESS_MATRIX: Readonly<Record<Role, readonly BillingRpc[]>> = {
   ],
   operations: [
     ...READS,
+    'billing.v1.CatalogService/CreatePlan',
+    'billing.v1.CatalogService/AddPlanPrice',
+    'billing.v1.CatalogService/SetPlanStatus',
+    'billing.v1.CatalogService/SetTaskTariff',
     'billing.v1.PromotionService/CreatePromotion',
     'billing.v1.PromotionService/SetPromotionStatus',
     'billing.v1.PromotionService/UpdatePromotion',
     'billing.v1.PaymentService/ReplayNotification',
+    'billing.v1.EventService/ReplayEvents',
+    'billing.v1.EventService/RetryEventDelivery',
+    'billing.v1.JobService/RerunDeadLetter',
+    'billing.v1.GiftService/CreateGiftCampaign',
+    'billing.v1.GiftService/UpdateGiftCampaign',
+    'billing.v1.GiftService/ApproveGiftCampaign',
+    'billing.v1.GiftService/SetGiftCampaignStatus',
+    'billing.v1.GiftService/GrantGift',
   ],
   finance: [...READS, 'billing.v1.OrderService/RefundOrder', 'billing.v1.OrderService/AttachInvoice'],
   auditor: READS,

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { buildEdge } from './composition/edge-role';
+import { startRelay } from './composition/event-parts';
 import { buildLanes, observe, openWechatpay, type Closable, type Foundation } from './composition/foundation';
 import { buildRpc } from './composition/rpc-role';
 import { startWorker } from './composition/worker-role';
@@ -58,7 +59,7 @@ export async function startService(config: Config, log: Logger, clock = clockOf(
     config.BILLING_ROLE === 'all' || config.BILLING_ROLE === role;
   // Closed last to first, so what others stand on goes at the end.
   const closables: Closable[] = [{ name: 'database', close: () => db.knex.destroy() }];
-  const lanes = buildLanes({ config, log, clock, metrics }, closables);
+  const lanes = buildLanes({ config, log, clock, metrics, db }, closables);
   const wechatpay = openWechatpay({ config, clock, log }, closables);
   const foundation: Foundation = { config, log, clock, metrics, db, ...lanes, wechatpay };
 
@@ -72,6 +73,7 @@ export async function startService(config: Config, log: Logger, clock = clockOf(
   const rpc = plays('rpc') ? buildRpc(foundation, closables) : undefined;
   const edge = plays('edge') ? buildEdge(foundation) : undefined;
   const queues = plays('worker') ? startWorker(foundation, closables) : undefined;
+  if (plays('worker')) startRelay(foundation, closables);
   if (rpc !== undefined) closables.push({ name: 'rpc', close: () => rpc.shutdown(CLOSE_GRACE_MS) });
 
   const closeAll = async (): Promise<void> => {

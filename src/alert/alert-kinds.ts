@@ -1,5 +1,5 @@
 /** What an alert is about: the table its subject's id is of. */
-export type AlertSubject = 'order' | 'payment' | 'refund' | 'notification';
+export type AlertSubject = 'order' | 'payment' | 'refund' | 'notification' | 'dead_letter';
 
 /** `critical`: money or a right is wrong until somebody acts. `warning`: it is under way, or needs a look. */
 export type AlertSeverity = 'warning' | 'critical';
@@ -36,6 +36,8 @@ export const ALERT_KINDS = {
   order_stuck: ['order'],
   /** An order with an invoice was refunded. */
   invoice_of_refunded_order: ['order'],
+  /** A job failed for the last time: its subject is left alone, or all of it if it has none. */
+  job_dead_letter: ['dead_letter'],
 } as const satisfies Readonly<Record<string, readonly AlertSubject[]>>;
 
 export type AlertKind = keyof typeof ALERT_KINDS;

@@ -37,7 +37,7 @@ export function tellRequestId(requestId: string): (error: unknown) => never {
 }
 
 /** What went wrong, for a program. */
-interface Failure {
+export interface Failure {
   /** Name of the gRPC status: the service's; else INVALID_ARGUMENT for a wrong command line, UNKNOWN for the rest. */
   readonly code: string;
   /** The service's reason, as docs/errors.md lists them. */
@@ -46,7 +46,8 @@ interface Failure {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-function readFailure(error: unknown): Failure {
+/** What an error of a command says. */
+export function readFailure(error: unknown): Failure {
   if (error instanceof RequestFailed) {
     const failure = readFailure(error.cause);
     return { ...failure, metadata: { ...failure.metadata, request_id: error.requestId } };

@@ -4,6 +4,7 @@ import { MembershipServiceClient, PeriodUnit } from '../gen/billing/v1/membershi
 import { monotonicMs, systemClock } from '../platform/clock';
 import { loadMigrateConfig } from '../platform/config';
 import { VERSION } from '../version';
+import { addCatalogCommands } from './catalog';
 import { callUnary, findDatabaseUrl, openConnection, type ConnectionOptions } from './connection';
 import {
   advanceDevClock,
@@ -13,7 +14,10 @@ import {
   showDevClock,
   type DevClockState,
 } from './dev-clock';
+import { addEventCommands } from './event';
 import { reportFailure } from './failure';
+import { addJobCommands } from './jobs';
+import { addGiftCommands } from './gift';
 import { migrate } from './migrate';
 import { addOrderCommands } from './order';
 import { createOutput, type Output } from './output';
@@ -66,9 +70,13 @@ async function withClient<Client extends { close(): void }, Result>(
 
 addQuotaCommands(program, { output, withClient });
 addPaymentCommands(program, { output, withClient });
+addEventCommands(program, { output, withClient });
 addPromotionCommands(program, { output, withClient });
+addGiftCommands(program, { output, withClient });
+addCatalogCommands(program, { output, withClient });
 addOrderCommands(program, { output, withClient });
 addRefundCommands(program, { output, withClient });
+addJobCommands(program, { output, withClient });
 
 program
   .command('membership <user_id>')

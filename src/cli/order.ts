@@ -3,12 +3,15 @@ import { systemClock } from '../platform/clock';
 import { mintId } from '../platform/ids';
 import {
   OrderCloseReason,
+  OrderKind,
   OrderServiceClient,
   OrderStatus,
   PaymentChannel,
+  QuoteOrderRequest,
   RefundCause,
   RefundStatus,
   type Order,
+  type OrderCredit,
   type OrderPayment,
 } from '../gen/billing/v1/order_service.pb';
 import { callUnary } from './connection';
@@ -18,11 +21,12 @@ import { addPaging, tellNextPage, type CommandParts, type PagingOptions } from '
 
 /** The commands about orders. */
 
-/** Adds `order show`, `list`, `payment`, `cancel` and `attach-invoice`. */
+/** Adds `order show`, `list`, `quote`, `payment`, `cancel` and `attach-invoice`. */
 export function addOrderCommands(program: Command, parts: CommandParts): void {
   const order = program.command('order').description('look at orders, cancel them, note their invoices');
   addShow(order, parts);
   addList(order, parts);
+  addQuote(order, parts);
   addPayment(order, parts);
   addCancel(order, parts);
   addAttachInvoice(order, parts);
@@ -40,12 +44,15 @@ function orderFields(one: Order): Readonly<Record<string, Cell>> {
   return {
     order_id: one.orderId,
     user_id: one.userId,
+    kind: OrderKind[one.kind],
     status: OrderStatus[one.status],
     ...(isClosed ? { close_reason: OrderCloseReason[one.closeReason] } : {}),
     plan_id: one.planId,
     plan_name: one.planName,
     quota_units: one.quotaUnits,
     channel: PaymentChannel[one.channel],
+    list_amount: one.listAmount,
+    credit_amount: one.creditAmount,
     original_amount: one.originalAmount,
     discount_amount: one.discountAmount,
     final_amount: one.finalAmount,
@@ -65,7 +72,7 @@ function orderFields(one: Order): Readonly<Record<string, Cell>> {
 function addShow(order: Command, { output, withClient }: CommandParts): void {
   order
     .command('show <user_id> <order_id>')
-    .description('everything about one order of a user, with its refunds')
+    .description('everything about one order of a user, with its refunds, and what upgrades credit')
     .option('--refresh', 'ask WeChat Pay first, if the order waits for payment or is being closed')
     .action(async (userId: string, orderId: string, { refresh = false }: { readonly refresh?: boolean }) => {
       const shown = await withClient(OrderServiceClient, (client) =>
@@ -73,13 +80,57 @@ function addShow(order: Command, { output, withClient }: CommandParts): void {
       );
       const fields = shown.order === undefined ? {} : orderFields(shown.order);
       output().recordWithRows(
-        refresh ? { ...fields, refreshed: shown.refreshed } : fields,
+        {
+          ...fields,
+          ...creditFields(orderId, shown.credits),
+          ...(refresh ? { refreshed: shown.refreshed } : {}),
+        },
         'refunds',
         ['refund', 'status', 'cause', 'amount fen', 'reason', 'created', 'succeeded'],
         shown.refunds.map((one) => [
           ...[one.refundId, RefundStatus[one.status], RefundCause[one.cause], one.amount, one.reason],
           ...[one.createTime, one.successTime],
         ]),
+      );
+    });
+}
+
+/** What an order credits of others, and what upgrades credit of it: `<fen> of <order>`, and the other way round. */
+function creditFields(orderId: string, credits: readonly OrderCredit[]): Readonly<Record<string, Cell>> {
+  const own = credits.filter((credit) => credit.orderId === orderId);
+  const others = credits.filter((credit) => credit.creditedOrderId === orderId);
+  return {
+    ...(own.length === 0 ? {} : { credits: own.map((one) => `${one.amount} of ${one.creditedOrderId}`).join(', ') }),
+    ...(others.length === 0 ? {} : { credited: others.map((one) => `${one.amount} to ${one.orderId}`).join(', ') }),
+  };
+}
+
+interface QuoteOptions {
+  readonly coupon?: string;
+  readonly upgrade?: boolean;
+}
+
+function addQuote(order: Command, { output, withClient }: CommandParts): void {
+  order
+    .command('quote <user_id> <plan_id>')
+    .description('what an order of a plan would cost a user now; reserves nothing')
+    .option('--coupon <coupon_id>', 'with a coupon of the user')
+    .option('--upgrade', 'in the place of what the user holds, with its credits')
+    .action(async (userId: string, planId: string, { coupon: couponId = '', upgrade = false }: QuoteOptions) => {
+      const kind = upgrade ? OrderKind.UPGRADE : OrderKind.PURCHASE;
+      const request = QuoteOrderRequest.fromPartial({ userId, planId, couponId, kind });
+      const quote = await withClient(OrderServiceClient, (client) =>
+        callUnary(client.quoteOrder.bind(client), request, systemClock.now()),
+      );
+      output().recordWithRows(
+        {
+          ...{ user_id: userId, plan_id: planId, kind: OrderKind[kind], list_amount: quote.listAmount },
+          ...{ credit_amount: quote.creditAmount, original_amount: quote.originalAmount },
+          ...{ discount_amount: quote.discountAmount, final_amount: quote.finalAmount },
+        },
+        'credits',
+        ['order', 'credit fen', 'unspent units'],
+        quote.credits.map(({ creditedOrderId, amount, units }) => [creditedOrderId, amount, units]),
       );
     });
 }
@@ -96,10 +147,10 @@ function addList(order: Command, { output, withClient }: CommandParts): void {
       callUnary(client.listOrders.bind(client), { userId, status, pageSize, pageToken }, systemClock.now()),
     );
     output().rows(
-      ['order', 'plan', 'status', 'channel', 'final fen', 'refunded fen', 'created', 'paid'],
+      ['order', 'kind', 'plan', 'status', 'channel', 'final fen', 'refunded fen', 'created', 'paid'],
       page.orders.map((one) => [
-        ...[one.orderId, one.planName, OrderStatus[one.status], PaymentChannel[one.channel], one.finalAmount],
-        ...[one.refundedAmount, one.createTime, one.paidTime],
+        ...[one.orderId, OrderKind[one.kind], one.planName, OrderStatus[one.status], PaymentChannel[one.channel]],
+        ...[one.finalAmount, one.refundedAmount, one.createTime, one.paidTime],
       ]),
     );
     tellNextPage(page.nextPageToken);

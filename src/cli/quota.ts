@@ -1,13 +1,16 @@
-import { InvalidArgumentError, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import {
   QuotaLogType,
   QuotaServiceClient,
   TaskOutcome,
+  UsageGroup,
   type QuotaLog,
   type RequestEffect,
 } from '../gen/billing/v1/quota_service.pb';
 import { systemClock } from '../platform/clock';
+import { fromEpochMs } from '../platform/time';
 import { callUnary, type Connection } from './connection';
+import { parseInstantMs } from './dev-clock';
 import type { Cell, NamedTable, Output } from './output';
 
 /** The commands that look at quota. */
@@ -53,11 +56,12 @@ export function tellNextPage(nextPageToken: string): void {
   if (nextPageToken !== '') process.stderr.write(`More: --page-token ${nextPageToken}\n`);
 }
 
-/** Adds `quota show`, `logs`, `explain` and `cases`. */
+/** Adds `quota show`, `logs`, `usage`, `explain` and `cases`. */
 export function addQuotaCommands(program: Command, parts: CommandParts): void {
   const quota = program.command('quota').description('look at quota');
   addShow(quota, parts);
   addLogs(quota, parts);
+  addUsage(quota, parts);
   addExplain(quota, parts);
   addCases(quota, parts);
 }
@@ -106,6 +110,39 @@ function addLogs(quota: Command, { output, withClient }: CommandParts): void {
       tellNextPage(page.nextPageToken);
     },
   );
+}
+
+const USAGE_GROUPS = {
+  day: UsageGroup.DAY,
+  'task-type': UsageGroup.TASK_TYPE,
+  source: UsageGroup.SOURCE,
+} as const;
+
+interface UsageOptions {
+  readonly by: keyof typeof USAGE_GROUPS;
+  /** Unix time in milliseconds. */
+  readonly from: number;
+  readonly to?: number;
+}
+
+function addUsage(quota: Command, { output, withClient }: CommandParts): void {
+  quota
+    .command('usage <user_id>')
+    .description("what a user's quota was used for in a time of at most 366 days")
+    .requiredOption('--from <instant>', 'from when on', parseInstantMs)
+    .option('--to <instant>', 'until before when; default: now', parseInstantMs)
+    .addOption(new Option('--by <group>', 'what the rows are by').choices(Object.keys(USAGE_GROUPS)).default('day'))
+    .action(async (userId: string, { by, from, to }: UsageOptions) => {
+      const time = { startTime: fromEpochMs(from), endTime: to === undefined ? undefined : fromEpochMs(to) };
+      const { rows, others } = await withClient(QuotaServiceClient, (client) =>
+        callUnary(client.getUsage.bind(client), { userId, ...time, groupBy: USAGE_GROUPS[by] }, systemClock.now()),
+      );
+      const more = others === undefined ? [] : [{ ...others, key: '(others)' }];
+      output().rows(
+        [by.replace('-', '_'), 'consumed', 'returned'],
+        [...rows, ...more].map(({ key, consumedUnits, returnedUnits }) => [key, consumedUnits, returnedUnits]),
+      );
+    });
 }
 
 /** What the request did, or that it did nothing. */

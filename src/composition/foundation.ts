@@ -1,3 +1,5 @@
+import { createTariffs } from '../catalog';
+import { ENTITLEMENT_SOURCE } from '../membership';
 import { createWechatpay, readMerchantKey, type Wechatpay } from '../payment';
 import type { Clock } from '../platform/clock';
 import type { Config } from '../platform/config';
@@ -40,7 +42,7 @@ export function observe(metrics: Metrics): TransactionObserver {
 
 /** The lanes with their stores. Closed before them: what they took is committed first. */
 export function buildLanes(
-  { config, log, clock, metrics }: Pick<Foundation, 'config' | 'log' | 'clock' | 'metrics'>,
+  { config, log, clock, metrics, db: plain }: Pick<Foundation, 'config' | 'log' | 'clock' | 'metrics' | 'db'>,
   closables: Closable[],
 ): Pick<Foundation, 'commits' | 'claims'> {
   const redis = openRedis(config.REDIS_URL, config.REDIS_TIMEOUT_MS, log);
@@ -55,6 +57,15 @@ export function buildLanes(
       compensationGraceDays: config.COMPENSATION_GRACE_DAYS,
       settleAfterMs: config.SETTLE_AFTER_MINUTES * MS_PER_MINUTE,
       caseAfterMs: config.SETTLE_CASE_AFTER_MINUTES * MS_PER_MINUTE,
+      lowUnits: config.QUOTA_LOW_UNITS,
+    },
+    terms: {
+      tariffs: createTariffs({
+        // Not of the lanes: they have as many connections as they take.
+        db: plain,
+        onFailure: (error) => log.warn({ err: error }, 'tariffs could not be renewed; what is known is used on'),
+      }),
+      entitlements: ENTITLEMENT_SOURCE,
     },
     userLocks: createUserLocks(redis, (result, users) => metrics.redisLocks.inc({ result }, users)),
     onBatch: (size, mode) => metrics.quotaBatchSize.observe({ mode }, size),

@@ -1,6 +1,10 @@
 import { ACCESS_MATRIX } from '../access-matrix';
+import { createGiftService } from '../gift';
+import { createCatalogService } from '../catalog';
+import { createJobService } from '../job';
 import { createMembershipService, readMembership, toMembershipMessage } from '../membership';
 import { createOrderRefreshLimits, createOrderService, createPayerIndex, type OrderRefreshLimits } from '../order';
+import { createEventService } from '../event';
 import { createPaymentService } from '../payment';
 import { createFieldCipher } from '../platform/crypto/field-cipher';
 import { fen } from '../platform/money';
@@ -10,6 +14,7 @@ import { createClaimLimits, createPromotionService, type ClaimLimits } from '../
 import { createQuotaService, RefusalRecorder } from '../quota';
 import { createRefundHandlers, readRefundsOf, toRefundMessage } from '../refund';
 import type { Closable, Foundation } from './foundation';
+import { JOB_LIST } from './job-list';
 import { notificationApplier, orderParts, refundParts } from './payment-parts';
 
 /** How often callers may try, on a connection of its own: each claim asks twice. */
@@ -51,6 +56,7 @@ export function buildRpc(foundation: Foundation, closables: Closable[]): RpcServ
       },
       identityIndexKey: config.IDENTITY_INDEX_KEY,
     }),
+    createCatalogService({ db, clock }),
     createPromotionService({
       db,
       clock,
@@ -66,12 +72,16 @@ export function buildRpc(foundation: Foundation, closables: Closable[]): RpcServ
         readRefunds: async (orderId) => (await readRefundsOf(db, orderId)).map(toRefundMessage),
         policy: {
           expireMinutes: config.ORDER_EXPIRE_MINUTES,
+          graceDays: config.MEMBERSHIP_GRACE_DAYS,
           notifyUrl: config.WECHATPAY_NOTIFY_URL,
           openOrdersMax: config.OPEN_ORDERS_MAX,
         },
       },
       createRefundHandlers(refundParts(foundation)),
     ),
+    createGiftService({ db, clock }),
+    createJobService({ db, clock, jobs: JOB_LIST }),
+    createEventService({ db, clock }),
     createPaymentService({
       db,
       log,

@@ -4,7 +4,7 @@ export { PaymentRow } from './payment.model';
 export { RefundRow, type RefundCause } from './refund.model';
 export { isCounted, isOpen, nextRefundStatus, type RefundEvent, type RefundStatus } from './refund-state';
 export { createPaymentService } from './payment.rpc';
-export { findPayment, recordNothingToPay, recordPayment } from './record-payment';
+export { findPayment, recordNothingToPay, recordPayment, tellPayment } from './record-payment';
 export { applyDueNotifications } from './wechatpay/inbox/apply-due-notifications.job';
 export type { ApplyNotification, ApplyResult } from './wechatpay/inbox/apply-notification';
 export type { WechatpayClient } from './wechatpay/client/client';

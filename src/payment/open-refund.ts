@@ -8,6 +8,7 @@ import { mintId } from '../platform/ids';
 import { fen, type Fen } from '../platform/money';
 import { addMs, later, MS_PER_MINUTE } from '../platform/time';
 import { PaymentRow } from './payment.model';
+import { tellPayment } from './record-payment';
 import { RefundRow, type RefundCause } from './refund.model';
 import { isCounted } from './refund-state';
 
@@ -112,6 +113,7 @@ export async function openAutomaticRefund(
 ): Promise<RefundRow> {
   const received = PaymentRow.query(tx).where({ id: payment.id, status: 'received' });
   expectRows(await received.patch({ status: 'refunding' }), 1, `payment ${payment.id}`);
+  await tellPayment(tx, payment, 'refunding', now);
   const by = { cause: 'automatic', requestedBy: SYSTEM_ACTOR, causedBy: payment.transactionId ?? '' } as const;
   return openRefund(tx, { id: mintId(now), ...by, payment, amount: fen(payment.amount), reason, notifyUrl }, now);
 }

@@ -1,3 +1,4 @@
+import { appendEvents } from '../platform/db/outbox';
 import type { Tx } from '../platform/db/tx';
 import { mintId } from '../platform/ids';
 import { PaymentRow } from './payment.model';
@@ -14,7 +15,7 @@ export async function recordPayment(
   transaction: WechatpayTransaction,
   now: Date,
 ): Promise<void> {
-  await PaymentRow.query(tx).insert({
+  const payment = await PaymentRow.query(tx).insert({
     id: mintId(now),
     orderId: owner.orderId,
     userId: owner.userId,
@@ -30,6 +31,7 @@ export async function recordPayment(
     successTime: transaction.successTime,
     createTime: now,
   });
+  await tellPayment(tx, payment, status, now);
 }
 
 /** Records that an order had nothing to pay: a payment row of method none, under the lock of its order. */
@@ -38,7 +40,7 @@ export async function recordNothingToPay(
   owner: { readonly orderId: string; readonly userId: string; readonly currency: string },
   now: Date,
 ): Promise<void> {
-  await PaymentRow.query(tx).insert({
+  const payment = await PaymentRow.query(tx).insert({
     id: mintId(now),
     ...owner,
     method: 'none',
@@ -52,6 +54,18 @@ export async function recordNothingToPay(
     successTime: now,
     createTime: now,
   });
+  await tellPayment(tx, payment, 'applied', now);
+}
+
+/** Tells whoever follows the events where a payment stands now. */
+export async function tellPayment(
+  tx: Tx,
+  { id, orderId, userId, amount, currency }: PaymentRow,
+  status: PaymentRow['status'],
+  now: Date,
+): Promise<void> {
+  const payload = { payment_id: id, order_id: orderId, amount, currency };
+  await appendEvents(tx, [{ type: `payment.${status}`, userId, payload }], now);
 }
 
 /** The recorded payment of a WeChat Pay transaction, if there is one. */

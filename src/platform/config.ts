@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { eventSinks } from './event-sinks-setting';
 
 /**
  * All configuration, read once at boot from the environment and frozen. The only reader of process.env.
@@ -92,11 +93,22 @@ const settings = z.object({
   REGISTRATION_GRANTS_PER_DAY_MAX: count(100_000, 100_000_000),
   COMPENSATION_GRACE_DAYS: count(7, 365),
   ORDER_EXPIRE_MINUTES: count(30, 1_440),
+  /** For memberships bought from now on; 0: none. */
+  MEMBERSHIP_GRACE_DAYS: wholeNumber.pipe(z.number().max(365)).default(0),
+  /** How many days before a membership ends its user is reminded, each once. */
+  MEMBERSHIP_REMINDER_DAYS: z
+    .string()
+    .regex(/^\d{1,3}(,\d{1,3}){0,9}$/, 'must be up to ten numbers of days, joined by commas')
+    .default('7,3,1')
+    .transform((list) => [...new Set(list.split(',').map(Number))])
+    .pipe(z.array(z.number().min(1).max(365))),
   OPEN_ORDERS_MAX: count(20, 1_000),
   CLAIMS_PER_MINUTE_PER_USER: count(200, 1_000_000),
   CLAIMS_PER_MINUTE_PER_CALLER: count(600_000, 100_000_000),
   /** Fen: what a promotion can cost beyond this, two people decide. */
   PROMOTION_COST_LIMIT: count(10_000_000, 999_999_999),
+  /** Below how many units a balance is low, which is told when it falls there; 0: never. */
+  QUOTA_LOW_UNITS: wholeNumber.pipe(z.number().max(1_000_000_000)).default(10),
   SETTLE_AFTER_MINUTES: count(120, 43_200),
   SETTLE_CASE_AFTER_MINUTES: count(1_440, 43_200),
 
@@ -121,7 +133,20 @@ const settings = z.object({
   NOTIFICATION_BODY_BYTES_MAX: count(65_536, 1_048_576),
   NOTIFICATION_APPLY_TIMEOUT_MS: milliseconds(3_000),
   TASK_STATUS_TIMEOUT_MS: milliseconds(3_000),
+  /** The stream of events in Redis: a public name, another only where services share a Redis. */
+  EVENTS_STREAM_KEY: z
+    .string()
+    .regex(/^[\w.-]{1,128}$/, 'must be letters, digits, _, . and -')
+    .default('billing.events'),
+  EVENTS_INTERVAL_MS: milliseconds(50),
+  EVENTS_REDIS_TIMEOUT_MS: milliseconds(2_000),
+  EVENT_SINK_TIMEOUT_MS: milliseconds(10_000),
+  EVENT_SINKS: eventSinks,
   JOBS_AT_ONCE_MAX: count(8, 100),
+  /** How often a failing subject of a job is tried before it is a dead letter. */
+  JOB_ATTEMPTS: count(6, 20),
+  /** The pause after its first failure; each is twice the one before, and up to half of it is left to chance. */
+  JOB_RETRY_FIRST_MS: milliseconds(1_000),
   WORKER_POLL_INTERVAL_MS: milliseconds(1_000),
   CLOCK_SKEW_MAX_MS: milliseconds(1_000),
   DRAIN_NOTICE_MS: milliseconds(1_000),
@@ -151,6 +176,9 @@ function productionProblems(filled: NodeJS.ProcessEnv): readonly string[] {
   const addresses = ['WECHATPAY_BASE_URL', 'WECHATPAY_BACKUP_BASE_URL', 'WECHATPAY_NOTIFY_URL'];
   const plain = addresses.filter(isPlainHttp);
   const problems = plain.map((name) => `${name} must be https in production`);
+  if (/"url"\s*:\s*"\s*http:/i.test(filled['EVENT_SINKS'] ?? '')) {
+    problems.push('EVENT_SINKS must name https addresses in production');
+  }
   // WeChat Pay refuses it, and for good every order that names it.
   if (/[?#@]/.test(filled['WECHATPAY_NOTIFY_URL'] ?? '')) {
     problems.push('WECHATPAY_NOTIFY_URL must have no query, fragment or credentials in production');

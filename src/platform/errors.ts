@@ -101,6 +101,11 @@ export const platformErrors = defineErrors({
     code: 'PERMISSION_DENIED',
     message: 'This caller may not call this RPC.',
   },
+  SECOND_PERSON_REQUIRED: {
+    code: 'PERMISSION_DENIED',
+    message:
+      'Two people have to agree: somebody has to do this who is not among the editors. What is active is paused before it is raised.',
+  },
   REQUEST_ID_REUSED: {
     code: 'ALREADY_EXISTS',
     message: 'This request_id was used before with a different request. Mint a new one for a new request.',

@@ -23,6 +23,7 @@ export function createMetrics() {
     rpcCalls: new CallTally(registry),
     ...rpcMetrics(registers),
     ...domainMetrics(registers),
+    ...jobMetrics(registers),
     ...storeMetrics(registers),
   };
 }
@@ -49,6 +50,12 @@ function domainMetrics(registers: Registry[]) {
       name: 'billing_quota_units_total',
       help: 'Units of quota posted, by type of log row.',
       labelNames: ['type'] as const,
+      registers,
+    }),
+    quotaTaken: new Counter({
+      name: 'billing_quota_taken_total',
+      help: 'Consumes and holds that took effect, by whether a tariff lists their task type; unlisted ones pass as sent.',
+      labelNames: ['tariff'] as const,
       registers,
     }),
     quotaSettlements: new Counter({
@@ -94,10 +101,60 @@ function domainMetrics(registers: Registry[]) {
       labelNames: ['cause', 'status'] as const,
       registers,
     }),
+    eventsPublished: new Counter({
+      name: 'billing_events_published_total',
+      help: 'Events that entered the stream, for the first time or again.',
+      labelNames: ['time'] as const,
+      registers,
+    }),
+    eventsLag: new Gauge({
+      name: 'billing_events_lag_seconds',
+      help: 'Age of the oldest event that is not in the stream yet, as the process that delivers knows it; 0 in the others.',
+      registers,
+    }),
+    eventDeliveries: new Counter({
+      name: 'billing_event_deliveries_total',
+      help: 'Attempts to deliver an event to a sink, by sink and what came of it.',
+      labelNames: ['sink', 'outcome'] as const,
+      registers,
+    }),
     orders: new Counter({
       name: 'billing_orders_total',
       help: 'Orders that entered a status, by status.',
       labelNames: ['status'] as const,
+      registers,
+    }),
+  };
+}
+
+/** A look takes milliseconds, a call of WeChat Pay seconds, a day's deletions minutes. */
+const JOB_SECONDS = [0.005, 0.02, 0.1, 0.5, 2, 10, 60];
+
+function jobMetrics(registers: Registry[]) {
+  return {
+    jobRuns: new Counter({
+      name: 'billing_job_runs_total',
+      help: 'Runs of jobs that ended, by job and outcome: done, failed (tried again soon), buried (a dead letter), postponed.',
+      labelNames: ['job', 'outcome'] as const,
+      registers,
+    }),
+    jobSeconds: new Histogram({
+      name: 'billing_job_seconds',
+      help: 'How long runs of jobs took, by job.',
+      labelNames: ['job'] as const,
+      buckets: JOB_SECONDS,
+      registers,
+    }),
+    jobDeadLetters: new Gauge({
+      name: 'billing_job_dead_letters',
+      help: 'Subjects that failed for the last time and have not succeeded since, by job; counted in the database by every worker.',
+      labelNames: ['job'] as const,
+      registers,
+    }),
+    jobOldestDue: new Gauge({
+      name: 'billing_job_oldest_due_seconds',
+      help: 'How long what waited longest is due, by job; measured in the database by every worker.',
+      labelNames: ['job'] as const,
       registers,
     }),
   };

@@ -6,9 +6,15 @@ const SILENCE_MAX_MS = 1_000;
 
 /**
  * A connection to Redis: the second layer, never the truth. It fails fast and holds nothing back while Redis is away, so
- * that no call waits for it. `together`: commands of one turn leave in one write, for many small ones at once.
+ * that no call waits for it. `together`: commands of one turn leave in one write, for many small ones at once. `whenAway`: what
+ * the log says of it.
  */
-export function openRedis(url: string, timeoutMs: number, log: Logger, { together = false } = {}): Redis {
+export function openRedis(
+  url: string,
+  timeoutMs: number,
+  log: Logger,
+  { together = false, whenAway = 'the row locks decide alone' } = {},
+): Redis {
   const redis = new Redis(url, {
     enableOfflineQueue: false,
     enableAutoPipelining: together,
@@ -23,7 +29,7 @@ export function openRedis(url: string, timeoutMs: number, log: Logger, { togethe
   });
   let isReported = false;
   redis.on('error', (error) => {
-    if (!isReported) log.warn({ err: error }, 'Redis is away; the row locks decide alone');
+    if (!isReported) log.warn({ err: error }, `Redis is away; ${whenAway}`);
     isReported = true;
   });
   redis.on('ready', () => {

@@ -10,6 +10,13 @@ import { moneyState } from '../support/observe';
 
 /** R12, must show 8: who may call what, written out from the public contract apart from the code that decides it. */
 const MAY_CALL: Readonly<Record<string, readonly string[]>> = {
+  'billing.v1.CatalogService/CreatePlan': ['operations'],
+  'billing.v1.CatalogService/AddPlanPrice': ['operations'],
+  'billing.v1.CatalogService/SetPlanStatus': ['operations'],
+  'billing.v1.CatalogService/GetPlan': ['operations', 'finance', 'auditor'],
+  'billing.v1.CatalogService/ListCatalog': ['operations', 'finance', 'auditor'],
+  'billing.v1.CatalogService/SetTaskTariff': ['operations'],
+  'billing.v1.CatalogService/ListTaskTariffs': ['operations', 'finance', 'auditor'],
   'billing.v1.QuotaService/ConsumeQuota': ['ai-task-service'],
   'billing.v1.QuotaService/BatchConsumeQuota': ['ai-task-service'],
   'billing.v1.QuotaService/RefundQuota': ['ai-task-service'],
@@ -48,6 +55,16 @@ const MAY_CALL: Readonly<Record<string, readonly string[]>> = {
   'billing.v1.OrderService/AttachInvoice': ['order-service', 'finance'],
   'billing.v1.PaymentService/ListNotifications': ['operations', 'finance', 'auditor'],
   'billing.v1.PaymentService/ReplayNotification': ['operations'],
+  'billing.v1.JobService/ListJobs': ['operations', 'finance', 'auditor'],
+  'billing.v1.JobService/ListDeadLetters': ['operations', 'finance', 'auditor'],
+  'billing.v1.JobService/RerunDeadLetter': ['operations'],
+  'billing.v1.GiftService/CreateGiftCampaign': ['operations'],
+  'billing.v1.GiftService/UpdateGiftCampaign': ['operations'],
+  'billing.v1.GiftService/ApproveGiftCampaign': ['operations'],
+  'billing.v1.GiftService/SetGiftCampaignStatus': ['operations'],
+  'billing.v1.GiftService/GrantGift': ['operations'],
+  'billing.v1.GiftService/GetGiftCampaign': ['operations', 'finance', 'auditor'],
+  'billing.v1.GiftService/ListGiftCampaigns': ['operations', 'finance', 'auditor'],
   'billing.v1.PromotionService/CreatePromotion': ['operations'],
   'billing.v1.PromotionService/SetPromotionStatus': ['operations'],
   'billing.v1.PromotionService/UpdatePromotion': ['operations'],
@@ -126,7 +143,10 @@ describe('who may call what', () => {
       expect(await moneyState(h)).toEqual(before);
       if (MAY_CALL[rpc]?.includes(role) === true) {
         const outcome = reply.ok ? 'answered' : reply.reason;
-        const isAnswerable = /\/List(Plans|SettlementCases|Promotions|SuspiciousClaimers|Notifications)$/.test(rpc);
+        const isAnswerable =
+          /\/List(Catalog|TaskTariffs|Plans|SettlementCases|Promotions|SuspiciousClaimers|Notifications|GiftCampaigns)$/.test(
+            rpc,
+          );
         expect(outcome).toBe(isAnswerable ? 'answered' : 'INVALID_REQUEST');
         return;
       }

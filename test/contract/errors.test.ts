@@ -1,6 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { BILLING_RPCS } from '../../src/access-matrix';
-import { membershipErrors } from '../../src/membership/membership.errors';
+import { catalogErrors } from '../../src/catalog/catalog.errors';
+import { giftErrors } from '../../src/gift/gift.errors';
+import { jobErrors } from '../../src/job/job.errors';
+import { eventErrors } from '../../src/event/event.errors';
 import { orderErrors } from '../../src/order/order.errors';
 import { paymentErrors } from '../../src/payment/payment.errors';
 import { wechatpayErrors } from '../../src/payment/wechatpay/wechatpay.errors';
@@ -13,10 +16,13 @@ import { readSources } from '../support/sources';
 
 /** Every catalogue of src. */
 const CATALOGUES = [
+  eventErrors,
   platformErrors,
+  jobErrors,
   quotaErrors,
-  membershipErrors,
+  catalogErrors,
   promotionErrors,
+  giftErrors,
   orderErrors,
   paymentErrors,
   wechatpayErrors,
@@ -38,8 +44,12 @@ const CONTRACT: Readonly<Record<string, readonly string[]>> = {
     'HOLD_NOT_FOUND',
     'CONSUME_NOT_FOUND',
     'NOTIFICATION_NOT_FOUND',
+    'EVENT_NOT_FOUND',
+    'EVENT_DELIVERY_NOT_FOUND',
+    'DEAD_LETTER_NOT_FOUND',
+    'GIFT_CAMPAIGN_NOT_FOUND',
   ],
-  ALREADY_EXISTS: ['REQUEST_ID_REUSED', 'COUPON_ALREADY_CLAIMED'],
+  ALREADY_EXISTS: ['REQUEST_ID_REUSED', 'COUPON_ALREADY_CLAIMED', 'GIFT_ALREADY_GRANTED'],
   FAILED_PRECONDITION: [
     'QUOTA_INSUFFICIENT',
     'REFUND_EXCEEDS_CONSUMED',
@@ -56,6 +66,10 @@ const CONTRACT: Readonly<Record<string, readonly string[]>> = {
     'ORDER_NOT_REFUNDABLE',
     'ORDER_NOT_PAID',
     'TOO_MANY_OPEN_ORDERS',
+    'UPGRADE_NOT_POSSIBLE',
+    'DEAD_LETTER_RESOLVED',
+    'GIFT_CAMPAIGN_NOT_ACTIVE',
+    'GIFT_BUDGET_EXHAUSTED',
   ],
   ABORTED: ['CONTENTION'],
   RESOURCE_EXHAUSTED: ['OVERLOADED', 'RATE_LIMITED'],
@@ -86,7 +100,10 @@ describe('the catalogue of errors', () => {
   test('is compared whole: every file that defines errors is in this test', () => {
     const definers = sources.filter(({ text }) => /= defineErrors\(/.test(text)).map(({ path }) => path);
     expect(definers.sort()).toEqual([
-      'src/membership/membership.errors.ts',
+      'src/catalog/catalog.errors.ts',
+      'src/event/event.errors.ts',
+      'src/gift/gift.errors.ts',
+      'src/job/job.errors.ts',
       'src/order/order.errors.ts',
       'src/payment/payment.errors.ts',
       'src/payment/wechatpay/wechatpay.errors.ts',

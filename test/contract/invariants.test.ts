@@ -17,12 +17,15 @@ import {
   until,
   type Harness,
 } from '../support/harness';
+import { grantGiftCall, makeCampaign, openCampaign } from '../support/gift-calls';
 import { readInfra } from '../support/infra';
 import { BREAKS, FURTHER_BREAKS } from '../support/invariant-breaks';
 import { INVARIANTS } from '../support/invariants';
+import { buyLimited, listTaskType } from '../support/listed-calls';
 import { createOrderCall } from '../support/order-calls';
 import { claim, openPromotion } from '../support/promotions';
 import { refundOf, untilRefunds } from '../support/refund-calls';
+import { openPlan, orderUpgrade } from '../support/upgrade-calls';
 import { batchConsume, capture, hold, release, reportOutcome } from '../support/quota-calls';
 import { registerWith } from '../support/registrations';
 
@@ -78,6 +81,10 @@ describe('the documented invariants', () => {
     await claimAndOrder();
     await orderAsPayer();
     await refundOrders();
+    await giveGifts();
+    await buyAhead();
+    await upgradeMemberships();
+    await useLimitedFeature();
   }, 120_000);
 
   /** A promotion with a budget, and coupons of it that are unused, held by an order and used by one. */
@@ -92,6 +99,36 @@ describe('the documented invariants', () => {
     }
   }
 
+  /** Upgrades: one that was paid, one that was refunded since, one that waits for payment. */
+  async function upgradeMemberships(): Promise<void> {
+    await h.control('/_control/refunds', { outcome: 'SUCCESS' });
+    const planId = await openPlan({ ...h, db });
+    for (const status of ['paid', 'refunded', 'pending']) {
+      const { userId: member } = await registerMember(h);
+      const { orderId } = await orderUpgrade(h, { userId: member, planId });
+      if (status !== 'pending') await h.control('/_control/pay', { order_id: orderId });
+      if (status !== 'refunded') continue;
+      await refundOf(h, { userId: member, orderId });
+      await untilRefunds({ db }, orderId, ['succeeded']);
+    }
+  }
+
+  /** Units of a feature that a period limits: taken, and some of them returned. */
+  async function useLimitedFeature(): Promise<void> {
+    const member = await registerUser(h);
+    await buyLimited({ ...h, db }, member, { 'image.upscale': 5 });
+    await listTaskType({ ...h, db }, 'upscale', { units: 2, feature: 'image.upscale' });
+    await mustSucceed(consume(h, { userId: member, requestId: 'c', amount: 2, taskType: 'upscale' }));
+    await mustSucceed(refund(h, { userId: member, requestId: 'r', consumeRequestId: 'c', amount: 1 }));
+  }
+
+  /** A campaign that has given, and one that nobody has approved. */
+  async function giveGifts(): Promise<void> {
+    const campaignId = await openCampaign(h);
+    for (let n = 0; n < 2; n += 1) await mustSucceed(grantGiftCall(h, await registerUser(h), campaignId));
+    await makeCampaign(h);
+  }
+
   /** Orders whose payers WeChat Pay has to be told of. */
   async function orderAsPayer(): Promise<void> {
     const buyer = await registerUser(h);
@@ -101,6 +138,12 @@ describe('the documented invariants', () => {
     ]) {
       await mustSucceed(createOrderCall(h, { userId: buyer, ...fields }));
     }
+  }
+
+  /** A month whose units are not due yet. */
+  async function buyAhead(): Promise<void> {
+    const member = await registerMember(h);
+    await h.control('/_control/pay', { order_id: await createOrder(h, member.userId) });
   }
 
   /** Refunds in every status but created, of one order each; one order refunded in full, one in part, one in the portal. */
@@ -194,8 +237,17 @@ describe('the documented invariants', () => {
     const states = await db.query('SELECT DISTINCT status FROM refunds ORDER BY status');
     const ends = ['abnormal', 'closed', 'failed', 'processing', 'succeeded'];
     expect(states.map(({ status }) => status)).toEqual(expect.arrayContaining(ends));
-    expect(await db.query("SELECT 1 FROM orders WHERE status = 'refunded'")).toHaveLength(1);
+    expect(await db.query("SELECT 1 FROM orders WHERE status = 'refunded' AND kind = 'purchase'")).toHaveLength(1);
     expect(await db.query("SELECT 1 FROM refunds WHERE cause = 'external'")).toHaveLength(1);
+  });
+
+  test('were checked on upgrades that wait for payment, were paid and were refunded', async () => {
+    const states = await db.query(
+      'SELECT o.status, COUNT(c.order_id) AS credits FROM orders o JOIN order_credits c ON c.order_id = o.id GROUP BY o.status ORDER BY 1',
+    );
+    expect(states.map(({ status, credits }) => `${String(status)} ${Number(credits)}`)).toEqual([
+      ...['paid 1', 'pending 1', 'refunded 1'],
+    ]);
   });
 
   test('were checked on a user without a grant, and on registrations of two business days', async () => {

@@ -1,6 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { credentials, Metadata, type ChannelCredentials, type ServiceError } from '@grpc/grpc-js';
+import { CatalogServiceClient } from '../../src/gen/billing/v1/catalog_service.pb';
+import { EventServiceClient } from '../../src/gen/billing/v1/event_service.pb';
+import { GiftServiceClient } from '../../src/gen/billing/v1/gift_service.pb';
+import { JobServiceClient } from '../../src/gen/billing/v1/job_service.pb';
 import { MembershipServiceClient } from '../../src/gen/billing/v1/membership_service.pb';
 import { OrderServiceClient } from '../../src/gen/billing/v1/order_service.pb';
 import { PaymentServiceClient } from '../../src/gen/billing/v1/payment_service.pb';
@@ -82,6 +86,10 @@ export interface BillingClient {
   readonly order: OrderServiceClient;
   readonly payment: PaymentServiceClient;
   readonly promotion: PromotionServiceClient;
+  readonly catalog: CatalogServiceClient;
+  readonly gift: GiftServiceClient;
+  readonly job: JobServiceClient;
+  readonly event: EventServiceClient;
   close(): void;
 }
 
@@ -94,18 +102,30 @@ export function connectClient(address: string, tlsDir: string, identity: Identit
   const order = new OrderServiceClient(address, channelCredentials, options);
   const payment = new PaymentServiceClient(address, channelCredentials, options);
   const promotion = new PromotionServiceClient(address, channelCredentials, options);
+  const catalog = new CatalogServiceClient(address, channelCredentials, options);
+  const gift = new GiftServiceClient(address, channelCredentials, options);
+  const job = new JobServiceClient(address, channelCredentials, options);
+  const event = new EventServiceClient(address, channelCredentials, options);
   return {
     quota,
     membership,
     order,
     payment,
     promotion,
+    catalog,
+    gift,
+    job,
+    event,
     close: () => {
       quota.close();
       payment.close();
       membership.close();
       order.close();
       promotion.close();
+      catalog.close();
+      gift.close();
+      job.close();
+      event.close();
     },
   };
 }

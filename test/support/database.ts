@@ -42,8 +42,10 @@ async function createIfMissing(infra: Infra, name: string): Promise<void> {
     await root.query(`CREATE DATABASE IF NOT EXISTS ${name} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`);
     const privileges = 'SELECT, INSERT, UPDATE, CREATE, ALTER, INDEX, REFERENCES, TRIGGER, CREATE VIEW';
     await root.query(`GRANT ${privileges} ON ${name}.* TO ?@'%' WITH GRANT OPTION`, [infra.accounts.migrate.user]);
-    const cleaned = `CREATE, DELETE ON ${name}.request_refusals`;
-    await root.query(`GRANT ${cleaned} TO ?@'%' WITH GRANT OPTION`, [infra.accounts.migrate.user]);
+    for (const table of ['request_refusals', 'outbox', 'event_deliveries']) {
+      const cleaned = `CREATE, DELETE ON ${name}.${table}`;
+      await root.query(`GRANT ${cleaned} TO ?@'%' WITH GRANT OPTION`, [infra.accounts.migrate.user]);
+    }
   } finally {
     await root.end();
   }

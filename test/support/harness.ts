@@ -54,6 +54,7 @@ export function serviceEnvironment(infra: Infra, databaseUrl: string, wechatpayU
     REDIS_URL: infra.redisUrl,
     // One Redis serves all databases of a run.
     JOBS_PREFIX: new URL(databaseUrl).pathname.slice(1),
+    EVENTS_STREAM_KEY: `${new URL(databaseUrl).pathname.slice(1)}.events`,
     DATA_KEYS: infra.dataKeys,
     IDENTITY_INDEX_KEY: infra.identityIndexKey,
     WECHATPAY_BASE_URL: wechatpayUrl,

@@ -165,10 +165,81 @@ export const BREAKS: Readonly<Record<string, { readonly sql: string; readonly ou
       "SELECT id, 'forged', create_time FROM orders WHERE user_id = ? AND channel = 'native' LIMIT 1",
     outcome: 'found',
   },
+  'INV-39': {
+    sql:
+      'INSERT INTO order_credits (order_id, credited_order_id, user_id, amount, units, refunded_amount, create_time) ' +
+      "SELECT id, id, user_id, 1, 0, 0, create_time FROM orders WHERE user_id = ? AND status = 'paid' LIMIT 1",
+    outcome: BY_TRIGGER,
+  },
+  'INV-40': {
+    sql: 'UPDATE membership_notices SET next_kind = NULL, next_time = NULL WHERE user_id <> ? AND next_time IS NOT NULL LIMIT 1',
+    outcome: 'found',
+  },
+  'INV-41': {
+    sql:
+      'INSERT INTO plan_prices (plan_id, list_price, price, currency, period_unit, period_count, quota_units, features, ' +
+      'tax_rate_basis_points, valid_from, create_time) SELECT v.plan_id, v.list_price, v.price, v.currency, v.period_unit, ' +
+      'v.period_count, v.quota_units, v.features, v.tax_rate_basis_points, u.create_time, u.create_time ' +
+      "FROM plan_prices v JOIN users u ON u.id = ? WHERE v.plan_id = 'monthly'",
+    outcome: BY_TRIGGER,
+  },
+  'INV-42': {
+    sql: 'UPDATE feature_usages SET used = used + 1 WHERE user_id <> ? LIMIT 1',
+    outcome: 'found',
+  },
+  'INV-43': {
+    sql: 'UPDATE gift_campaigns SET granted_units = granted_units + units WHERE granted_units > 0 LIMIT 1',
+    outcome: 'found',
+  },
+  'INV-44': {
+    sql: "UPDATE gift_campaigns SET status = 'active', approved_by = created_by, approve_time = create_time WHERE status = 'draft' LIMIT 1",
+    outcome: BY_TRIGGER,
+  },
 };
 
 /** Further ways to break an invariant of several parts, each of which only its check finds. */
 export const FURTHER_BREAKS: readonly { readonly id: string; readonly how: string; readonly sql: string }[] = [
+  {
+    id: 'INV-11',
+    how: 'the next part is due at another time than its interval starts',
+    sql: 'UPDATE membership_periods SET next_grant_time = next_grant_time + INTERVAL 1 SECOND WHERE next_grant_time IS NOT NULL LIMIT 1',
+  },
+  {
+    id: 'INV-11',
+    how: 'a part that was not given is never due',
+    sql: 'UPDATE membership_periods SET next_grant_time = NULL WHERE next_grant_time IS NOT NULL LIMIT 1',
+  },
+  {
+    id: 'INV-11',
+    how: 'a part is said to be given that was not',
+    sql:
+      'UPDATE membership_periods SET next_grant_time = NULL, granted_intervals = granted_intervals + 1 ' +
+      'WHERE next_grant_time IS NOT NULL LIMIT 1',
+  },
+  {
+    id: 'INV-40',
+    how: 'a notice is of an end that no period has',
+    sql: 'UPDATE membership_notices SET expire_time = expire_time + INTERVAL 1 SECOND WHERE expire_time IS NOT NULL LIMIT 1',
+  },
+  {
+    id: 'INV-40',
+    how: 'an end is told twice',
+    sql:
+      'INSERT INTO outbox (type, user_id, payload, create_time) SELECT type, user_id, payload, create_time FROM outbox ' +
+      "WHERE type = 'membership.expired' LIMIT 1",
+  },
+  {
+    id: 'INV-42',
+    how: 'a charge counts against a limit that has not seen it',
+    sql:
+      'INSERT INTO feature_charges (user_id, sequence, feature, period_no) SELECT user_id, sequence, ' +
+      "'image.upscale', 1 FROM quota_charges WHERE user_id = ? LIMIT 1",
+  },
+  {
+    id: 'INV-42',
+    how: 'a limit has seen units that no charge took',
+    sql: "INSERT INTO feature_usages (user_id, feature, period_no, used) SELECT id, 'image.upscale', 1, 0 FROM users WHERE id = ?",
+  },
   {
     id: 'INV-34',
     how: 'a lot is revoked though its order was not refunded',
@@ -185,5 +256,30 @@ export const FURTHER_BREAKS: readonly { readonly id: string; readonly how: strin
     sql:
       'UPDATE refunds r JOIN quota_charges c ON c.user_id = r.user_id AND c.sequence = r.freeze_sequence ' +
       "SET r.status = 'closed', r.next_attempt_time = NULL, c.state = 'released', c.returned = c.units WHERE r.status = 'abnormal'",
+  },
+  {
+    id: 'INV-39',
+    how: 'an order took the place of a period that it does not credit',
+    sql:
+      'UPDATE membership_periods m JOIN orders o ON o.user_id = m.user_id AND o.id > m.order_id AND o.paid_time IS NOT NULL ' +
+      'SET m.replaced_by_order_id = o.id, m.next_grant_time = NULL WHERE m.user_id = ?',
+  },
+  {
+    id: 'INV-39',
+    how: 'an upgrade credits nothing',
+    sql:
+      'INSERT INTO orders (id, kind, user_id, status, channel, plan_id, plan_price_id, plan_name, period_unit, period_count, ' +
+      'quota_units, features, list_amount, original_amount, discount_amount, final_amount, currency, tax_rate_basis_points, ' +
+      "net_amount, tax_amount, notify_url, create_time, expire_time) SELECT 'forged', 'upgrade', user_id, 'created', channel, " +
+      'plan_id, plan_price_id, plan_name, period_unit, period_count, quota_units, features, list_amount, original_amount, 0, ' +
+      'final_amount, currency, tax_rate_basis_points, net_amount, tax_amount, notify_url, create_time, expire_time ' +
+      "FROM orders WHERE user_id = ? AND kind = 'purchase' AND discount_amount = 0 LIMIT 1",
+  },
+  {
+    id: 'INV-44',
+    how: 'a campaign was approved, but the audit log does not say by whom',
+    sql:
+      "UPDATE gift_campaigns SET status = 'active', approved_by = 'spiffe://billing/operations/forged', approve_time = create_time " +
+      "WHERE status = 'draft' LIMIT 1",
   },
 ];

@@ -12,12 +12,12 @@ import { writeBook } from '../../src/quota/posting';
 import type { TestDatabase } from './database';
 import { openServiceDatabase } from './service-database';
 import type { Infra } from './infra';
-import { effectOf } from './memory-ledger';
+import { effectOf, entitlementsOf, usagesOf } from './memory-ledger';
 import { insertPaidOrder } from './paid-order';
 import { EPOCH, POLICY } from './quota-account';
 import { Caller, pick, type OtherIntent } from './quota-intents';
 import { openQuotaLane, type QuotaLane } from './quota-lane';
-import { QuotaOracle, type Verdict } from './quota-oracle';
+import { QuotaOracle, type OracleTariffs, type Verdict } from './quota-oracle';
 import { expectSame } from './same';
 
 /** The world of the model test on the real stores: users with an oracle each, the lane, a clock that stands still. */
@@ -51,13 +51,25 @@ export class LedgerWorld {
   private readonly plain: Database;
   private readonly policy: { -readonly [Name in keyof QuotaPolicy]: QuotaPolicy[Name] } = { ...POLICY };
   private nowMs = EPOCH.getTime();
+  private tariffs: OracleTariffs = {};
 
   constructor(
     infra: Infra,
     private readonly database: TestDatabase,
   ) {
     const clock = { now: () => new Date(this.nowMs), machineNow: () => new Date(this.nowMs) };
-    this.lane = openQuotaLane(infra, database, clock, this.policy);
+    this.lane = openQuotaLane(infra, database, clock, this.policy, {
+      tariffs: { tariffOf: (taskType) => this.tariffs[taskType], ready: () => Promise.resolve() },
+      entitlements: {
+        reads: (userIds) => userIds.map((userId) => ({ sql: `SELECT '${userId}'` })),
+        entitlementsOf: (results, userId) => {
+          expectSame(results.flat(2).includes(userId), true);
+          const user = this.users.find(({ id }) => id === userId);
+          if (user === undefined) throw new Error(`${userId} is nobody`);
+          return entitlementsOf(user.oracle.held);
+        },
+      },
+    });
     this.plain = openServiceDatabase(infra, database);
   }
 
@@ -71,6 +83,7 @@ export class LedgerWorld {
     this.users.length = 0;
     this.nowMs = EPOCH.getTime();
     Object.assign(this.policy, POLICY);
+    this.tariffs = {};
     for (let i = 0; i < count; i += 1) {
       const user = new ModelUser();
       this.users.push(user);
@@ -102,6 +115,11 @@ export class LedgerWorld {
         for (const each of this.users) each.oracle.policy = { ...this.policy };
         return;
       }
+      case 'terms':
+        this.tariffs = intent.tariffs;
+        for (const each of this.users) each.oracle.tariffs = intent.tariffs;
+        oracle.held = intent.held;
+        return;
       case 'endFreeze': {
         const ref = pick(oracle.frozenRefs, intent.nth);
         if (ref === undefined) return;
@@ -228,9 +246,25 @@ export class LedgerWorld {
       'SELECT * FROM quota_charges WHERE user_id IN (?) ORDER BY sequence',
       ids,
     );
+    const usages = await this.database.query('SELECT * FROM feature_usages WHERE user_id IN (?)', ids);
+    const lows = await this.database.query(
+      "SELECT user_id, payload FROM outbox WHERE type = 'quota.low' AND user_id IN (?) ORDER BY id",
+      ids,
+    );
     const msOf = (time: unknown): number => (time === null ? Number.POSITIVE_INFINITY : (time as Date).getTime());
     for (const { id, oracle } of this.users) {
       const ofUser = (row: { readonly user_id?: unknown }): boolean => row.user_id === id;
+      const ofUsages = usages.filter(ofUser).map(({ feature, period_no, used }) => {
+        return { feature: feature as string, periodNo: Number(period_no), used: Number(used) };
+      });
+      expectSame(usagesOf(ofUsages), oracle.usages());
+      const told = lows
+        .filter(ofUser)
+        .map(({ payload }) => JSON.parse(payload as string) as { quota_remaining: number });
+      expectSame(
+        told.map((low) => low.quota_remaining),
+        oracle.lows,
+      );
       const ofLots = lots.filter(ofUser);
       const storedLots = ofLots.map(({ source, amount, remaining, held, expire_time, revoke_time }) => {
         return { source, expireMs: msOf(expire_time), isRevoked: revoke_time !== null, amount, remaining, held };

@@ -10,6 +10,7 @@ import {
   QuoteRefundRequest,
   RefundOrderRequest,
 } from '../../src/gen/billing/v1/order_service.pb';
+import { ListDeadLettersRequest, RerunDeadLetterRequest } from '../../src/gen/billing/v1/job_service.pb';
 import { ListNotificationsRequest, ReplayNotificationRequest } from '../../src/gen/billing/v1/payment_service.pb';
 import { call } from './clients';
 import {
@@ -98,6 +99,18 @@ export const MALFORMED_ORDER_CALLS: readonly MalformedCalls[] = [
     faults: { requestId: ID, notificationId: ID },
     send: (h, fields) =>
       call(bound(h.as('operations').payment, 'replayNotification'), ReplayNotificationRequest.create(fields)),
+  },
+  {
+    rpc: 'JobService/ListDeadLetters',
+    valid: () => ({}),
+    faults: { job: OPTIONAL_ID, state: UNKNOWN_ENUM, ...paging },
+    send: (h, fields) => call(bound(h.as('auditor').job, 'listDeadLetters'), ListDeadLettersRequest.create(fields)),
+  },
+  {
+    rpc: 'JobService/RerunDeadLetter',
+    valid: () => ({ requestId: 'n', deadLetterId: 'n' }),
+    faults: { requestId: ID, deadLetterId: ID },
+    send: (h, fields) => call(bound(h.as('operations').job, 'rerunDeadLetter'), RerunDeadLetterRequest.create(fields)),
   },
   {
     rpc: 'OrderService/GetOrder',

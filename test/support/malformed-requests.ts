@@ -6,6 +6,7 @@ import {
   ConsumeQuotaRequest,
   ExplainRequestRequest,
   GetQuotaRequest,
+  GetUsageRequest,
   HoldQuotaRequest,
   ListQuotaLogsRequest,
   ListSettlementCasesRequest,
@@ -13,6 +14,7 @@ import {
   ReleaseQuotaRequest,
   ReportTaskOutcomeRequest,
   TaskOutcome,
+  UsageGroup,
 } from '../../src/gen/billing/v1/quota_service.pb';
 import {
   ClaimCouponRequest,
@@ -44,6 +46,8 @@ import {
   bound,
   type MalformedCalls,
 } from './malformed-fields';
+import { MALFORMED_CATALOG_CALLS } from './malformed-catalog';
+import { MALFORMED_GIFT_CALLS } from './malformed-gifts';
 import { MALFORMED_ORDER_CALLS } from './malformed-orders';
 
 /** Every RPC of the services. What is wrong within a promotion: test/integration/promotion. */
@@ -133,6 +137,20 @@ export const MALFORMED_CALLS: readonly MalformedCalls[] = [
     send: (h, fields) => call(bound(h.as('auditor').quota, 'listQuotaLogs'), ListQuotaLogsRequest.create(fields)),
   },
   {
+    rpc: 'QuotaService/GetUsage',
+    valid: (userId) => ({ userId, startTime: new Date(), groupBy: UsageGroup.DAY }),
+    faults: {
+      userId: ID,
+      startTime: [['missing', undefined]],
+      groupBy: [...UNKNOWN_ENUM, ['missing', UsageGroup.UNSPECIFIED]],
+      endTime: [
+        ['before start_time', new Date('2000-01-01T00:00:00.000Z')],
+        ['more than 366 days after start_time', new Date('9000-01-01T00:00:00.000Z')],
+      ],
+    },
+    send: (h, fields) => call(bound(h.as('auditor').quota, 'getUsage'), GetUsageRequest.create(fields)),
+  },
+  {
     rpc: 'MembershipService/RegisterUser',
     valid: (userId) => ({ requestId: 'again', userId }),
     faults: { requestId: ID, userId: ID, identityHashes: IDENTITY_HASHES },
@@ -217,5 +235,7 @@ export const MALFORMED_CALLS: readonly MalformedCalls[] = [
     send: (h, fields) =>
       call(bound(h.as('auditor').promotion, 'listSuspiciousClaimers'), ListSuspiciousClaimersRequest.create(fields)),
   },
+  ...MALFORMED_CATALOG_CALLS,
+  ...MALFORMED_GIFT_CALLS,
   ...MALFORMED_ORDER_CALLS,
 ];

@@ -1,13 +1,24 @@
-import type { Account, Charge, GrantSource, Lot, Posting, ReportedOutcome } from '../../src/quota/account';
+import type {
+  Account,
+  Charge,
+  FeatureUsage,
+  GrantSource,
+  LimitedCharge,
+  Lot,
+  Posting,
+  ReportedOutcome,
+} from '../../src/quota/account';
 import { AccountCheck, type LedgerFault, type StoredLot } from '../../src/quota/account-check';
 import { Book } from '../../src/quota/book';
 import type { QuotaCommand, QuotaOutcome, QuotaPolicy } from '../../src/quota/commands';
+import { isTaking } from '../../src/quota/listed-commands';
+import type { Terms } from '../../src/quota/tariffs';
 import { endFreeze, freezeUnits, revokeLots } from '../../src/quota/freeze';
 import { decide } from '../../src/quota/ledger';
 import { DomainError } from '../../src/platform/errors';
 import { SYSTEM_ACTOR } from '../../src/platform/calls';
 import { emptyAccount } from './quota-account';
-import type { Effect, Verdict } from './quota-oracle';
+import type { Effect, OracleHeld, Verdict } from './quota-oracle';
 import { expectSame } from './same';
 
 /** What an outcome of the ledger is to the oracle. */
@@ -21,6 +32,18 @@ export function effectOf({ logs, quotaRemaining, replayed, chargesSettled, hold 
   };
 }
 
+/** What limits have seen, as the oracle says it. */
+export function usagesOf(usages: readonly FeatureUsage[]): readonly string[] {
+  return usages
+    .flatMap(({ feature, periodNo, used }) => (used === 0 ? [] : [`${feature} in ${periodNo}: ${used}`]))
+    .sort();
+}
+
+/** What a user holds, as the ledger is told. */
+export function entitlementsOf({ features, limits, periodNo }: OracleHeld): Terms['entitlements'] {
+  return { features: new Set(features), limits: new Map(Object.entries(limits)), periodNo };
+}
+
 /**
  * The ledger with arrays for tables: opens, decides and keeps books as quota-commits.ts does, without a database. With
  * `isBatching`, commands are decided on one book until `write()`, as those of a batch are.
@@ -31,6 +54,12 @@ export class MemoryLedger {
   private readonly chargesBySequence = new Map<number, Charge>();
   private readonly outcomes: ReportedOutcome[] = [];
   private readonly freezes = new Map<string, number>();
+  private readonly limitedCharges: LimitedCharge[] = [];
+  private readonly usagesByKey = new Map<string, FeatureUsage>();
+  /** The balances that were told as low. */
+  readonly lows: number[] = [];
+  /** What each task type is asked; those without are not listed. */
+  terms = new Map<string, Terms>();
   private readonly check: AccountCheck;
   private open: Book | undefined;
   readonly rows: Posting[] = [];
@@ -52,6 +81,11 @@ export class MemoryLedger {
 
   get charges(): readonly Charge[] {
     return [...this.chargesBySequence.values()];
+  }
+
+  /** What limits have seen, those that saw nothing left out. */
+  get usages(): readonly string[] {
+    return usagesOf([...this.usagesByKey.values()]);
   }
 
   get balance(): number {
@@ -97,7 +131,8 @@ export class MemoryLedger {
     return this.post((book) => {
       const before = [book.logHash, book.lots, book.isChanged] as const;
       try {
-        return effectOf(decide(book, command, this.policy));
+        const terms = isTaking(command) ? this.terms.get(command.taskType) : undefined;
+        return effectOf(decide(book, command, this.policy, terms));
       } catch (error) {
         if (!(error instanceof DomainError)) throw error;
         expectSame([book.logHash, book.lots, book.isChanged], before);
@@ -130,6 +165,13 @@ export class MemoryLedger {
     for (const charge of book.madeCharges) this.chargesBySequence.set(charge.sequence, charge);
     for (const charge of book.changedCharges) this.chargesBySequence.set(charge.sequence, charge);
     this.outcomes.push(...book.newOutcomes);
+    this.limitedCharges.push(...book.newLimitedCharges);
+    for (const { was, ...usage } of book.changedUsages) {
+      const key = `${usage.feature} ${usage.periodNo}`;
+      expectSame(this.usagesByKey.get(key)?.used, was);
+      this.usagesByKey.set(key, usage);
+    }
+    this.lows.push(...book.lowBalances.map((row) => row.quotaRemaining));
     const { userId, quotaRemaining, logSequence, logHash, opened } = book;
     const logTime = book.postings.length > 0 ? book.now : opened.logTime;
     this.account = { userId, quotaRemaining, logSequence, logHash, logTime };
@@ -156,8 +198,9 @@ export class MemoryLedger {
   }
 
   private openBook(): Book {
-    const { rows, lots, charges, outcomes } = this;
-    return new Book({ ...this.account, lots, rows: [...rows], charges, outcomes: [...outcomes] }, this.now);
+    const { rows, lots, charges, outcomes, limitedCharges } = this;
+    const limits = { limitedCharges: [...limitedCharges], usages: [...this.usagesByKey.values()] };
+    return new Book({ ...this.account, lots, rows: [...rows], charges, outcomes: [...outcomes], ...limits }, this.now);
   }
 
   private post<Result>(work: (book: Book) => Result): Result {

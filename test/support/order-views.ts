@@ -54,6 +54,7 @@ export async function readAuditWords(h: Harness, orderId: string): Promise<strin
 
 /** The events that told of an order, oldest first. */
 export async function readEventTypes(h: Harness, orderId: string): Promise<string[]> {
-  const sql = "SELECT type FROM outbox WHERE JSON_VALUE(payload, '$.order_id') = ? ORDER BY id";
+  const sql =
+    "SELECT type FROM outbox WHERE JSON_VALUE(payload, '$.order_id') = ? AND type REGEXP '^(order|refund)[.]' ORDER BY id";
   return (await h.db.query(sql, [orderId])).map(({ type }) => String(type));
 }

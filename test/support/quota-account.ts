@@ -23,6 +23,7 @@ export const POLICY: QuotaPolicy = {
   compensationGraceDays: 7,
   settleAfterMs: 2 * HOUR_MS,
   caseAfterMs: 24 * HOUR_MS,
+  lowUnits: 10,
 };
 
 /** EPOCH moved by milliseconds. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { GrantSource } from '../../src/quota/account';
 import type { CallerQuotaCommand } from '../../src/quota/commands';
-import type { QuotaOracle } from './quota-oracle';
+import type { OracleHeld, OracleTariffs, QuotaOracle } from './quota-oracle';
 import { commandOf } from './quota-account';
 
 /**
@@ -17,7 +17,16 @@ type OwnId = number | null;
 
 /** What a caller means to do. */
 export type CallerIntent =
-  | { readonly kind: 'consume' | 'hold'; own: OwnId; amount: number; taskId: string; ttlMs: number }
+  | {
+      readonly kind: 'consume' | 'hold';
+      own: OwnId;
+      amount: number;
+      taskId: string;
+      ttlMs: number;
+      taskType: string;
+      /** The amount is the tariff's, where there is one. */
+      isAsListed: boolean;
+    }
   | { readonly kind: 'capture'; own: OwnId; hold: number; amount: number }
   | { readonly kind: 'release'; own: OwnId; hold: number; reason: string }
   | { readonly kind: 'refund'; own: OwnId; named: number; amount: number }
@@ -33,7 +42,9 @@ export type OtherIntent =
   | { readonly kind: 'freeze' | 'revokeLots'; lots: readonly number[]; units: number }
   | { readonly kind: 'endFreeze'; nth: number; end: 'thaw' | 'revoke' }
   | { readonly kind: 'clock'; ms: number }
-  | { readonly kind: 'policy'; compensationGraceDays: number; settleAfterMs: number };
+  | { readonly kind: 'policy'; compensationGraceDays: number; settleAfterMs: number }
+  /** The tariffs of everybody change, and what one user holds. */
+  | { readonly kind: 'terms'; tariffs: OracleTariffs; held: OracleHeld };
 
 const place = fc.nat({ max: 63 });
 const own = fc.oneof({ weight: 9, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: place });
@@ -43,8 +54,11 @@ const taskId = fc.constantFrom('', 'task-1', 'task-2', 'task-3');
 const ttlMs = fc.constantFrom(0, 1_000, HOUR_MS, 3 * DAY_MS);
 const reason = fc.constantFrom('', "it's 坏了\\ \n");
 
+const taskType = fc.constantFrom('', 'plain', 'draw', 'draw', 'draw', 'sketch');
+const isAsListed = fc.nat({ max: 5 }).map((one) => one > 0);
+
 const take = <Kind extends 'consume' | 'hold'>(kind: Kind) =>
-  fc.record({ kind: fc.constant(kind), own, amount, taskId, ttlMs });
+  fc.record({ kind: fc.constant(kind), own, amount, taskId, ttlMs, taskType, isAsListed });
 
 /** Any intent of a caller. */
 export const callerIntent: fc.Arbitrary<CallerIntent> = fc.oneof(
@@ -79,6 +93,23 @@ const moves = fc.constantFrom(
   -2 * DAY_MS,
 );
 const source = fc.constantFrom('registration' as const, 'membership' as const);
+/** Two listed types of one feature and one of another; or none is listed. */
+const tariffs: fc.Arbitrary<OracleTariffs> = fc.oneof(
+  { weight: 1, arbitrary: fc.constant({}) },
+  {
+    weight: 3,
+    arbitrary: fc.integer({ min: 1, max: 3 }).map((units) => ({
+      draw: { units, feature: 'drawing' },
+      sketch: { units: 1, feature: 'drawing' },
+      plain: { units: 2, feature: 'plain' },
+    })),
+  },
+);
+const held: fc.Arbitrary<OracleHeld> = fc.record({
+  features: fc.constantFrom(['drawing', 'plain'], ['drawing', 'plain'], ['drawing'], []),
+  limits: fc.constantFrom({ drawing: 3 }, { drawing: 5 }, { drawing: 9 }, { drawing: 3, plain: 2 }, {}),
+  periodNo: fc.constantFrom(1, 1, 1, 2, null),
+});
 const lots = fc.uniqueArray(place, { minLength: 1, maxLength: 3 });
 
 /** Any intent of nobody's caller. */
@@ -105,6 +136,7 @@ export const otherIntent: fc.Arbitrary<OtherIntent> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('revokeLots' as const), lots, units: fc.constant(0) }) },
   { weight: 5, arbitrary: fc.record({ kind: fc.constant('clock' as const), ms: moves }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('terms' as const), tariffs, held }) },
   {
     weight: 1,
     arbitrary: fc.record({
@@ -145,10 +177,10 @@ export class Caller {
     const requestId = this.idFor(intent.own);
     switch (intent.kind) {
       case 'consume':
-        return commandOf.consume({ requestId, amount: intent.amount, taskId: intent.taskId });
+        return commandOf.consume({ requestId, ...this.takingFor(intent) });
       case 'hold': {
-        const { amount: units, taskId: task, ttlMs: ttl } = intent;
-        return commandOf.hold({ requestId, amount: units, taskId: task, ttlMs: ttl, description: '白底图' });
+        const description = '白底图';
+        return commandOf.hold({ requestId, ...this.takingFor(intent), ttlMs: intent.ttlMs, description });
       }
       case 'capture':
         return commandOf.capture({ requestId, holdId: this.holdFor(intent.hold), amount: intent.amount });
@@ -162,6 +194,12 @@ export class Caller {
         return commandOf.outcome({ requestId, taskId: task, outcome: intent.outcome });
       }
     }
+  }
+
+  private takingFor(intent: Extract<CallerIntent, { kind: 'consume' | 'hold' }>) {
+    const { taskId: task, taskType: type } = intent;
+    const listed = intent.isAsListed ? this.oracle.tariffs[type] : undefined;
+    return { taskId: task, taskType: type, amount: listed?.units ?? intent.amount };
   }
 
   private idFor(nth: OwnId): string {

@@ -6,6 +6,7 @@ import { openRedis } from '../../src/platform/redis';
 import type { Clock } from '../../src/platform/clock';
 import { createQuotaCommits, createUserLocks, QUOTA_CONNECTIONS, type QuotaCommits } from '../../src/quota';
 import type { QuotaPolicy } from '../../src/quota/commands';
+import type { TermsSources } from '../../src/quota/listed-commands';
 import type { TestDatabase } from './database';
 import type { Infra } from './infra';
 import { openServiceDatabase } from './service-database';
@@ -25,8 +26,25 @@ export interface QuotaLane {
 const REDIS_TIMEOUT_MS = 50;
 const SILENT = createLogger({ level: 'silent', role: 'all', destination: { write: () => undefined } });
 
+/** Nothing is listed. */
+const UNLISTED: TermsSources = {
+  tariffs: { tariffOf: () => undefined, ready: () => Promise.resolve() },
+  entitlements: {
+    reads: () => [],
+    entitlementsOf: () => {
+      throw new Error('nobody asks what users hold where nothing is listed');
+    },
+  },
+};
+
 /** Opens a lane as service.ts does. */
-export function openQuotaLane(infra: Infra, database: TestDatabase, clock: Clock, policy: QuotaPolicy): QuotaLane {
+export function openQuotaLane(
+  infra: Infra,
+  database: TestDatabase,
+  clock: Clock,
+  policy: QuotaPolicy,
+  terms = UNLISTED,
+): QuotaLane {
   const db = openServiceDatabase(infra, database, {
     pool: { size: QUOTA_CONNECTIONS, multipleStatements: true },
     // A busy machine must not turn waiting for a connection into a refusal.
@@ -38,6 +56,7 @@ export function openQuotaLane(infra: Infra, database: TestDatabase, clock: Clock
     db,
     clock,
     policy,
+    terms,
     userLocks: createUserLocks(redis, () => undefined),
     onBatch: (size, mode) => void batches[mode].push(size),
   });

@@ -1,5 +1,5 @@
 import type { GrantSource } from '../../src/quota/account';
-import type { CallerQuotaCommand, QuotaPolicy } from '../../src/quota/commands';
+import type { CallerQuotaCommand, ConsumeCommand, HoldCommand, QuotaPolicy } from '../../src/quota/commands';
 
 /** What units came from. */
 interface OracleLot {
@@ -28,6 +28,24 @@ interface OracleCharge {
   readonly graceMs: number;
   /** Until when units that came back late to a lot live on. */
   readonly deadlines: Map<OracleLot, number>;
+  /** The limit that what is out counts against. */
+  readonly limit: OracleLimit | undefined;
+}
+
+/** A limit: of a feature in a period. */
+interface OracleLimit {
+  readonly feature: string;
+  readonly periodNo: number;
+}
+
+/** What task types cost, and the feature each asks for. */
+export type OracleTariffs = Readonly<Record<string, { readonly units: number; readonly feature: string }>>;
+
+/** What the user holds. */
+export interface OracleHeld {
+  readonly features: readonly string[];
+  readonly limits: Readonly<Record<string, number>>;
+  readonly periodNo: number | null;
 }
 
 /** What a command did. */
@@ -64,6 +82,10 @@ export class QuotaOracle {
   private readonly allCharges: OracleCharge[] = [];
   private readonly seen = new Map<string, Seen>();
   private readonly freezes = new Map<string, OracleCharge>();
+  tariffs: OracleTariffs = {};
+  held: OracleHeld = { features: [], limits: {}, periodNo: null };
+  /** The balances below what is low that consumes and holds came down to from above. */
+  readonly lows: number[] = [];
   private lastRowMs: number;
 
   constructor(
@@ -112,6 +134,17 @@ export class QuotaOracle {
   dueIds(): readonly string[] {
     const due = this.allCharges.filter((charge) => charge.state === 'open' && charge.dueMs <= this.clockMs);
     return due.map(({ id }) => id);
+  }
+
+  /** What limits have seen, as tables should show it; what came back whole is as what was never taken. */
+  usages(): readonly string[] {
+    const seen = new Map<string, number>();
+    for (const { limit, out } of this.allCharges) {
+      if (limit === undefined) continue;
+      const name = `${limit.feature} in ${limit.periodNo}`;
+      seen.set(name, (seen.get(name) ?? 0) + out.length);
+    }
+    return [...seen].flatMap(([name, used]) => (used === 0 ? [] : [`${name}: ${used}`])).sort();
   }
 
   /** Frozen and not ended. */
@@ -171,10 +204,10 @@ export class QuotaOracle {
     switch (command.kind) {
       case 'ConsumeQuota': {
         const { settleAfterMs } = this.policy;
-        return this.take('consume', command, command.taskId === '' ? undefined : settleAfterMs);
+        return this.takeIfAllowed('consume', command, command.taskId === '' ? undefined : settleAfterMs);
       }
       case 'HoldQuota':
-        return this.take('hold', command, command.ttlMs === 0 ? this.policy.settleAfterMs : command.ttlMs);
+        return this.takeIfAllowed('hold', command, command.ttlMs === 0 ? this.policy.settleAfterMs : command.ttlMs);
       case 'CaptureQuota':
         return this.endHold(command.holdId, command.amount);
       case 'ReleaseQuota':
@@ -186,25 +219,48 @@ export class QuotaOracle {
     }
   }
 
+  /** A listed task type is asked for its amount, its feature, and what its limit leaves. */
+  private takeIfAllowed(
+    kind: 'consume' | 'hold',
+    command: ConsumeCommand | HoldCommand,
+    dueAfterMs: number | undefined,
+  ): Verdict {
+    const tariff = this.tariffs[command.taskType];
+    if (tariff === undefined) return this.take(kind, command, dueAfterMs, undefined);
+    const { feature } = tariff;
+    const { features, limits, periodNo } = this.held;
+    if (command.amount !== tariff.units) return { refused: 'INVALID_REQUEST' };
+    if (!features.includes(feature)) return { refused: 'FEATURE_NOT_ENTITLED' };
+    const most = limits[feature];
+    if (most === undefined || periodNo === null) return this.take(kind, command, dueAfterMs, undefined);
+    const counted = this.allCharges.filter(({ limit }) => limit?.feature === feature && limit.periodNo === periodNo);
+    const out = counted.flatMap((charge) => charge.out).length;
+    if (out + command.amount > most) return { refused: 'FEATURE_NOT_ENTITLED' };
+    return this.take(kind, command, dueAfterMs, { feature, periodNo });
+  }
+
   private take(
     kind: 'consume' | 'hold',
     { requestId: id, amount, taskId }: { readonly requestId: string; readonly amount: number; readonly taskId: string },
     dueAfterMs: number | undefined,
+    limit: OracleLimit | undefined,
   ): Verdict {
-    if (this.usable() < amount) return { refused: 'QUOTA_INSUFFICIENT' };
+    const before = this.usable();
+    if (before < amount) return { refused: 'QUOTA_INSUFFICIENT' };
+    if (before >= this.policy.lowUnits && before - amount < this.policy.lowUnits) this.lows.push(before - amount);
     this.bookExpiry();
     const taken = this.units
       .filter((unit) => unit.state === 'usable')
       .sort((a, b) => byExpiry(a, b) || paid(a) - paid(b) || this.ageOf(a) - this.ageOf(b))
       .slice(0, amount);
     const dueMs = dueAfterMs === undefined ? Number.POSITIVE_INFINITY : this.nowMs + dueAfterMs;
-    this.charge({ id, kind, taskId, dueMs, state: dueAfterMs === undefined ? 'settled' : 'open' }, taken);
+    this.charge({ id, kind, taskId, dueMs, limit, state: dueAfterMs === undefined ? 'settled' : 'open' }, taken);
     const rows = [`${kind.toUpperCase()} ${amount}`];
     return { ...this.effect(rows), ...(kind === 'hold' ? { hold: 'open' as const } : {}) };
   }
 
   private charge(
-    about: Pick<OracleCharge, 'id' | 'kind' | 'taskId' | 'dueMs' | 'state'>,
+    about: Pick<OracleCharge, 'id' | 'kind' | 'taskId' | 'dueMs' | 'state' | 'limit'>,
     taken: readonly Unit[],
   ): OracleCharge {
     for (const unit of taken) unit.state = about.kind === 'consume' ? 'consumed' : 'held';
@@ -306,7 +362,8 @@ export class QuotaOracle {
     const usable = lots.flatMap((lot) => this.units.filter((unit) => unit.lot === lot && unit.state === 'usable'));
     const taken = usable.slice(0, wanted);
     if (taken.length === 0) return 0;
-    const about = { id: ref, kind: 'freeze', taskId: '', dueMs: Number.POSITIVE_INFINITY, state: 'open' } as const;
+    const dueMs = Number.POSITIVE_INFINITY;
+    const about = { id: ref, kind: 'freeze', taskId: '', dueMs, state: 'open', limit: undefined } as const;
     this.freezes.set(ref, this.charge(about, taken));
     return taken.length;
   }

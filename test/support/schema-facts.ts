@@ -21,11 +21,12 @@ const ONCE_SET: Readonly<Record<string, readonly string[]>> = {
   membership_periods: ['revoke_time'],
   refunds: ['refund_id', 'success_time', 'apply_time'],
   settlement_cases: ['resolve_time'],
+  gift_campaigns: ['approved_by', 'approve_time'],
 };
 
 /** Columns that no application may change but that a person with all power may: names, retirement, re-sealing. */
 const FOR_PEOPLE: Readonly<Record<string, readonly string[]>> = {
-  plans: ['name', 'status'],
+  plans: ['name'],
   wechatpay_notification_bodies: ['sealed_body'],
   order_payers: ['sealed_payer'],
 };

@@ -51,7 +51,8 @@ export interface Stage extends Place {
   close(): Promise<void>;
 }
 
-async function startProcess(env: Readonly<Record<string, string>>): Promise<ServiceProcess> {
+/** Starts the compiled service with this environment; resolves when it says that it is up. */
+export async function startProcess(env: Readonly<Record<string, string>>): Promise<ServiceProcess> {
   const child: ChildProcess = spawn(process.execPath, [MAIN], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const logs: Record<string, unknown>[] = [];
   const output: string[] = [];

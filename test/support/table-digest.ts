@@ -1,7 +1,11 @@
 import type { TestDatabase } from './database';
 
 /** When WeChat Pay is asked about an order, and until when a prepay may be under way: nothing that is owed or owned. */
-export const CHECK_TIMES = ['orders.prepay_deadline', 'orders.next_check_time', 'orders.check_attempts'];
+export const CHECK_TIMES = [
+  ...['orders.prepay_deadline', 'orders.next_check_time', 'orders.check_attempts'],
+  // Which batch an event went out in.
+  'outbox.batch_no',
+];
 
 /** Columns by table; a schema does not change while tests run. */
 const columnsOf = new Map<string, readonly string[]>();

@@ -1,6 +1,6 @@
 /**
  * The database accounts of design: one owns the schema, one serves, one reports. Nobody but root may DROP or
- * TRUNCATE, nor DELETE but old refusals; the serving and reporting accounts hold nothing until `billing migrate` grants them table by table.
+ * TRUNCATE, nor DELETE but what is no history; the serving and reporting accounts hold nothing until `billing migrate` grants them table by table.
  */
 const SCHEMA_OWNER_PRIVILEGES = [
   'SELECT',
@@ -14,6 +14,9 @@ const SCHEMA_OWNER_PRIVILEGES = [
   'CREATE VIEW',
   'SHOW VIEW',
 ].join(', ');
+
+/** Old rows of these are deleted: refusals, events that were delivered, and deliveries that ended. */
+const CLEANED_TABLES = ['request_refusals', 'outbox', 'event_deliveries'];
 
 export const DATABASE = 'billing';
 export const MIGRATE_USER = 'billing_migrate';
@@ -35,8 +38,10 @@ export function accountStatements(secrets) {
     ...user(APP_USER, '%', secrets.databaseApp),
     ...user(REPORT_USER, '%', secrets.databaseReport),
     `GRANT ${SCHEMA_OWNER_PRIVILEGES} ON \`${DATABASE}\`.* TO '${MIGRATE_USER}'@'%' WITH GRANT OPTION`,
-    // The one table that is no history and is cleaned up. CREATE, so that it may be named before it is there.
-    `GRANT CREATE, DELETE ON \`${DATABASE}\`.request_refusals TO '${MIGRATE_USER}'@'%' WITH GRANT OPTION`,
+    // What is no history and is cleaned up. CREATE, so that it may be named before it is there.
+    ...CLEANED_TABLES.map(
+      (table) => `GRANT CREATE, DELETE ON \`${DATABASE}\`.${table} TO '${MIGRATE_USER}'@'%' WITH GRANT OPTION`,
+    ),
   ];
 }
 

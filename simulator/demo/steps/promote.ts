@@ -1,5 +1,5 @@
 import type { Plan } from '../../../src/gen/billing/v1/membership_service.pb';
-import { OrderStatus } from '../../../src/gen/billing/v1/order_service.pb';
+import { OrderStatus, QuoteOrderRequest } from '../../../src/gen/billing/v1/order_service.pb';
 import {
   ClaimCouponRequest,
   CouponStatus,
@@ -137,7 +137,7 @@ export async function orderWithCoupon(stage: PromotionStage, plan: Plan): Promis
   const { order: client } = orders;
   report.step('The coupon takes its part off one order (算价、下单)');
   const { planId } = plan;
-  const quote = await call(client.quoteOrder.bind(client), { userId, planId, couponId });
+  const quote = await call(client.quoteOrder.bind(client), QuoteOrderRequest.fromPartial({ userId, planId, couponId }));
   report.rows(
     'quote',
     ['price', 'discount', 'to pay'],

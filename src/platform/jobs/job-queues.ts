@@ -1,16 +1,25 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Queue, Worker } from 'bullmq';
-import { Redis, type RedisOptions } from 'ioredis';
+import { monotonicMs, type Clock } from '../clock';
 import type { Logger } from '../log';
-import type { QueuedJob } from './queued-job';
+import type { DeadLetters } from './job-storage';
+import type { JobWork } from './job-work';
+import { CLOSE_GRACE_MS, PatientRedis, reportRedis } from './patient-redis';
+import { createRunner, type JobObserver, type Task } from './run-task';
+import { assertSchedulers } from './schedulers';
+import { KEEP_NOTHING, openWorkQueue, type QueueParts, type WorkQueue } from './work-queue';
 
-/** Where the queues are, and how often the database is looked at. */
+/** Where the queues are, how often is looked at the database, and what becomes of failures. */
 export interface JobQueueOptions {
   readonly redisUrl: string;
   /** Of every key in Redis: services that share a Redis but not a database must differ in it. */
   readonly prefix: string;
   readonly intervalMs: number;
+  /** How often a failing subject is tried, and the pause after the first failure; each pause is twice the one before. */
+  readonly retry: { readonly attempts: number; readonly firstMs: number };
+  readonly letters: DeadLetters;
+  readonly clock: Pick<Clock, 'machineNow'>;
+  readonly observer: JobObserver;
   readonly log: Logger;
 }
 
@@ -23,53 +32,62 @@ export interface JobQueues {
   stop(drainMs: number): Promise<void>;
 }
 
+/** The queue of the ticks that the schedulers make. */
+const TICK_QUEUE = 'ticks';
 /** Most subjects of one job that are put in the queue by one look: what bounds it when nobody works. */
 const LOOK_SIZE = 500;
-/** A connection that owes an answer for so long is made anew. */
-const SILENCE_MAX_MS = 5_000;
-const RECONNECT_MAX_MS = 2_000;
-/** After a command failed on a worker's connection it tries again: jobs go on that soon after Redis is back. */
-const RETRY_MS = 1_000;
-/** A job whose process has not said for so long that it is alive is given to another. */
-const LOCK_MS = 30_000;
+/** Between two looks for schedulers that are missing. */
+const ASSERT_MS = 1_000;
+/** The same while Redis is away, so that little is waited for once it is back. */
+const AWAY_MS = 100;
+/** Between two looks for days that were missed, beside the tick at the time of day. */
+const MAKE_UP_MS = 60_000;
 /** How long an aborted job has for coming to its end. */
 const ABORT_GRACE_MS = 500;
-/** How long closing may wait for Redis. */
-const CLOSE_GRACE_MS = 500;
-
-const reconnectMs = (attempt: number): number => Math.min(attempt * 100, RECONNECT_MAX_MS);
+/** The share of a pause between two attempts that is left to chance. */
+const JITTER = 0.5;
 
 /**
- * Looks at the database at every interval, puts what is due into one queue for each job, and works on it. A subject is in
- * its queue once, whichever process found it due. Redis being away delays: nothing is put in and nothing taken out, no call
- * of the service notices, and work goes on by itself when it is back, even if it is back empty.
+ * Job schedulers in Redis make a tick for every job when its time comes; whichever process takes the tick looks at the
+ * database and puts what is due into the job's queue, under an id of its own, so that it is there once, whoever found it
+ * due; and whichever process takes it from there works on it. Redis being away delays: nothing is put in and nothing taken
+ * out, no call of the service notices, and work goes on by itself when it is back, even if it is back empty: the
+ * schedulers are made anew, and the database says what is due.
  */
-export function startJobQueues(jobs: readonly QueuedJob[], options: JobQueueOptions): JobQueues {
-  const { intervalMs, log } = options;
+export function startJobQueues(works: readonly JobWork[], options: JobQueueOptions): JobQueues {
+  const { redisUrl, prefix, intervalMs, log } = options;
   const aborting = new AbortController();
   // Every job in flight listens to it, with every call that it makes: node would take that many for a leak, and say so.
   setMaxListeners(0, aborting.signal);
   const stopping = new AbortController();
-  const running = jobs.map((job) => openQueue(job, options, aborting.signal));
-  const loop = async (): Promise<void> => {
-    while (!stopping.signal.aborted) {
-      for (const { job, look } of running) {
-        await look().catch((error: unknown) => {
-          log.error({ job: job.name, err: error }, 'what is due could not be put in the queue; it is looked for again');
-        });
-      }
-      await pause(intervalMs, undefined, { signal: stopping.signal }).catch(() => undefined);
-    }
-  };
-  const looking = loop();
+  const report = reportRedis(log);
+  const [producing, consuming] = [new PatientRedis(redisUrl), new PatientRedis(redisUrl)];
+  for (const redis of [producing, consuming]) redis.on('error', report.away).on('ready', report.back);
+  const parts: QueueParts = { producing, consuming, report, prefix, log };
+  const queues = openQueues(works, createRunner(works, { ...options, signal: aborting.signal }), parts);
+  const looks = new Map(works.map((work) => [work.name, lookOf(work, queues, options, parts)]));
+  const ticks: WorkQueue<object> = openWorkQueue<object>(
+    TICK_QUEUE,
+    works.length,
+    ({ name }) => takeTick(name, looks, ticks),
+    parts,
+  );
+
+  const isReady = (): boolean => producing.status === 'ready' && !stopping.signal.aborted;
+  const assert = (): Promise<void> =>
+    assertSchedulers(ticks.queue, works, intervalMs, options.clock.machineNow().getTime());
+  const keeping = keepScheduled(works, looks, { isReady, assert, log, signal: stopping.signal });
   const stopAll = async (drainMs: number): Promise<void> => {
     stopping.abort();
-    const drained = Promise.all(running.map(({ drain }) => drain()));
+    const all = [ticks, ...queues.values()];
+    const drained = Promise.all(all.map(({ drain }) => drain()));
     await within(drainMs, drained);
     aborting.abort();
     await within(ABORT_GRACE_MS, drained);
-    await Promise.all(running.map(({ close }) => close()));
-    await looking;
+    await within(CLOSE_GRACE_MS, Promise.all(all.map(({ close }) => close())));
+    report.silence();
+    for (const redis of [producing, consuming]) redis.endAll();
+    await keeping;
   };
   let stopped: Promise<void> | undefined;
   return { stop: (drainMs) => (stopped ??= stopAll(drainMs)) };
@@ -84,123 +102,106 @@ async function within(limitMs: number, work: Promise<unknown>): Promise<void> {
   limit.abort();
 }
 
-/** One job with its queue and its worker. */
-interface RunningQueue {
-  readonly job: QueuedJob;
-  /** Puts what is due into the queue, if Redis is there. */
-  readonly look: () => Promise<void>;
-  /** Takes nothing more; resolves when nothing is in flight. */
-  readonly drain: () => Promise<void>;
-  readonly close: () => Promise<void>;
+/** One queue for each name that works have, as wide as they are together. */
+function openQueues(
+  works: readonly JobWork[],
+  run: Parameters<typeof openWorkQueue<Task>>[2],
+  parts: QueueParts,
+): ReadonlyMap<string, WorkQueue<Task>> {
+  const widths = new Map<string, number>();
+  for (const { queue, concurrency } of works) widths.set(queue, (widths.get(queue) ?? 0) + concurrency);
+  return new Map([...widths].map(([name, width]) => [name, openWorkQueue<Task>(name, width, run, parts)]));
 }
 
-function openQueue(job: QueuedJob, options: JobQueueOptions, signal: AbortSignal): RunningQueue {
-  const { name } = job;
-  const { redisUrl, prefix, log } = options;
-  const report = reportOnce(log, name);
-  const producing = new PatientRedis(redisUrl);
-  const consuming = new PatientRedis(redisUrl);
-  for (const redis of [producing, consuming]) redis.on('error', report.away).on('ready', report.back);
-  const queue = new Queue<{ id: string }>(name, { connection: producing, prefix });
-  const inFlight = new Set<Promise<void>>();
-  const work = async (id: string): Promise<void> => {
+/** Looks at the database for what is due of one job, and puts it into its queue. */
+type Look = () => Promise<void>;
+
+function lookOf(
+  work: JobWork,
+  queues: ReadonlyMap<string, WorkQueue<Task>>,
+  { retry, log }: JobQueueOptions,
+  { producing }: QueueParts,
+): Look {
+  const { name } = work;
+  const backoff = { type: 'exponential', delay: retry.firstMs, jitter: JITTER };
+  const opts = { ...KEEP_NOTHING, attempts: retry.attempts, backoff };
+  let isLooking = false;
+  let isFailing = false;
+  const look = async (): Promise<void> => {
+    const due = await work.findDue(LOOK_SIZE);
+    if (due.length === 0) return;
+    const tasks = due.map(({ id, isDeadLetter }) => {
+      return { name, data: { job: name, id, isDeadLetter }, opts: { ...opts, jobId: jobIdOf(name, id) } };
+    });
+    await queues.get(work.queue)?.queue.addBulk(tasks);
+  };
+  return async () => {
+    // A look that takes longer than the time between two ticks is not joined by another.
+    if (isLooking || producing.status !== 'ready') return;
+    isLooking = true;
     try {
-      await job.run(id, signal);
+      await look();
+      isFailing = false;
     } catch (error) {
-      log.error({ job: name, id, err: error }, 'a job failed; it runs again when it is due');
+      // One line for a database that is away, not one for each tick.
+      if (!isFailing) log.error({ job: name, err: error }, 'it could not be found out what is due; it is tried again');
+      isFailing = true;
+    } finally {
+      isLooking = false;
     }
   };
-  const process = async ({ data }: { readonly data: { readonly id: string } }): Promise<void> => {
-    const working = work(data.id);
-    inFlight.add(working);
-    await working.finally(() => inFlight.delete(working));
-  };
-  const { concurrency } = job;
-  const lives = { lockDuration: LOCK_MS, runRetryDelay: RETRY_MS };
-  const worker = new Worker<{ id: string }>(name, process, { connection: consuming, prefix, concurrency, ...lives });
-  queue.on('error', report.away);
-  worker.on('error', (error) => {
-    if (!isOfOneJob(error)) report.away(error);
-    else log.warn({ job: name, err: error }, 'Redis has lost a job under way; it runs again if it is due');
-  });
-
-  let closed: Promise<void> | undefined;
-  return {
-    job,
-    look: async () => {
-      if (producing.status !== 'ready') return;
-      const ids = await job.findDue(LOOK_SIZE);
-      if (ids.length === 0) return;
-      await queue.addBulk(ids.map((id) => ({ name, data: { id }, opts: { jobId: jobIdOf(id), ...KEEP_NOTHING } })));
-    },
-    drain: async () => {
-      // Without Redis it would wait for Redis, for ever, to note how the jobs in flight ended.
-      closed = worker.close(consuming.status !== 'ready');
-      await Promise.all(inFlight);
-    },
-    close: async () => {
-      await within(CLOSE_GRACE_MS, Promise.all([closed, queue.close()]));
-      for (const redis of [producing, consuming]) redis.endAll();
-    },
-  };
 }
-
-/**
- * A connection whose commands wait for Redis, however long it is away, and the copies that BullMQ makes of it to wait for
- * jobs on. A job has one command of a look and a few of its worker under way, so what waits does not grow.
- */
-class PatientRedis extends Redis {
-  private readonly copies: Redis[] = [];
-
-  constructor(url: string) {
-    super(url, {
-      maxRetriesPerRequest: null,
-      socketTimeout: SILENCE_MAX_MS,
-      disconnectTimeout: CLOSE_GRACE_MS,
-      retryStrategy: reconnectMs,
-    });
-  }
-
-  override duplicate(override?: Partial<RedisOptions>): Redis {
-    // One that waits for jobs owes an answer for long; BullMQ looks after it.
-    const copy = super.duplicate({ ...override, socketTimeout: undefined });
-    this.copies.push(copy);
-    return copy;
-  }
-
-  /** Ends all of them at once, and what waits on them, whether Redis is there or not. */
-  endAll(): void {
-    for (const redis of [this, ...this.copies]) redis.disconnect();
-  }
-}
-
-/** What ended, well or not, leaves Redis: the database says what is due again, and an id that is left there would not be taken. */
-const KEEP_NOTHING = { removeOnComplete: true, removeOnFail: true };
 
 /** The queue's own id of a subject. It takes no colon, and nothing that looks like a number. */
-function jobIdOf(id: string): string {
-  return `of-${encodeURIComponent(id)}`;
+function jobIdOf(job: string, id: string): string {
+  return `${job}-${encodeURIComponent(id)}`;
+}
+
+/** A tick of a job that this version does not know is of another version: its scheduler goes, which that one makes anew. */
+async function takeTick(
+  name: string,
+  looks: ReadonlyMap<string, Look>,
+  { queue }: Pick<WorkQueue<object>, 'queue'>,
+): Promise<void> {
+  const look = looks.get(name);
+  if (look === undefined) await queue.removeJobScheduler(name);
+  else await look();
 }
 
 /**
- * Whether Redis answered, and what it does not know (any more) is one job: emptied meanwhile, or its lock ran out. BullMQ gives
- * such errors a number, those of connections a word.
+ * Makes the schedulers that are missing, as long as the process runs. It looks at every job itself when it begins, and for
+ * days that were missed from time to time: their tick may have come while Redis was away, and not come again.
  */
-function isOfOneJob(error: Error): boolean {
-  return typeof (error as { readonly code?: unknown }).code === 'number';
-}
-
-/** One line when Redis goes away and one when it is back, however many connections notice. */
-function reportOnce(log: Logger, job: string) {
-  let isAway = false;
-  return {
-    away: (error: Error): void => {
-      if (!isAway) log.warn({ job, err: error }, 'Redis is away; jobs wait');
-      isAway = true;
-    },
-    back: (): void => {
-      if (isAway) log.info({ job }, 'Redis is back; jobs go on');
-      isAway = false;
-    },
+async function keepScheduled(
+  works: readonly JobWork[],
+  looks: ReadonlyMap<string, Look>,
+  parts: {
+    readonly isReady: () => boolean;
+    readonly assert: () => Promise<void>;
+    readonly log: Logger;
+    readonly signal: AbortSignal;
+  },
+): Promise<void> {
+  const { isReady, assert, log, signal } = parts;
+  const lookAt = async (some: readonly JobWork[]): Promise<void> => {
+    await Promise.all(some.map(async ({ name }) => looks.get(name)?.()));
   };
+  let isBegun = false;
+  let makeUpMs = 0;
+  while (!signal.aborted) {
+    try {
+      if (isReady()) {
+        await assert();
+        if (!isBegun) await lookAt(works);
+        else if (monotonicMs() >= makeUpMs) await lookAt(works.filter(({ daily }) => daily !== undefined));
+        if (!isBegun || monotonicMs() >= makeUpMs) makeUpMs = monotonicMs() + MAKE_UP_MS;
+        isBegun = true;
+      }
+    } catch (error) {
+      if (!signal.aborted)
+        log.warn({ err: error }, 'the schedulers of the jobs could not be looked at; it is tried again');
+    }
+    const ms = isReady() ? ASSERT_MS : AWAY_MS;
+    await pause(ms, undefined, { signal }).catch(() => undefined);
+  }
 }

@@ -1,6 +1,7 @@
 import type { Identity } from '../../support/clients';
 import { billingAs } from '../../support/command';
 import { createOrder, registerMember, registerUser, startHarness, type Harness } from '../../support/harness';
+import { openPlan, orderUpgrade } from '../../support/upgrade-calls';
 
 let h: Harness;
 beforeAll(async () => {
@@ -46,6 +47,29 @@ describe('billing order', () => {
       { order: paid },
     ]);
     expect(await run('auditor', 'order', 'list', userId, '--status', 'odd')).toMatchObject({ code: 1 });
+  });
+
+  test('quote shows what an order would cost, and what an upgrade would credit; show tells what one credits', async () => {
+    const { userId, orderId: first } = await registerMember(h);
+    const planId = await openPlan(h);
+    expect(await json('auditor', 'quote', userId, planId)).toMatchObject({
+      ...{ kind: 'PURCHASE', list_amount: 29_900, credit_amount: 0, original_amount: 19_900, final_amount: 19_900 },
+      credits: [],
+    });
+    const quoted = await json('auditor', 'quote', userId, planId, '--upgrade');
+    expect(quoted).toMatchObject({ kind: 'UPGRADE', credits: [{ order: first, unspent_units: 500 }] });
+    const { orderId, creditAmount } = await orderUpgrade(h, { userId, planId });
+    expect(await json('auditor', 'show', userId, orderId)).toMatchObject({
+      ...{ kind: 'UPGRADE', credit_amount: creditAmount, credits: `${creditAmount} of ${first}` },
+    });
+    expect(await json('auditor', 'show', userId, first)).toMatchObject({
+      ...{ kind: 'PURCHASE', credited: `${creditAmount} to ${orderId}` },
+    });
+    const { code, stderr } = await run('auditor', '--json', 'order', 'quote', userId, planId, '--upgrade');
+    expect([code, JSON.parse(stderr)]).toMatchObject([
+      1,
+      { reason: 'UPGRADE_NOT_POSSIBLE', metadata: { why: 'order_open' } },
+    ]);
   });
 
   test('payment shows fresh parameters of the channel', async () => {

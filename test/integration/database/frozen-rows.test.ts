@@ -12,21 +12,25 @@ import {
   until,
   type Harness,
 } from '../../support/harness';
-import { mustSucceed } from '../../support/clients';
+import { makeTariff } from '../../support/catalog-calls';
+import { call, mustSucceed } from '../../support/clients';
+import { grantGiftCall, openCampaign } from '../../support/gift-calls';
 import { readInfra } from '../../support/infra';
 import { createOrderCall } from '../../support/order-calls';
 import { reportOutcome } from '../../support/quota-calls';
 import { refundOf, untilRefunds } from '../../support/refund-calls';
 import { registerWith } from '../../support/registrations';
+import { openPlan, orderUpgrade } from '../../support/upgrade-calls';
 import * as facts from '../../support/schema-facts';
 
 const { trigger, privilege } = facts.REFUSALS;
 const TABLES = Object.keys(TABLE_PRIVILEGES);
-/** All but the one that holds a diagnosis of a few days: its rows may be deleted. */
-const HISTORY = TABLES.filter((table) => table !== 'request_refusals');
+/** All but those whose rows may be deleted when their time is over, and what only counts within a minute. */
+const NO_HISTORY = ['request_refusals', 'outbox', 'event_deliveries', 'event_sinks'];
+const HISTORY = TABLES.filter((table) => !NO_HISTORY.includes(table));
 const APPEND_ONLY = [
-  ...['quota_logs', 'quota_task_outcomes', 'request_keys', 'audit_logs', 'outbox'],
-  ...['user_identities', 'granted_identities'],
+  ...['quota_logs', 'quota_task_outcomes', 'request_keys', 'audit_logs'],
+  ...['user_identities', 'granted_identities', 'order_credits', 'task_tariffs'],
 ];
 const DAY_MS = 86_400_000;
 
@@ -39,7 +43,9 @@ let before: Awaited<ReturnType<typeof facts.checksums>>;
  * reported task, and a refusal.
  */
 async function fillEveryTable(): Promise<void> {
-  const h = await startHarness({}, '_frozen');
+  // A sink that is not there, so that a delivery waits.
+  const sink = { name: 'void', kind: 'webhook', url: 'http://127.0.0.1:1/', secrets: [`whsec_${'A'.repeat(32)}`] };
+  const h = await startHarness({ EVENT_SINKS: JSON.stringify([sink]) }, '_frozen');
   try {
     await fill(h);
   } finally {
@@ -61,17 +67,29 @@ async function fill(h: Harness): Promise<void> {
   await mustSucceed(refund(h, { requestId: 'r', userId, consumeRequestId: 'c' }));
   await mustSucceed(registerWith(h, newId('u'), ['phone']));
   await insertCoupon(h, userId);
+  await makeTariff(h);
+  await mustSucceed(grantGiftCall(h, userId, await openCampaign(h)));
   await refundAndName(h, userId);
+  await mustSucceed(replayCall(h));
+  await until('a delivery was tried', async () => (await h.db.query('SELECT 1 FROM event_sinks')).length > 0);
   // Refusals as old as this clock makes the first are dropped again: one of now stays.
   expect(await consume(h, { requestId: 'c3', userId, amount: 1_000 })).toMatchObject({ ok: false });
 }
 
-/** An order that was refunded, and with it its period revoked; and one that names its payer. */
+function replayCall(h: Harness) {
+  const { event } = h.as('operations');
+  const request = { requestId: newId('replay'), fromTime: undefined, fromEventId: '1' };
+  return call(event.replayEvents.bind(event), request);
+}
+
+/** An order that was refunded, and with it its period revoked; one that names its payer; and an upgrade. */
 async function refundAndName(h: Harness, userId: string): Promise<void> {
   const refunded = await registerMember(h);
   await refundOf(h, refunded);
   await untilRefunds(h, refunded.orderId, ['succeeded']);
   await mustSucceed(createOrderCall(h, { userId, channel: PaymentChannel.JSAPI, openid: 'oTestPayer' }));
+  const upgrading = await registerMember(h);
+  await orderUpgrade(h, { userId: upgrading.userId, planId: await openPlan(h) });
 }
 
 /** A coupon and its promotion, straight into the tables: what matters here is what the database refuses afterwards. */
@@ -179,7 +197,7 @@ describe('the rows of request_refusals', () => {
 describe('the columns', () => {
   test('are each of one kind, and some of them of every kind', () => {
     expect(columns.filter(facts.isFrozen).length).toBeGreaterThan(100);
-    expect(columns.filter(facts.isOnceSet)).toHaveLength(11);
+    expect(columns.filter(facts.isOnceSet)).toHaveLength(13);
     for (const [table, { update }] of Object.entries(TABLE_PRIVILEGES)) {
       const known = columns.filter((column) => column.table === table).map(({ column }) => column);
       expect(known).toEqual(expect.arrayContaining([...update]));

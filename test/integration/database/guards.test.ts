@@ -151,7 +151,7 @@ describe.each(['app', 'root'] as const)('a membership lot inserted by %s', (acco
   test('for the same order a second time is refused, whatever it is called', async () => {
     const lot = await membershipLot();
     const again = { source_ref: `${member.orderId}:2` };
-    expect(check).toContain(await insertCopy('quota_grants', lot, again, account));
+    expect(trigger).toContain(await insertCopy('quota_grants', lot, again, account));
   });
 });
 

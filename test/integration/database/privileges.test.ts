@@ -74,9 +74,9 @@ describe('the reviewed privileges', () => {
     }
   });
 
-  test('let nothing but old refusals be deleted, which are no history', () => {
+  test('let nothing be deleted but what is no history: old refusals, events and deliveries that are over', () => {
     const deletable = Object.entries(TABLE_PRIVILEGES).filter(([, privileges]) => privileges.delete === true);
-    expect(deletable.map(([table]) => table)).toEqual(['request_refusals']);
+    expect(deletable.map(([table]) => table)).toEqual(['request_refusals', 'outbox', 'event_deliveries']);
   });
 
   test('leave the migrating account without DELETE and DROP, and so without TRUNCATE', async () => {

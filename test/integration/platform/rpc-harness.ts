@@ -58,6 +58,7 @@ export async function startRpc(
     listSettlementCases: neverCalled,
     getQuota: neverCalled,
     listQuotaLogs: neverCalled,
+    getUsage: neverCalled,
   };
   const server = createRpcServer({
     tls: { ca: ca.ca, ...ca.issueServer() },

@@ -14,6 +14,7 @@ const row = (variant: ResultRow['variant'], perSecond: number, change: Partial<R
   failed: 0,
   cpu: { server: 100, mariadb: 40, redis: 3, load: 10 },
   memoryMib: 200,
+  eventLag: null,
   ...change,
 });
 

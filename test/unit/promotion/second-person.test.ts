@@ -1,11 +1,5 @@
 import { fen } from '../../../src/platform/money';
-import {
-  afterActivation,
-  highestCost,
-  isFirstPerson,
-  needsSecondPerson,
-  withEditor,
-} from '../../../src/promotion/second-person';
+import { highestCost, needsSecondPerson } from '../../../src/promotion/second-person';
 
 const TERMS = {
   discountType: 'fixed_amount',
@@ -45,25 +39,5 @@ describe('a second person', () => {
   test('is needed for what may make an order free, however little it costs, and for what nothing bounds', () => {
     expect(needsSecondPerson({ ...TERMS, budget: 1, mayBeFree: true }, PRICE, 10_000)).toBe(true);
     expect(needsSecondPerson(PERCENT, undefined, TRILLION)).toBe(true);
-  });
-
-  const [anna, bo, cy] = ['anna', 'bo', 'cy'].map((name) => `spiffe://billing/operations/${name}`) as [
-    string,
-    string,
-    string,
-  ];
-
-  test('is nobody who is among the editors, whatever the role', () => {
-    const names = ['anna', 'bo', 'ann', 'operations', 'cy'];
-    expect(names.map((name) => isFirstPerson({ name }, [anna, bo]))).toEqual([true, true, false, false, false]);
-    expect(isFirstPerson({ name: 'dora' }, ['spiffe://billing/finance/dora'])).toBe(true);
-  });
-
-  test('who edits joins the editors once, and stays one until somebody else has activated it', () => {
-    const edited = withEditor(withEditor(withEditor([anna], bo), anna), bo);
-    expect(edited).toEqual([anna, bo]);
-    expect(afterActivation(edited, { name: 'anna' })).toEqual([anna, bo]);
-    expect(afterActivation(edited, { name: 'cy' })).toEqual([]);
-    expect(withEditor([], cy)).toEqual([cy]);
   });
 });

@@ -56,7 +56,10 @@ export function businessDay(instant: Date): string {
  * The last business day whose time of day has come at an instant, as `2026-01-31`: the day itself from `hour:minute` in
  * Shanghai on, the day before until then.
  */
-export function latestSlot(instant: Date, { hour, minute }: { readonly hour: number; readonly minute: number }): string {
+export function latestSlot(
+  instant: Date,
+  { hour, minute }: { readonly hour: number; readonly minute: number },
+): string {
   return businessDay(addMs(instant, -(hour * 60 + minute) * MS_PER_MINUTE));
 }
 

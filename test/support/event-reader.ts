@@ -45,7 +45,7 @@ export class EventReader {
   async poll(): Promise<number> {
     let found: readonly (readonly [string, Entries])[] | null;
     try {
-      found = (await this.redis.xread('COUNT', READ_SIZE, 'STREAMS', this.streamKey, this.position));
+      found = await this.redis.xread('COUNT', READ_SIZE, 'STREAMS', this.streamKey, this.position);
     } catch {
       return 0;
     }

@@ -7,7 +7,19 @@ export interface AuditEntry {
   readonly action: string;
   /** The mTLS identity, or SYSTEM_ACTOR. */
   readonly actor: string;
-  readonly subjectType: 'user' | 'order' | 'coupon' | 'promotion' | 'plan' | 'tariff' | 'gift_campaign' | 'refund' | 'notification' | 'dead_letter' | 'event_replay' | 'event_delivery';
+  readonly subjectType:
+    | 'user'
+    | 'order'
+    | 'coupon'
+    | 'promotion'
+    | 'plan'
+    | 'tariff'
+    | 'gift_campaign'
+    | 'refund'
+    | 'notification'
+    | 'dead_letter'
+    | 'event_replay'
+    | 'event_delivery';
   readonly subjectId: string;
   /** Whose it is; null for what is nobody's in particular, a promotion. */
   readonly userId: string | null;

@@ -42,7 +42,8 @@ async function actionsOf(userId: string): Promise<string[]> {
 }
 
 async function eventsOf(userId: string): Promise<string[]> {
-  const sql = "SELECT type FROM outbox WHERE user_id = ? AND type NOT LIKE 'quota.%' AND type NOT LIKE 'payment.%' ORDER BY id";
+  const sql =
+    "SELECT type FROM outbox WHERE user_id = ? AND type NOT LIKE 'quota.%' AND type NOT LIKE 'payment.%' ORDER BY id";
   return (await h.db.query(sql, [userId])).map(({ type }) => String(type));
 }
 

@@ -144,7 +144,7 @@ describe('who may call what', () => {
       if (MAY_CALL[rpc]?.includes(role) === true) {
         const outcome = reply.ok ? 'answered' : reply.reason;
         const isAnswerable =
-          /\/List(Catalog|TaskTariffs|Plans|SettlementCases|Promotions|SuspiciousClaimers|Notifications|GiftCampaigns)$/.test(
+          /\/List(Catalog|TaskTariffs|Plans|SettlementCases|Promotions|SuspiciousClaimers|Notifications|Jobs|DeadLetters|GiftCampaigns)$/.test(
             rpc,
           );
         expect(outcome).toBe(isAnswerable ? 'answered' : 'INVALID_REQUEST');

@@ -92,7 +92,7 @@ class Life {
       this.now = time;
       if (isTick) {
         this.oracle.catchUp(time);
-        isActive = random.chance(70);
+        isActive = random.chance(46);
         continue;
       }
       if (this.acts.length === 0) this.act({ do: 'register' });

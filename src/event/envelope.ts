@@ -26,7 +26,7 @@ export interface CloudEvent {
 const SOURCE = 'urn:billing-guard';
 
 /** What `dataschema` names. */
-export function schemaUri(type: string, version: number): string {
+function schemaUri(type: string, version: number): string {
   return `urn:billing-guard:event:${type}:v${version}`;
 }
 

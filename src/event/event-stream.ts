@@ -25,7 +25,7 @@ export interface EventStream {
 }
 
 /** Of every entry of the stream: the one field, which holds the event. */
-export const STREAM_FIELD = 'event';
+const STREAM_FIELD = 'event';
 
 /**
  * KEYS: stream, state. ARGV: epoch of the caller, and what follows.

@@ -71,7 +71,7 @@ async function request(tx: Tx, { requestId, from, caller, now }: ReplayEventsCom
 }
 
 /** The outbox row of an event: its id is that, or begins with it. */
-export function rowIdOf(eventId: string): number {
+function rowIdOf(eventId: string): number {
   return Number(eventId.split('.')[0]);
 }
 

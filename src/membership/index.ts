@@ -11,10 +11,10 @@ export {
   shortenPeriod,
 } from './end-period';
 export { ENTITLEMENT_SOURCE } from './entitlements';
-export { grantDuePeriods, type MembershipJobParts } from './grant-due-periods.job';
+export { grantDuePeriods } from './grant-due-periods.job';
 export { dueParts, unitsNotGiven } from './intervals';
 export { MembershipPeriodRow } from './membership-period.model';
 export { readMembership } from './membership.queries';
 export { createMembershipService, toMembershipMessage } from './membership.rpc';
-export { remindMemberships, type ReminderParts } from './remind-memberships.job';
-export { startPeriod, type MembershipSale } from './start-period';
+export { remindMemberships } from './remind-memberships.job';
+export { startPeriod } from './start-period';

@@ -39,7 +39,7 @@ export interface GivingPeriod extends PeriodBounds {
 }
 
 /** The units of an interval: equal parts, the first ones one larger where they do not divide. They sum to the whole. */
-export function unitsOfInterval({ quotaUnits, intervals }: GivingPeriod, interval: number): number {
+function unitsOfInterval({ quotaUnits, intervals }: GivingPeriod, interval: number): number {
   return Math.floor(quotaUnits / intervals) + (interval <= quotaUnits % intervals ? 1 : 0);
 }
 

@@ -16,7 +16,7 @@ export function firstSeenOf(seen: readonly CloudEvent[], userId: string): readon
 }
 
 /** Rows of the log that quota events tell of, first to last; they must follow each other without gap or overlap. */
-export function logRowsTold(events: readonly CloudEvent[]): readonly (readonly [number, number])[] {
+function logRowsTold(events: readonly CloudEvent[]): readonly (readonly [number, number])[] {
   return events
     .filter(({ type }) => type === 'quota.changed')
     .map(({ data }) => [Number(data['first_sequence']), Number(data['last_sequence'])] as const);
@@ -54,7 +54,7 @@ export function expectOrderedLives(reader: EventReader): void {
 }
 
 /** The outbox row that an event is of. */
-export function rowOf({ id }: CloudEvent): number {
+function rowOf({ id }: CloudEvent): number {
   return Number(id.split('.')[0]);
 }
 

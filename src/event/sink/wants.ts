@@ -10,7 +10,7 @@ function matches(pattern: string, type: string): boolean {
 }
 
 /** Whether a sink takes events of a type: those for people take only what there is a text for. */
-export function sinkWants({ kind, types = ['*'] }: EventSinkSetting, type: string): boolean {
+function sinkWants({ kind, types = ['*'] }: EventSinkSetting, type: string): boolean {
   if (kind !== 'webhook' && !Object.hasOwn(TEMPLATES, type)) return false;
   return types.some((pattern) => matches(pattern, type));
 }

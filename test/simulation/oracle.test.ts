@@ -148,6 +148,18 @@ describe('the oracle', () => {
     expect(story.refund('r3', 'o1').answer).toBe('ok 2990');
   });
 
+  test('what an upgrade replaced before it began stays as it is, whatever of it goes back later', () => {
+    const story = member().buy('o2', PLANS.month).at('2027-02-14').upgrade('o3', PLANS.year);
+    const before = periods(story)[1];
+    expect(before).toMatch(
+      /^period o2: 2027-02-28 .* to 2027-03-31 .*, 0 given, revoked 2027-02-14 .*, replaced by o3$/,
+    );
+    story.refund('r1', 'o3').endRefund('r1').at('2027-03-10').refund('r2', 'o2', 1_000).endRefund('r2');
+    expect(periods(story)[1]).toBe(before);
+    story.refund('r3', 'o2').endRefund('r3');
+    expect(periods(story)[1]).toBe(before);
+  });
+
   test('a membership is looked at to its end without a gap', () => {
     const story = member().buy('o2', PLANS.month).look();
     expect(story.answer).toBe(`sim-month ${shanghai('2027-01-31')} ${shanghai('2027-03-31')} 110`);

@@ -292,8 +292,10 @@ export class OracleUser {
     if (succeeded.reduce((sum, { amount }) => sum + amount, 0) === order.paid) {
       order.state = 'refunded';
       this.account.revoke(this.account.lotsOf(order.key));
+      // One that an upgrade replaced before it began counts for nothing already.
+      if (period.revoked !== null) return;
       if (period.start < now && now < period.end) period.end = now;
-      period.revoked ??= now;
+      period.revoked = now;
       return;
     }
     // Of one that an upgrade replaced, nothing is left to end.

@@ -25,6 +25,7 @@ const MAY_CALL: Readonly<Record<string, readonly string[]>> = {
   'billing.v1.QuotaService/ReleaseQuota': ['ai-task-service'],
   'billing.v1.QuotaService/ReportTaskOutcome': ['ai-task-service'],
   'billing.v1.QuotaService/ExplainRequest': ['ai-task-service', 'operations', 'finance', 'auditor'],
+  'billing.v1.QuotaService/GetUsage': ['ai-task-service', 'operations', 'finance', 'auditor'],
   'billing.v1.QuotaService/ListSettlementCases': ['ai-task-service', 'operations', 'finance', 'auditor'],
   'billing.v1.QuotaService/GetQuota': ['ai-task-service', 'order-service', 'operations', 'finance', 'auditor'],
   'billing.v1.QuotaService/ListQuotaLogs': ['ai-task-service', 'order-service', 'operations', 'finance', 'auditor'],
@@ -55,6 +56,10 @@ const MAY_CALL: Readonly<Record<string, readonly string[]>> = {
   'billing.v1.OrderService/AttachInvoice': ['order-service', 'finance'],
   'billing.v1.PaymentService/ListNotifications': ['operations', 'finance', 'auditor'],
   'billing.v1.PaymentService/ReplayNotification': ['operations'],
+  'billing.v1.EventService/GetEventStatus': ['operations', 'finance', 'auditor'],
+  'billing.v1.EventService/ListEventDeliveries': ['operations', 'finance', 'auditor'],
+  'billing.v1.EventService/ReplayEvents': ['operations'],
+  'billing.v1.EventService/RetryEventDelivery': ['operations'],
   'billing.v1.JobService/ListJobs': ['operations', 'finance', 'auditor'],
   'billing.v1.JobService/ListDeadLetters': ['operations', 'finance', 'auditor'],
   'billing.v1.JobService/RerunDeadLetter': ['operations'],
@@ -144,7 +149,7 @@ describe('who may call what', () => {
       if (MAY_CALL[rpc]?.includes(role) === true) {
         const outcome = reply.ok ? 'answered' : reply.reason;
         const isAnswerable =
-          /\/List(Catalog|TaskTariffs|Plans|SettlementCases|Promotions|SuspiciousClaimers|Notifications|Jobs|DeadLetters|GiftCampaigns)$/.test(
+          /\/(GetEventStatus|List(Catalog|TaskTariffs|Plans|SettlementCases|Promotions|SuspiciousClaimers|Notifications|Jobs|DeadLetters|GiftCampaigns|EventDeliveries))$/.test(
             rpc,
           );
         expect(outcome).toBe(isAnswerable ? 'answered' : 'INVALID_REQUEST');

@@ -17,7 +17,8 @@ import { insertPaidOrder } from './paid-order';
 import { EPOCH, POLICY } from './quota-account';
 import { Caller, pick, type OtherIntent } from './quota-intents';
 import { openQuotaLane, type QuotaLane } from './quota-lane';
-import { QuotaOracle, type OracleTariffs, type Verdict } from './quota-oracle';
+import { QuotaOracle } from './quota-oracle';
+import type { OracleTariffs, Verdict } from './quota-oracle-units';
 import { expectSame } from './same';
 
 /** The world of the model test on the real stores: users with an oracle each, the lane, a clock that stands still. */

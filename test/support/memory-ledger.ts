@@ -18,7 +18,7 @@ import { decide } from '../../src/quota/ledger';
 import { DomainError } from '../../src/platform/errors';
 import { SYSTEM_ACTOR } from '../../src/platform/calls';
 import { emptyAccount } from './quota-account';
-import type { Effect, OracleHeld, Verdict } from './quota-oracle';
+import type { Effect, OracleHeld, Verdict } from './quota-oracle-units';
 import { expectSame } from './same';
 
 /** What an outcome of the ledger is to the oracle. */

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import type { GrantSource } from '../../src/quota/account';
 import type { CallerQuotaCommand } from '../../src/quota/commands';
-import type { OracleHeld, OracleTariffs, QuotaOracle } from './quota-oracle';
+import type { QuotaOracle } from './quota-oracle';
+import type { OracleHeld, OracleTariffs } from './quota-oracle-units';
 import { commandOf } from './quota-account';
 
 /**

@@ -1,6 +1,6 @@
 import { MemoryLedger } from '../../support/memory-ledger';
 import { commandOf, EPOCH, POLICY } from '../../support/quota-account';
-import type { Verdict } from '../../support/quota-oracle';
+import type { Verdict } from '../../support/quota-oracle-units';
 
 const DAY_MS = 86_400_000;
 

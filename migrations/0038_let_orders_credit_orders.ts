@@ -61,7 +61,7 @@ export async function up(knex: Knex): Promise<void> {
             SELECT COALESCE(SUM(c.amount), 0) FROM order_credits c WHERE c.order_id = NEW.order_id) <= o.credit_amount)
       OR NOT EXISTS (
         SELECT 1 FROM orders o WHERE o.id = NEW.credited_order_id AND o.user_id = NEW.user_id AND o.status = 'paid'
-          AND NEW.amount + NEW.refunded_amount + ${creditedBy('NEW.credited_order_id')} <= o.final_amount)`,
+          AND NEW.amount + NEW.refunded_amount + ${creditedBy('NEW.credited_order_id')} <= o.final_amount + o.credit_amount)`,
     message: 'a new upgrade credits what is left of paid orders',
   });
   await refuseUpdateWhen(knex, 'orders', {
@@ -76,7 +76,7 @@ export async function up(knex: Knex): Promise<void> {
       OR NEW.credit_amount <> (SELECT SUM(c.amount) FROM order_credits c WHERE c.order_id = NEW.id)
       OR EXISTS (SELECT 1 FROM order_credits c JOIN orders o ON o.id = c.credited_order_id
         WHERE c.order_id = NEW.id AND (o.status <> 'paid' OR c.amount + ${takenOf('o.id')}
-          + ${creditedBy('o.id', 'u.id <> NEW.id')} > o.final_amount)))`,
+          + ${creditedBy('o.id', 'u.id <> NEW.id')} > o.final_amount + o.credit_amount)))`,
     message: 'a paid upgrade credits what is there to be credited',
   });
   await refuseInsertWhen(knex, 'refunds', {

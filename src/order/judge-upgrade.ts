@@ -82,8 +82,9 @@ async function readGrounds(reader: Knex, periods: readonly MembershipPeriodRow[]
 async function creditGround(reader: Knex, { period, order, spokenFor }: Ground, now: Date): Promise<GroundedCredit> {
   const { orderId, userId, startTime, endTime, quotaUnits } = period;
   const lots = await readLotsOfOrder(reader, userId, orderId);
-  // What somebody refunds in the merchant portal may leave less than nothing.
-  const paid = fen(Math.max(0, order.finalAmount - spokenFor.taken - spokenFor.credited));
+  // An upgrade is worth what it credited, too. What somebody refunds in the merchant portal may leave less than nothing.
+  const worth = order.finalAmount + order.creditAmount;
+  const paid = fen(Math.max(0, worth - spokenFor.taken - spokenFor.credited));
   const units = { usableUnits: usableUnits(lots, now), comingUnits: comingUnits(period, now) };
   const credit = creditOf({ orderId, startTime, endTime, quotaUnits, paid, ...units }, now);
   return { ...credit, refundedAmount: spokenFor.taken };

@@ -11,7 +11,7 @@ export interface CreditablePeriod {
   readonly orderId: string;
   readonly startTime: Date;
   readonly endTime: Date;
-  /** What of its order's payment is neither refunded, nor on its way back, nor credited to another upgrade. */
+  /** What of its order's payment, and of what that order credited itself, is neither refunded, nor on its way back, nor credited to another upgrade. */
   readonly paid: Fen;
   /** Units of the whole period. */
   readonly quotaUnits: number;

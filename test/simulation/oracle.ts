@@ -278,7 +278,7 @@ export class OracleUser {
       why.push('upgrade_open');
     }
     const left = this.refundable(order);
-    if (left === 0) why.push('nothing_left');
+    if (left <= 0) why.push('nothing_left');
     else if (asked > left) why.push('exceeds_paid');
     if (now >= order.payTime + REFUNDABLE_DAYS * DAY) why.push('too_late');
     return why;
@@ -330,7 +330,9 @@ export class OracleUser {
 
   private creditFor(period: OraclePeriod, now: number): OracleCredit {
     const { order, start, end, parts } = period;
-    const paid = this.refundable(this.orderOf(order));
+    // An upgrade is worth what it credited, too.
+    const { credits } = this.orderOf(order);
+    const paid = credits.reduce((sum, { amount }) => sum + amount, this.refundable(this.orderOf(order)));
     const units = this.account.usable(now, this.account.lotsOf(order)) + this.coming(period, now);
     if (start > now) return { order, amount: paid, units };
     const whole = parts.reduce((sum, part) => sum + part, 0);

@@ -274,15 +274,21 @@ describe('between the order of an upgrade and its payment', () => {
 });
 
 describe('an upgrade of an upgrade', () => {
-  test('credits what was paid for it', async () => {
+  test('credits what it is worth: what was paid for it and what it credited, so that two steps cost what one does', async () => {
     const { month, better } = await plans();
     const dear = await shop.plan({ periodUnit: 'month', quotaUnits: 2_000, price: 20_000 });
     shop.at('2026-03-01T04:00:00Z');
     const userId = await shop.register();
-    await shop.buy(userId, month);
-    await shop.upgrade(userId, better);
+    const bought = await shop.buy(userId, month);
+    const first = await shop.upgrade(userId, better);
     const second = await shop.upgrade(userId, dear);
-    expect(await shop.orderRow(second)).toMatchObject({ credit_amount: 6_900, final_amount: 13_100 });
+    expect(await shop.orderRow(second)).toMatchObject({ credit_amount: 10_000, final_amount: 10_000 });
     expect(await expectBalanced(shop.db, userId)).toBe(2_010);
+    // 3 100, 6 900 and 10 000 fen came: the dear plan's price. No more can go back.
+    await shop.endRefund(await shop.refund(userId, second, 10_000), 'SUCCESS');
+    await shop.endRefund(await shop.refund(userId, first, 6_900), 'SUCCESS');
+    await shop.endRefund(await shop.refund(userId, bought, 3_100), 'SUCCESS');
+    await expect(shop.refund(userId, bought, 1)).rejects.toMatchObject({ reason: 'ORDER_NOT_REFUNDABLE' });
+    expect(await expectBalanced(shop.db, userId)).toBe(10);
   });
 });

@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { credentials, Metadata, status, type ServiceError } from '@grpc/grpc-js';
+import { CatalogServiceClient } from '../../src/gen/billing/v1/catalog_service.pb';
+import { GiftServiceClient } from '../../src/gen/billing/v1/gift_service.pb';
+import { JobServiceClient } from '../../src/gen/billing/v1/job_service.pb';
 import { MembershipServiceClient } from '../../src/gen/billing/v1/membership_service.pb';
 import { OrderServiceClient } from '../../src/gen/billing/v1/order_service.pb';
 import { PromotionServiceClient } from '../../src/gen/billing/v1/promotion_service.pb';
@@ -13,6 +16,9 @@ import { Unexpected } from './unexpected';
 
 /** The service as its callers see it: gRPC with mutual TLS, one certificate per identity. */
 export interface Billing {
+  readonly catalog: CatalogServiceClient;
+  readonly gift: GiftServiceClient;
+  readonly job: JobServiceClient;
   readonly membership: MembershipServiceClient;
   readonly order: OrderServiceClient;
   readonly promotion: PromotionServiceClient;
@@ -27,17 +33,16 @@ const CHANNEL_OPTIONS = { 'grpc.ssl_target_name_override': 'localhost' };
 export function connectBilling({ grpc, tls }: Endpoints, identity: Identity): Billing {
   const { cert, key } = tls.identities[identity];
   const channel = credentials.createSsl(readFileSync(tls.ca), readFileSync(key), readFileSync(cert));
-  const membership = new MembershipServiceClient(grpc, channel, CHANNEL_OPTIONS);
-  const order = new OrderServiceClient(grpc, channel, CHANNEL_OPTIONS);
-  const promotion = new PromotionServiceClient(grpc, channel, CHANNEL_OPTIONS);
-  const quota = new QuotaServiceClient(grpc, channel, CHANNEL_OPTIONS);
-  return {
-    membership,
-    order,
-    promotion,
-    quota,
-    close: () => [membership, order, promotion, quota].forEach((client) => client.close()),
+  const clients = {
+    catalog: new CatalogServiceClient(grpc, channel, CHANNEL_OPTIONS),
+    gift: new GiftServiceClient(grpc, channel, CHANNEL_OPTIONS),
+    job: new JobServiceClient(grpc, channel, CHANNEL_OPTIONS),
+    membership: new MembershipServiceClient(grpc, channel, CHANNEL_OPTIONS),
+    order: new OrderServiceClient(grpc, channel, CHANNEL_OPTIONS),
+    promotion: new PromotionServiceClient(grpc, channel, CHANNEL_OPTIONS),
+    quota: new QuotaServiceClient(grpc, channel, CHANNEL_OPTIONS),
   };
+  return { ...clients, close: () => Object.values(clients).forEach((client) => client.close()) };
 }
 
 type UnaryMethod<Request, Response> = (

@@ -6,16 +6,23 @@ import { Unexpected } from './unexpected';
 /** Where the local stack is, as `npm run up` writes it to `.local/endpoints.json`. Certificates are absolute paths here. */
 
 /** Who this demo acts as. */
-export type Identity = 'ai-task-service' | 'order-service' | 'operations' | 'finance';
+export type Identity = 'ai-task-service' | 'order-service' | 'operations' | 'operations-2' | 'finance';
 
 const pair = z.object({ cert: z.string(), key: z.string() });
 const schema = z.object({
   grpc: z.string(),
   wechatpay: z.url(),
   databaseUrl: z.url(),
+  redisUrl: z.url(),
   tls: z.object({
     ca: z.string(),
-    identities: z.object({ 'ai-task-service': pair, 'order-service': pair, operations: pair, finance: pair }),
+    identities: z.object({
+      'ai-task-service': pair,
+      'order-service': pair,
+      operations: pair,
+      'operations-2': pair,
+      finance: pair,
+    }),
   }),
 });
 
@@ -36,6 +43,7 @@ export function readEndpoints(path: string): Endpoints {
         'ai-task-service': absolute(identities['ai-task-service']),
         'order-service': absolute(identities['order-service']),
         operations: absolute(identities.operations),
+        'operations-2': absolute(identities['operations-2']),
         finance: absolute(identities.finance),
       },
     },

@@ -7,11 +7,17 @@ import { createReport, type Report } from './report';
 import type { Stage } from './stage';
 import { callAsSomebodyElse, forgeCallbacks } from './steps/attack';
 import { cancelOrder, proveRefund, refundOrder, useSome, waitForLostCallback } from './steps/afterwards';
+import { checkEntitlements, putYearlyOnSale, retirePlan, setTariff } from './steps/catalog';
+import { verifyEvents } from './steps/events';
+import { giveGift } from './steps/gift';
+import { lookAtJobs } from './steps/jobs';
 import { orderPlan, payOrder, register, registerAs, showPlans } from './steps/buy';
 import { verifyLog } from './steps/ledger';
 import { claimCoupon, createPromotion, orderWithCoupon, payDiscounted } from './steps/promote';
 import { prove } from './steps/proof';
 import { provePromotion } from './steps/promotion-proof';
+import { becomeMember, orderUpgrade, payUpgrade } from './steps/upgrade';
+import { proveUpgrade } from './steps/upgrade-proof';
 import { consume, overConsume, refundTask, repeatConsume, reuseRequestId, showBalance } from './steps/use';
 import { Unexpected } from './unexpected';
 
@@ -38,6 +44,8 @@ async function play(stage: Stage): Promise<void> {
 
   await playPromotion(stage, plan);
   await playAfterwards(stage, plan);
+  await playOverTime(stage, plan);
+  await lookAtJobs(stage);
 
   await verifyLog(stage);
   await prove(stage, { orderId, transactionId, wrongTransactionId });
@@ -60,22 +68,36 @@ async function playAfterwards(stage: Stage, plan: Plan): Promise<void> {
   await proveRefund(buyer, orderId, refundId);
 }
 
+async function playOverTime(stage: Stage, monthly: Plan): Promise<void> {
+  const yearly = await putYearlyOnSale(stage);
+  const member = await registerAs(stage, `${stage.userId}-stays`);
+  await giveGift(member, stage.userId);
+  const before = await becomeMember(member, monthly);
+  const orderId = await orderUpgrade(member, before, yearly);
+  await payUpgrade(member, before, yearly, orderId);
+  await proveUpgrade(member, before, yearly, orderId);
+  await setTariff(stage);
+  await checkEntitlements(stage, member, yearly);
+  await retirePlan(member, yearly);
+  await verifyEvents(member);
+}
+
 async function playOnLocalStack(report: Report, endpointsPath: string): Promise<void> {
   const endpoints = readEndpoints(endpointsPath);
   const database = await openProofDatabase(endpoints.databaseUrl);
-  const aiTasks = connectBilling(endpoints, 'ai-task-service');
-  const orders = connectBilling(endpoints, 'order-service');
-  const operations = connectBilling(endpoints, 'operations');
-  const finance = connectBilling(endpoints, 'finance');
+  const callers = {
+    aiTasks: connectBilling(endpoints, 'ai-task-service'),
+    orders: connectBilling(endpoints, 'order-service'),
+    operations: connectBilling(endpoints, 'operations'),
+    secondOperator: connectBilling(endpoints, 'operations-2'),
+    finance: connectBilling(endpoints, 'finance'),
+  };
   const userId = `demo-${randomBytes(6).toString('hex')}`;
   try {
-    const { wechatpay: wechatpayUrl, databaseUrl } = endpoints;
-    await play({ report, aiTasks, orders, operations, finance, wechatpayUrl, database, databaseUrl, userId });
+    const { wechatpay: wechatpayUrl, databaseUrl, redisUrl } = endpoints;
+    await play({ report, ...callers, wechatpayUrl, database, databaseUrl, redisUrl, userId });
   } finally {
-    aiTasks.close();
-    orders.close();
-    operations.close();
-    finance.close();
+    Object.values(callers).forEach((caller) => caller.close());
     await database.close();
   }
 }
@@ -94,7 +116,7 @@ async function main(): Promise<number> {
   const broken = report.end();
   if (broken.length === 0) {
     report.say(
-      '\nEverything held: the money, the membership, the quota, the coupon and the refund agree, and each step can be proved.',
+      '\nEverything held: the money, the membership, the quota, the coupon, the refund, the upgrade and the events agree, and each step can be proved.',
     );
     return 0;
   }

@@ -9,8 +9,10 @@ export interface Stage {
   readonly aiTasks: Billing;
   /** The order service: registers users and sells memberships. */
   readonly orders: Billing;
-  /** Operations: make promotions. */
+  /** Operations: make promotions, plans and gift campaigns. */
   readonly operations: Billing;
+  /** Another person of operations: what two must agree to. */
+  readonly secondOperator: Billing;
   /** Finance: refunds. */
   readonly finance: Billing;
   /** The local WeChat Pay. */
@@ -18,6 +20,8 @@ export interface Stage {
   readonly database: ProofDatabase;
   /** For the checks that open a connection of their own. */
   readonly databaseUrl: string;
+  /** Where the stream of events is. */
+  readonly redisUrl: string;
   /** The user of this run; new every time. */
   readonly userId: string;
 }

@@ -23,6 +23,8 @@ export function createMetrics() {
     rpcCalls: new CallTally(registry),
     ...rpcMetrics(registers),
     ...domainMetrics(registers),
+    ...quotaMetrics(registers),
+    ...eventMetrics(registers),
     ...jobMetrics(registers),
     ...storeMetrics(registers),
   };
@@ -46,6 +48,29 @@ function domainMetrics(registers: Registry[]) {
       labelNames: ['event', 'result'] as const,
       registers,
     }),
+    alertsOpen: new Gauge({
+      name: 'billing_alerts_open',
+      help: 'Alerts that people have not seen settled, by kind; counted in the database by every worker.',
+      labelNames: ['kind'] as const,
+      registers,
+    }),
+    refunds: new Counter({
+      name: 'billing_refunds_total',
+      help: 'Refunds that entered a status, by who wanted them and status.',
+      labelNames: ['cause', 'status'] as const,
+      registers,
+    }),
+    orders: new Counter({
+      name: 'billing_orders_total',
+      help: 'Orders that entered a status, by status.',
+      labelNames: ['status'] as const,
+      registers,
+    }),
+  };
+}
+
+function quotaMetrics(registers: Registry[]) {
+  return {
     quotaUnits: new Counter({
       name: 'billing_quota_units_total',
       help: 'Units of quota posted, by type of log row.',
@@ -89,18 +114,11 @@ function domainMetrics(registers: Registry[]) {
       help: 'Refusals that ExplainRequest will not know because they could not be noted.',
       registers,
     }),
-    alertsOpen: new Gauge({
-      name: 'billing_alerts_open',
-      help: 'Alerts that people have not seen settled, by kind; counted in the database by every worker.',
-      labelNames: ['kind'] as const,
-      registers,
-    }),
-    refunds: new Counter({
-      name: 'billing_refunds_total',
-      help: 'Refunds that entered a status, by who wanted them and status.',
-      labelNames: ['cause', 'status'] as const,
-      registers,
-    }),
+  };
+}
+
+function eventMetrics(registers: Registry[]) {
+  return {
     eventsPublished: new Counter({
       name: 'billing_events_published_total',
       help: 'Events that entered the stream, for the first time or again.',
@@ -116,12 +134,6 @@ function domainMetrics(registers: Registry[]) {
       name: 'billing_event_deliveries_total',
       help: 'Attempts to deliver an event to a sink, by sink and what came of it.',
       labelNames: ['sink', 'outcome'] as const,
-      registers,
-    }),
-    orders: new Counter({
-      name: 'billing_orders_total',
-      help: 'Orders that entered a status, by status.',
-      labelNames: ['status'] as const,
       registers,
     }),
   };

@@ -7,7 +7,6 @@ import {
   RefundStatus,
   type Refund,
 } from '../../../src/gen/billing/v1/order_service.pb';
-import { ConsumeQuotaRequest } from '../../../src/gen/billing/v1/quota_service.pb';
 import { call } from '../billing';
 import { pay, standingOf } from '../payer';
 import type { Stage } from '../stage';
@@ -15,6 +14,7 @@ import { present, Unexpected } from '../unexpected';
 import { beijing, yuan } from '../wording';
 import { createOrder, readOrder, showOrder } from './buy';
 import { announceRewriting, ask, onlyRow, tryToRewrite } from './proof';
+import { consumeUnits } from './use';
 
 /** What comes after an order: it is cancelled, its callback is lost, it is refunded. */
 
@@ -53,9 +53,8 @@ export async function waitForLostCallback(stage: Stage, plan: Plan): Promise<str
 const USED = 12;
 
 /** Part of step 20: what he uses before he wants his money back. Returns the units. */
-export async function useSome({ aiTasks: { quota }, userId }: Stage): Promise<number> {
-  const task = { requestId: 'uses-some', userId, amount: USED, taskType: 'matting' };
-  await call(quota.consumeQuota.bind(quota), ConsumeQuotaRequest.fromPartial(task));
+export async function useSome(stage: Stage): Promise<number> {
+  await consumeUnits(stage, 'uses-some', USED);
   return USED;
 }
 

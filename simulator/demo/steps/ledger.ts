@@ -14,7 +14,7 @@ function toLogRow(row: Row): QuotaLogRow {
   return Object.fromEntries(named) as QuotaLogRow;
 }
 
-/** Step 18: the whole log as it lies in the database, its hash chain recomputed from the first row. */
+/** Step 31: the whole log as it lies in the database, its hash chain recomputed from the first row. */
 export async function verifyLog({ report, database, aiTasks: { quota }, userId }: Stage): Promise<void> {
   report.step('The whole quota log (配额日志), read from the database');
   const rows = await database.read('SELECT * FROM quota_logs WHERE user_id = ? ORDER BY sequence', [userId]);

@@ -4,7 +4,7 @@ import type { Row } from '../database';
 import type { Report } from '../report';
 import type { Stage } from '../stage';
 
-/** Step 19: the proof (对账证明): questions to the database, each printed with its SQL and its answer. */
+/** Step 32: the proof (对账证明): questions to the database, each printed with its SQL and its answer. */
 
 /** The ids that the questions are about. */
 export interface ProofSubject {

@@ -19,6 +19,16 @@ export async function readRemaining({ aiTasks: { quota }, userId }: Stage): Prom
   return (await call(quota.getQuota.bind(quota), { userId })).quotaRemaining;
 }
 
+/** Units that a task takes without anybody looking. */
+export async function consumeUnits(
+  { aiTasks: { quota }, userId }: Stage,
+  requestId: string,
+  amount: number,
+): Promise<void> {
+  const task = { requestId, userId, amount, taskType: 'matting' };
+  await call(quota.consumeQuota.bind(quota), ConsumeQuotaRequest.fromPartial(task));
+}
+
 function consumeRequest({ userId }: Stage, requestId: string, amount: number): ConsumeQuotaRequest {
   return ConsumeQuotaRequest.fromPartial({ requestId, userId, amount, ...TASK });
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert';
 import { countOpenAlerts } from '../alert';
-import { trimOutbox } from '../event';
+import { TRIMMED_MAX, trimOutbox } from '../event';
 import { countDeadLetters } from '../job';
 import { grantDuePeriods, remindMemberships } from '../membership';
 import { checkDueOrders } from '../order';
@@ -67,7 +67,7 @@ export function sweepJobs(foundation: Foundation, taskStatus: TaskStatus): Reado
 export function dailyJobs({ db, clock }: Foundation): Readonly<Record<JobName<'daily'>, Batch>> {
   return {
     'drop-old-refusals': { batchSize: OLD_REFUSALS_MAX, run: () => dropOldRefusals(db, clock.now()) },
-    'trim-outbox': { run: () => trimOutbox(db, clock.now()) },
+    'trim-outbox': { batchSize: TRIMMED_MAX, run: () => trimOutbox(db, clock.now()) },
   };
 }
 

@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis';
 
 /**
- * The stream in Redis, and beside it what it holds: the number of its last batch, and the epoch of the owner who wrote it. Both
- * change in one script, so that they are lost together or not at all; whoever reads the stream needs neither.
+ * The stream in Redis, and beside it what it holds: the number of its last batch, the id of the last entry, and the epoch of the
+ * owner who wrote it. All change in one script, so that they are lost together or not at all; whoever reads the stream needs none.
  */
 
 /** What Redis says of the stream. */
@@ -30,35 +30,48 @@ const STREAM_FIELD = 'event';
 /**
  * KEYS: stream, state. ARGV: epoch of the caller, and what follows.
  * Returns {outcome, epoch, batch}; nothing is written unless the outcome is `done`.
- * A stream that is gone (DEL, FLUSHALL) ends at batch 0, whatever is left beside it.
+ * A stream that is gone (DEL, eviction, FLUSHALL) ends at batch 0, whatever is left beside it, and so does one that a consumer
+ * has made again with its group (MKSTREAM): its last id is lower than that of the last entry we added. Entries that were trimmed
+ * do not lower it.
  */
 const PREAMBLE = `
 local epoch = tonumber(redis.call('HGET', KEYS[2], 'epoch') or '0')
 local batch = tonumber(redis.call('HGET', KEYS[2], 'batch') or '0')
-if redis.call('EXISTS', KEYS[1]) == 0 then batch = 0 end
+local entry = '0-0'
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  local info = redis.call('XINFO', 'STREAM', KEYS[1])
+  for i = 1, #info, 2 do if info[i] == 'last-generated-id' then entry = info[i + 1] end end
+end
+local function parts(id)
+  local ms, seq = string.match(id, '^(%d+)-(%d+)$')
+  return tonumber(ms), tonumber(seq)
+end
+local ms, seq = parts(entry)
+local ours_ms, ours_seq = parts(redis.call('HGET', KEYS[2], 'entry') or '0-1')
+if ms < ours_ms or (ms == ours_ms and seq < ours_seq) then batch = 0 end
 if epoch > tonumber(ARGV[1]) then return {'fenced', epoch, batch} end
 epoch = tonumber(ARGV[1])
 `;
 
 /** ARGV: epoch. */
 const TAKE = `${PREAMBLE}
-redis.call('HSET', KEYS[2], 'epoch', ARGV[1], 'batch', batch)
+redis.call('HSET', KEYS[2], 'epoch', ARGV[1], 'batch', batch, 'entry', entry)
 return {'done', epoch, batch}
 `;
 
 /** ARGV: epoch, batch before, last batch, entries older than this Unix time in ms are let go, events … */
 const ADD = `${PREAMBLE}
 if batch ~= tonumber(ARGV[2]) then return {'out-of-step', epoch, batch} end
-for i = 5, #ARGV do redis.call('XADD', KEYS[1], '*', '${STREAM_FIELD}', ARGV[i]) end
+for i = 5, #ARGV do entry = redis.call('XADD', KEYS[1], '*', '${STREAM_FIELD}', ARGV[i]) end
 redis.call('XTRIM', KEYS[1], 'MINID', '~', ARGV[4])
-redis.call('HSET', KEYS[2], 'epoch', ARGV[1], 'batch', ARGV[3])
+redis.call('HSET', KEYS[2], 'epoch', ARGV[1], 'batch', ARGV[3], 'entry', entry)
 return {'done', epoch, tonumber(ARGV[3])}
 `;
 
 /** ARGV: epoch, batch. */
 const REWIND = `${PREAMBLE}
 local before = math.min(batch, tonumber(ARGV[2]))
-redis.call('HSET', KEYS[2], 'epoch', ARGV[1], 'batch', before)
+redis.call('HSET', KEYS[2], 'epoch', ARGV[1], 'batch', before, 'entry', entry)
 return {'done', epoch, before}
 `;
 

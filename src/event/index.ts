@@ -3,6 +3,6 @@ export { deliverEvents } from './deliver-events.job';
 export { createEventService } from './event.rpc';
 export { openEventStream } from './event-stream';
 export { startEventRelay } from './relay';
-export { KEEP_DAYS, trimOutbox } from './trim-outbox.job';
+export { KEEP_DAYS, TRIMMED_MAX, trimOutbox } from './trim-outbox.job';
 export { openSinks } from './sink/open-sinks';
 export { wantsOf } from './sink/wants';

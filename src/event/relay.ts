@@ -50,6 +50,12 @@ const ACQUIRE_INTERVAL_MS = 500;
 const CHECK_INTERVAL_MS = 1_000;
 /** After a failure. */
 const REST_MS = 250;
+/** An owner that nothing succeeds for so long makes way: another process may have a way to Redis where this one has none. */
+const PATIENCE_MS = LEASE_MS;
+/** And so long it leaves the lease alone then: who waits for it looks twice meanwhile. */
+const ASIDE_MS = 3 * ACQUIRE_INTERVAL_MS;
+/** Between two lines about events that can not go out. */
+const QUIET_MS = 600_000;
 /** An owner that did not renew for so long asks before it writes: the rest of the lease is for the write. */
 const TRUST_MS = LEASE_MS / 2;
 
@@ -71,22 +77,15 @@ export function startEventRelay(parts: RelayParts): Relay {
   const rest = (ms: number): Promise<unknown> =>
     pause(ms, undefined, { signal: stopping.signal }).catch(() => undefined);
   const relay = new RelayRun(parts);
-  let isFailing = false;
   const run = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
       try {
         const did = await relay.step();
-        if (isFailing) log.info({ owner }, 'events go out again');
-        isFailing = false;
         if (did === 'waiting for the lease') await rest(ACQUIRE_INTERVAL_MS);
+        else relay.succeeded();
         if (did === 'nothing') await rest(intervalMs);
       } catch (error) {
-        // Once, not at every step: Redis or the database may be away for long.
-        if (!isFailing) log.warn({ owner, err: error }, 'events can not go out; they wait in the database');
-        isFailing = true;
-        relay.forgetStream();
-        await relay.tellLag().catch(() => undefined);
-        await rest(REST_MS);
+        await rest(await relay.failed(error));
       }
     }
     await relay
@@ -111,11 +110,41 @@ class RelayRun {
   private epochSeen = 0;
   /** Of the oldest event that was sent and may not have arrived. */
   private underWaySince: Date | undefined;
+  /** Since when nothing succeeds under this lease, by monotonicMs. */
+  private failingSinceMs: number | undefined;
+  /** Until when failures are not told again, nor what leads to the next, by monotonicMs; 0: none was told. */
+  private quietUntilMs = 0;
 
   constructor(private readonly parts: RelayParts) {}
 
+  /** A step came to its end. */
+  succeeded(): void {
+    const { log, owner } = this.parts;
+    if (this.quietUntilMs !== 0) log.info({ owner }, 'events go out again');
+    this.failingSinceMs = undefined;
+    this.quietUntilMs = 0;
+  }
+
+  /** A step failed: returns how long to rest. */
+  async failed(error: unknown): Promise<number> {
+    const { log, owner } = this.parts;
+    const nowMs = monotonicMs();
+    // Once, not at every step: Redis or the database may be away for long.
+    if (nowMs >= this.quietUntilMs) {
+      log.warn({ owner, err: error }, 'events can not go out; they wait in the database');
+      this.quietUntilMs = nowMs + QUIET_MS;
+    }
+    this.failingSinceMs ??= nowMs;
+    this.forgetStream();
+    await this.tellLag().catch(() => undefined);
+    if (this.post === undefined || nowMs - this.failingSinceMs < PATIENCE_MS) return REST_MS;
+    this.failingSinceMs = undefined;
+    await this.leave().catch(() => undefined);
+    return ASIDE_MS;
+  }
+
   /** After a failure nobody knows what Redis did. */
-  forgetStream(): void {
+  private forgetStream(): void {
     if (this.post !== undefined) this.post.streamBatch = undefined;
   }
 
@@ -127,7 +156,7 @@ class RelayRun {
   /** One step: whatever comes first of lease, stream, what the stream lacks, and what is new. */
   async step(): Promise<Did> {
     const post = (this.post ??= await this.acquire());
-    if (post === undefined) return 'waiting for the lease';
+    if (post === undefined) return this.wait();
     if (!(await this.keepLease(post))) return this.lose();
     const streamBatch = await this.locate(post);
     if (streamBatch === undefined) return 'something';
@@ -138,7 +167,7 @@ class RelayRun {
   }
 
   /** Tells how old the oldest event is that can not go out, as far as that can be known. */
-  async tellLag(): Promise<void> {
+  private async tellLag(): Promise<void> {
     if (this.post === undefined) return;
     const { db, clock, observer } = this.parts;
     const oldest = this.underWaySince ?? (await oldestWaiting(db));
@@ -149,16 +178,24 @@ class RelayRun {
     const askedMs = monotonicMs();
     const owned = await acquireRelay(this.parts.db, this.parts.owner, this.epochSeen);
     if (owned === undefined) return undefined;
-    this.parts.log.info({ owner: this.parts.owner, epoch: owned.epoch }, 'this process delivers events');
+    // Taken again without having succeeded meanwhile, it is no news.
+    if (monotonicMs() >= this.quietUntilMs)
+      this.parts.log.info({ owner: this.parts.owner, epoch: owned.epoch }, 'this process delivers events');
     return { owned, streamBatch: undefined, renewedMs: askedMs, checkedMs: 0 };
   }
 
   private lose(): Did {
-    const { log, owner, observer } = this.parts;
+    const { log, owner } = this.parts;
     log.info({ owner }, 'another process delivers events');
     this.post = undefined;
+    return this.wait();
+  }
+
+  /** What waits, and how long, is told by whoever has the lease. */
+  private wait(): Did {
     this.underWaySince = undefined;
-    observer.lag(0);
+    this.failingSinceMs = undefined;
+    this.parts.observer.lag(0);
     return 'waiting for the lease';
   }
 

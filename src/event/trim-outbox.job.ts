@@ -1,34 +1,23 @@
 import type { Database } from '../platform/db/database';
 import { readOnly, withTx } from '../platform/db/tx';
 import { addMs, MS_PER_DAY } from '../platform/time';
+import { RELAY_NAME } from './relay-lease';
 
 /** How long events are kept, in the stream and in the database: as long as a consumer may be away without losing one. */
 export const KEEP_DAYS = 7;
 /** And ended deliveries: so long can people see what became of them. */
 const KEEP_DELIVERIES_DAYS = 30;
-/** Rows that one transaction deletes. */
-const TRIM_BATCH_MAX = 1_000;
-/** Transactions of one run, so that it ends; the next run goes on. */
-const TRIM_BATCHES_MAX = 500;
+/** Most events, and most deliveries, that one run deletes: where there were as many, there may be more. */
+export const TRIMMED_MAX = 1_000;
 
 /**
  * Deletes events that went to the stream more than a week ago and that no delivery waits for, oldest first, and deliveries that
  * ended long ago. Returns how many rows. Safe to run at any time, and twice at once.
  */
 export async function trimOutbox(db: Database, now: Date): Promise<number> {
-  const events = await inBatches(() => trimEvents(db, addMs(now, -KEEP_DAYS * MS_PER_DAY)));
-  const deliveries = await inBatches(() => trimDeliveries(db, addMs(now, -KEEP_DELIVERIES_DAYS * MS_PER_DAY)));
+  const events = await trimEvents(db, addMs(now, -KEEP_DAYS * MS_PER_DAY));
+  const deliveries = await trimDeliveries(db, addMs(now, -KEEP_DELIVERIES_DAYS * MS_PER_DAY));
   return events + deliveries;
-}
-
-async function inBatches(trim: () => Promise<number>): Promise<number> {
-  let total = 0;
-  for (let batches = 0; batches < TRIM_BATCHES_MAX; batches += 1) {
-    const trimmed = await trim();
-    total += trimmed;
-    if (trimmed < TRIM_BATCH_MAX) break;
-  }
-  return total;
 }
 
 async function trimEvents(db: Database, before: Date): Promise<number> {
@@ -36,17 +25,22 @@ async function trimEvents(db: Database, before: Date): Promise<number> {
     const [wanted] = await reader('event_deliveries')
       .where('state', 'pending')
       .min<{ readonly first: number | null }[]>('outbox_id as first');
+    const [relay] = await reader('event_relay')
+      .where('name', RELAY_NAME)
+      .select<{ readonly lastBatch: number }[]>('last_batch');
     const old = await reader('outbox')
       .orderBy('id')
-      .limit(TRIM_BATCH_MAX)
+      .limit(TRIMMED_MAX)
       .select<{ readonly id: number; readonly batchNo: number | null; readonly createTime: Date }[]>(
         'id',
         'batch_no',
         'create_time',
       );
     const first = wanted?.first ?? Number.MAX_SAFE_INTEGER;
+    // The next batch is made when the one before is in the stream; of the last one nobody knows, as long as Redis is away.
+    const last = relay?.lastBatch ?? 0;
     return old
-      .filter(({ id, batchNo, createTime }) => batchNo !== null && createTime <= before && id < first)
+      .filter(({ id, batchNo, createTime }) => batchNo !== null && batchNo < last && createTime <= before && id < first)
       .map(({ id }) => id);
   });
   if (ids.length === 0) return 0;
@@ -55,6 +49,6 @@ async function trimEvents(db: Database, before: Date): Promise<number> {
 
 async function trimDeliveries(db: Database, before: Date): Promise<number> {
   return withTx(db, { name: 'TrimDeliveries' }, (tx) =>
-    tx('event_deliveries').where('endTime', '<=', before).orderBy('endTime').limit(TRIM_BATCH_MAX).delete(),
+    tx('event_deliveries').where('endTime', '<=', before).orderBy('endTime').limit(TRIMMED_MAX).delete(),
   );
 }

@@ -5,6 +5,14 @@ import type { Logger } from './log';
 const SILENCE_MAX_MS = 1_000;
 
 /**
+ * Whether a connection is to be made anew after an error: what was the master only reads now, another took its place, and a
+ * connection that is left alone would stay where it is.
+ */
+export function isDemoted(error: Error): boolean {
+  return error.message.includes('READONLY');
+}
+
+/**
  * A connection to Redis: the second layer, never the truth. It fails fast and holds nothing back while Redis is away, so
  * that no call waits for it. `together`: commands of one turn leave in one write, for many small ones at once. `whenAway`: what
  * the log says of it.
@@ -25,6 +33,7 @@ export function openRedis(
     socketTimeout: SILENCE_MAX_MS,
     // Nobody waits any more for what was given up: sent again it would take locks for nobody, and count what is counted.
     autoResendUnfulfilledCommands: false,
+    reconnectOnError: isDemoted,
     retryStrategy: (attempt) => Math.min(attempt * 100, 2_000),
   });
   let isReported = false;

@@ -74,10 +74,21 @@ describe('events, while the relay and Redis are killed', () => {
       return until(`${calls} more calls were answered`, () => Promise.resolve(answered >= wanted), 60_000);
     };
 
+    const currentOwner = async (): Promise<string | undefined> => {
+      const [row] = await stage.db.query('SELECT owner FROM event_relay WHERE lease_until > UTC_TIMESTAMP(3)');
+      const name = row?.['owner'];
+      return typeof name === 'string' ? name : undefined;
+    };
     const owners = new Set<string>();
     for (let round = 0; round < ROUNDS; round += 1) {
       await untilMore(40);
-      const owner = processes.findIndex(({ logs }) => logs.some(({ msg }) => msg === 'this process delivers events'));
+      let owner = -1;
+      await until('one of the processes delivers', async () => {
+        const name = await currentOwner();
+        const said = 'this process delivers events';
+        owner = processes.findIndex(({ logs }) => logs.some((line) => line['msg'] === said && line['owner'] === name));
+        return owner >= 0;
+      });
       const place = stage.places[owner];
       expect(place).toBeDefined();
       processes[owner]?.kill('SIGKILL');
@@ -91,9 +102,8 @@ describe('events, while the relay and Redis are killed', () => {
       }
       if (place !== undefined) processes[owner] = await place.start();
       await until('somebody else delivers', async () => {
-        const [row] = await stage.db.query('SELECT owner FROM event_relay WHERE lease_until > UTC_TIMESTAMP(3)');
-        const name = row?.['owner'];
-        return typeof name === 'string' && !owners.has(name) && owners.add(name).size > 0;
+        const name = await currentOwner();
+        return name !== undefined && !owners.has(name) && owners.add(name).size > 0;
       });
     }
     await untilMore(40);

@@ -9,13 +9,16 @@ export interface TcpProxy {
   refuse(): Promise<void>;
   /** Not one byte passes any more, for good on connections that exist; nobody is told, as when a cable is cut. */
   blackHole(): void;
+  /** New connections go to another server; those that exist stay where they are, as when a name moves. */
+  switchTo(targetPort: number): void;
   close(): Promise<void>;
 }
 
 /** Starts a relay on a free port of 127.0.0.1 to another port of it. */
-export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
+export async function startTcpProxy(firstTargetPort: number): Promise<TcpProxy> {
   const pairs = new Set<readonly [Socket, Socket | undefined]>();
   let isBlackHole = false;
+  let targetPort = firstTargetPort;
   const server = createServer((client) => {
     const upstream = isBlackHole ? undefined : connect(targetPort, '127.0.0.1');
     const pair = [client, upstream] as const;
@@ -51,6 +54,9 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
         client.unpipe().pause();
         upstream?.unpipe().pause();
       }
+    },
+    switchTo: (port) => {
+      targetPort = port;
     },
     close: () => (server.listening ? refuse() : Promise.resolve()),
   };

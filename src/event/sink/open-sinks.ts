@@ -21,7 +21,7 @@ type Of<Kind extends EventSinkSetting['kind']> = Extract<EventSinkSetting, { rea
 /** What an event says to people. Throws NotDelivered for one that there is no text for: it was not asked for then. */
 function mustHaveNotice(event: CloudEvent, language: Language): Notice {
   const notice = noticeOf(event, language);
-  if (notice === undefined) throw new NotDelivered(`there is no text for ${event.type}`);
+  if (notice === undefined) throw new NotDelivered(`there is no text for ${event.type}`, true);
   return notice;
 }
 
@@ -73,10 +73,16 @@ function smtpSink({ name, url, from, to, language, rate_per_minute: perMinute }:
   const transport = createTransport({ url, ...times });
   return {
     ...{ name, perMinute },
-    deliver: async (event) => {
+    deliver: async (event, aborted) => {
       const { title, text } = mustHaveNotice(event, language);
+      // The times above are between two signs of life; this one is for the whole exchange.
+      const signal = AbortSignal.any([aborted, AbortSignal.timeout(timeoutMs)]);
       const messageId = `<${event.id}.${name}@billing-guard>`;
-      await transport.sendMail({ from, to, subject: title, text, messageId });
+      try {
+        await transport.sendMail({ from, to, subject: title, text, messageId, signal });
+      } catch (error) {
+        throw signal.aborted ? signal.reason : error;
+      }
     },
     close: () => Promise.resolve(transport.close()),
   };

@@ -15,7 +15,11 @@ export interface Sink {
 
 /** The sink did not take it. The reason is kept, and shown to people: it holds no address, which may hold a secret. */
 export class NotDelivered extends Error {
-  constructor(readonly reason: string) {
+  constructor(
+    readonly reason: string,
+    /** Whether no later attempt can mend it. */
+    readonly isFinal = false,
+  ) {
     super(reason);
     this.name = 'NotDelivered';
   }

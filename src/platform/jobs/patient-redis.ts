@@ -1,5 +1,6 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Logger } from '../log';
+import { isDemoted } from '../redis';
 
 /** A connection that owes an answer for so long is made anew. */
 const SILENCE_MAX_MS = 5_000;
@@ -21,6 +22,7 @@ export class PatientRedis extends Redis {
       maxRetriesPerRequest: null,
       socketTimeout: SILENCE_MAX_MS,
       disconnectTimeout: CLOSE_GRACE_MS,
+      reconnectOnError: isDemoted,
       retryStrategy: reconnectMs,
     });
     // All queues listen to one connection: node would take that many for a leak, and say so.

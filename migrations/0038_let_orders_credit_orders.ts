@@ -79,6 +79,12 @@ export async function up(knex: Knex): Promise<void> {
           + ${creditedBy('o.id', 'u.id <> NEW.id')} > o.final_amount + o.credit_amount)))`,
     message: 'a paid upgrade credits what is there to be credited',
   });
+  await refuseInsertWhen(knex, 'membership_periods', {
+    name: 'replaces_credited',
+    condition: `EXISTS (SELECT 1 FROM order_credits c JOIN membership_periods m ON m.order_id = c.credited_order_id
+      WHERE c.order_id = NEW.order_id AND m.end_time > NEW.create_time AND NOT (m.replaced_by_order_id <=> NEW.order_id))`,
+    message: 'an upgrade takes the place of what it credits',
+  });
   await refuseInsertWhen(knex, 'refunds', {
     name: 'beside_credits',
     condition: `NEW.cause = 'requested' AND EXISTS (SELECT 1 FROM payments p WHERE p.id = NEW.payment_id AND p.status = 'applied')

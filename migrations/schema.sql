@@ -794,6 +794,9 @@ CREATE TRIGGER IF NOT EXISTS membership_periods_replaced_stays BEFORE UPDATE ON 
         SELECT 1 FROM orders o WHERE o.id = NEW.replaced_by_order_id AND o.user_id = NEW.user_id
           AND o.id <> NEW.order_id AND o.paid_time IS NOT NULL)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'membership_periods: replaced once by a paid order, a period stays replaced and gives nothing more'; END IF; END;
 
+CREATE TRIGGER IF NOT EXISTS membership_periods_replaces_credited BEFORE INSERT ON membership_periods FOR EACH ROW BEGIN IF EXISTS (SELECT 1 FROM order_credits c JOIN membership_periods m ON m.order_id = c.credited_order_id
+      WHERE c.order_id = NEW.order_id AND m.end_time > NEW.create_time AND NOT (m.replaced_by_order_id <=> NEW.order_id)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'membership_periods: an upgrade takes the place of what it credits'; END IF; END;
+
 CREATE TRIGGER IF NOT EXISTS membership_periods_revoked_stays BEFORE UPDATE ON membership_periods FOR EACH ROW BEGIN IF (OLD.revoke_time IS NOT NULL AND NOT (OLD.revoke_time <=> NEW.revoke_time))
       OR NEW.revoke_units < OLD.revoke_units OR NEW.revoke_units > NEW.quota_units
       OR (OLD.revoke_time IS NOT NULL AND NEW.next_grant_time IS NOT NULL) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'membership_periods: a revoked period stays revoked, and gives nothing more'; END IF; END;
@@ -810,7 +813,7 @@ CREATE TRIGGER IF NOT EXISTS order_credits_of_an_upgrade BEFORE INSERT ON order_
         SELECT 1 FROM orders o WHERE o.id = NEW.credited_order_id AND o.user_id = NEW.user_id AND o.status = 'paid'
           AND NEW.amount + NEW.refunded_amount + (
   SELECT COALESCE(SUM(x.amount), 0) FROM order_credits x JOIN orders u ON u.id = x.order_id
-  WHERE x.credited_order_id = NEW.credited_order_id AND u.status = 'paid' AND TRUE) <= o.final_amount) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'order_credits: a new upgrade credits what is left of paid orders'; END IF; END;
+  WHERE x.credited_order_id = NEW.credited_order_id AND u.status = 'paid' AND TRUE) <= o.final_amount + o.credit_amount) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'order_credits: a new upgrade credits what is left of paid orders'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS order_payers_frozen BEFORE UPDATE ON order_payers FOR EACH ROW BEGIN IF NOT (OLD.order_id <=> NEW.order_id) OR NOT (OLD.create_time <=> NEW.create_time) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'order_payers: identity and money columns are frozen'; END IF; END;
 
@@ -852,7 +855,7 @@ CREATE TRIGGER IF NOT EXISTS orders_paid_with_its_credits BEFORE UPDATE ON order
   WHERE r.order_id = o.id AND p.status = 'applied' AND r.status NOT IN ('closed', 'failed'))
           + (
   SELECT COALESCE(SUM(x.amount), 0) FROM order_credits x JOIN orders u ON u.id = x.order_id
-  WHERE x.credited_order_id = o.id AND u.status = 'paid' AND u.id <> NEW.id) > o.final_amount))) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: a paid upgrade credits what is there to be credited'; END IF; END;
+  WHERE x.credited_order_id = o.id AND u.status = 'paid' AND u.id <> NEW.id) > o.final_amount + o.credit_amount))) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: a paid upgrade credits what is there to be credited'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS orders_refunded_by_refunds BEFORE UPDATE ON orders FOR EACH ROW BEGIN IF (NEW.refunded_amount <> OLD.refunded_amount AND NEW.refunded_amount <> (
         SELECT COALESCE(SUM(r.amount), 0) FROM refunds r JOIN payments p ON p.id = r.payment_id

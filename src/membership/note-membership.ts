@@ -4,7 +4,7 @@ import { UserRow } from '../quota';
 import { MembershipNoticeRow } from './membership-notice.model';
 import { MembershipPeriodRow } from './membership-period.model';
 import { firstChanceAfter } from './milestones';
-import { endOfStanding } from './standing';
+import { endOfStanding, endsAt } from './standing';
 import { tellMilestone } from './tell-milestone';
 
 /** What a membership that has changed leaves noted, in the same transaction and under the user's lock. */
@@ -37,6 +37,9 @@ async function tellMissedEnd(
   if (row === undefined || row.nextTime === null) return;
   const { expireTime } = row;
   if (expireTime === null || expireTime.getTime() > now.getTime()) return;
+  const counted = periods.filter(({ revokeTime }) => revokeTime === null || revokeTime >= expireTime);
+  // A process of a release without notices may have changed the membership, and noted nothing.
+  if (!endsAt(expireTime, counted)) return;
   await tellMilestone(tx, userId, { kind: 'expired', daysLeft: undefined }, expireTime, periods, now);
   const told = { toldKind: 'expired', toldTime: expireTime, nextKind: null, nextTime: null } as const;
   expectRows(await MembershipNoticeRow.query(tx).findById(userId).patch(told), 1, `notice of ${userId}`);

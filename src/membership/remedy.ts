@@ -71,7 +71,10 @@ function gives(
   feature: string,
   units: number,
 ): boolean {
-  return features.includes(feature) && (limits?.[feature] ?? units) >= units;
+  if (!features.includes(feature)) return false;
+  // A feature may bear the name of what every object has: `constructor`.
+  const isLimited = limits !== null && Object.hasOwn(limits, feature);
+  return !isLimited || (limits[feature] ?? 0) >= units;
 }
 
 /** Units that a plan gives at once: the first part is the largest. */

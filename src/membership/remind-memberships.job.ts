@@ -9,7 +9,7 @@ import { MembershipNoticeRow } from './membership-notice.model';
 import { MembershipPeriodRow } from './membership-period.model';
 import { dueOf, milestonesOf } from './milestones';
 import { planNotice } from './note-membership';
-import { endOfStanding } from './standing';
+import { endOfStanding, endsAt } from './standing';
 import { tellMilestone } from './tell-milestone';
 
 /** What reminding needs beside the rest. */
@@ -56,6 +56,8 @@ async function tellDue(tx: Tx, userId: string, reminderDays: readonly number[], 
   // A notice that was planned for nobody's change names no end yet.
   const expireTime = row.expireTime ?? endOfStanding(periods, after);
   if (expireTime === null) return writeNotice(tx, row, { nextKind: null, nextTime: null });
+  // A process of a release without notices may have changed the membership, and noted nothing.
+  if (!endsAt(expireTime, periods)) return planNotice(tx, userId, endOfStanding(periods, now), now);
   const { due, next } = dueOf(milestonesOf(expireTime, reminderDays), after, now);
   const told = due === undefined ? {} : { toldKind: due.kind, toldTime: due.time };
   await writeNotice(tx, row, { expireTime, nextKind: next?.kind ?? null, nextTime: next?.time ?? null, ...told });

@@ -1,3 +1,5 @@
+import { addMs } from '../platform/time';
+
 /** Where periods lie to each other. Pure. What they let somebody use is said in entitlements.ts. */
 interface Lying {
   readonly startTime: Date;
@@ -17,4 +19,9 @@ export function endOfStanding(counting: readonly Lying[], now: Date): Date | nul
   const standing = counting.filter(({ endTime }) => endTime.getTime() > now.getTime());
   const [first] = standing;
   return first === undefined ? null : endWithoutGap(first, standing);
+}
+
+/** Whether a membership ends at an instant: it stood until then, and nothing follows without a gap. */
+export function endsAt(instant: Date, counting: readonly Lying[]): boolean {
+  return endOfStanding(counting, addMs(instant, -1))?.getTime() === instant.getTime();
 }

@@ -42,7 +42,10 @@ export class UsageTally {
       const key = this.group === 'DAY' ? this.dayOf(row.createTime) : row.taskType;
       return this.count(key, row.type, row.units);
     }
-    for (const [grantId, units] of movedLots(row, holdLots)) this.count(sourceOf(grantId), row.type, units);
+    for (const [grantId, units] of movedLots(row, holdLots)) {
+      // Of a lot whose units all came back with the capture, nothing was used.
+      if (units > 0) this.count(sourceOf(grantId), row.type, units);
+    }
   }
 
   /** What there is: days in order, the others by what was consumed; beyond the first so many, in one. */

@@ -37,7 +37,8 @@ export async function quoteRefund(
     return {
       ...{ amount, refundableAmount, full },
       revokedUnits: unitsEndedBy(sold, part, now),
-      periodEndTime: endAfterRefund(sold.period, part, now),
+      // An upgrade took its place before it began: nothing of it is left to end.
+      periodEndTime: sold.period.revokeTime ?? endAfterRefund(sold.period, part, now),
       couponReturned: held !== undefined && isReturned(held, now),
     };
   });

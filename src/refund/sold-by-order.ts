@@ -52,7 +52,9 @@ export function unitsEndedBy(sold: SoldByOrder, part: RefundPart, now: Date): nu
   const { parts, ...given } = dueParts(period, now);
   const usableParts = parts.filter(({ expireTime }) => expireTime.getTime() > now.getTime());
   const usable = usableParts.reduce((sum, { units, ended }) => sum + units - ended, usableUnits(lots, now));
-  if (parts.length === 0 && isOneNotGiven(sold)) return endedUnits(unitsOfOne(period), part);
+  // One that an upgrade replaced before it began gives nothing that could end.
+  const isReplaced = period.revokeTime !== null;
+  if (!isReplaced && parts.length === 0 && isOneNotGiven(sold)) return endedUnits(unitsOfOne(period), part);
   const later = part.isFull ? unitsNotGiven({ ...period, ...given }) : 0;
   return endedUnits(usable, part) + later;
 }

@@ -225,8 +225,9 @@ export const FURTHER_BREAKS: readonly { readonly id: string; readonly how: strin
     id: 'INV-40',
     how: 'an end is told twice',
     sql:
-      'INSERT INTO outbox (type, user_id, payload, create_time) SELECT type, user_id, payload, create_time FROM outbox ' +
-      "WHERE type = 'membership.expired' LIMIT 1",
+      "INSERT INTO outbox (type, user_id, payload, create_time) SELECT 'membership.expired', u.id, " +
+      "JSON_OBJECT('expire_time', '2027-01-31T04:00:00.000Z'), u.create_time " +
+      'FROM users u JOIN (SELECT 1 UNION ALL SELECT 2) twice WHERE u.id = ?',
   },
   {
     id: 'INV-42',

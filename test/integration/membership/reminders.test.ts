@@ -129,6 +129,47 @@ describe('an end that nobody told of in time', () => {
   });
 });
 
+/** As a process of 0.4.0 leaves it, which knows of no notices: the membership moved on, what is noted did not. */
+async function forgetNotice(userId: string, change: () => Promise<unknown>): Promise<void> {
+  const read = 'SELECT expire_time, next_kind, next_time FROM membership_notices WHERE user_id = ?';
+  const [noted] = await shop.db.query(read, [userId]);
+  await change();
+  await shop.db.query('UPDATE membership_notices SET ? WHERE user_id = ?', [noted, userId]);
+}
+
+describe('a member whose membership a process of 0.4.0 changed, so that the notice is of an end that is none', () => {
+  test('who bought ahead there is told of the new end, and not of the old one', async () => {
+    const { userId } = await member('2027-01-31T04:00:00.000Z');
+    expect(await toldAt(userId, '2027-02-21T02:00:00.000Z')).toEqual(['started', 'expiring 7']);
+    await forgetNotice(userId, () => shop.buy(userId, monthly));
+    const told = ['started', 'expiring 7', 'started'];
+    expect(await toldAt(userId, '2027-02-28T04:00:00.000Z')).toEqual(told);
+    expect(await toldAt(userId, '2027-03-24T02:00:00.000Z')).toEqual([...told, 'expiring 7']);
+    expect((await toldAt(userId, '2027-03-31T04:00:00.000Z')).slice(-2)).toEqual(['expiring 7', 'expired']);
+    expect(await brokenInvariants(shop.db)).toEqual([]);
+  });
+
+  test('nor is he told of the old one by whoever sells to him after it', async () => {
+    const { userId } = await member('2027-01-31T04:00:00.000Z');
+    await toldAt(userId, '2027-02-01T02:00:00.000Z');
+    await forgetNotice(userId, () => shop.buy(userId, monthly));
+    shop.at('2027-03-01T04:00:00.000Z');
+    await shop.buy(userId, monthly);
+    expect(await shop.events(userId)).toEqual(['started', 'started', 'started']);
+    expect((await toldAt(userId, '2027-04-30T04:00:00.000Z')).slice(-1)).toEqual(['expired']);
+    expect(await brokenInvariants(shop.db)).toEqual([]);
+  });
+
+  test('whose order was refunded there in full is told of no end', async () => {
+    const { userId, orderId } = await member('2027-01-31T04:00:00.000Z');
+    await toldAt(userId, '2027-02-01T02:00:00.000Z');
+    const refundId = await shop.refund(userId, orderId, 0);
+    await forgetNotice(userId, () => shop.endRefund(refundId, 'SUCCESS'));
+    expect(await toldAt(userId, '2027-02-28T04:00:00.000Z')).toEqual(['started', 'revoked']);
+    expect(await brokenInvariants(shop.db)).toEqual([]);
+  });
+});
+
 test('who was a member before there were reminders is planned for by the migration’s row', async () => {
   const { userId } = await member('2027-01-31T04:00:00.000Z');
   await shop.db.query(

@@ -1,3 +1,5 @@
+import { fen } from '../../../src/platform/money';
+import { quoteRefund } from '../../../src/refund/quote-refund';
 import { runDue } from '../../support/membership-shop';
 import { openUpgradeShop, type UpgradeShop } from '../../support/upgrade-shop';
 import { brokenInvariants } from '../../support/invariants';
@@ -154,6 +156,32 @@ describe('an upgrade with periods bought ahead', () => {
     await giveDue();
     expect(await shop.lots(userId)).toHaveLength(2);
     expect(await expectBalanced(shop.db, userId)).toBe(5_010);
+  });
+});
+
+describe('the quote of a refund of what an upgrade credited, once the upgrade itself was refunded', () => {
+  test('says of a period that was replaced before it began that nothing more of it ends', async () => {
+    const { month, better } = await plans();
+    shop.at('2026-03-01T04:00:00Z');
+    const userId = await shop.register();
+    await shop.buy(userId, month);
+    const ahead = await shop.buy(userId, month);
+    shop.at('2026-03-02T04:00:00Z');
+    const upgradeId = await shop.upgrade(userId, better);
+    await shop.endRefund(await shop.refund(userId, upgradeId, 0), 'SUCCESS');
+    shop.at('2026-03-03T04:00:00Z');
+    for (const amount of [0, 1_550]) {
+      const quote = await quoteRefund(shop.pool, { userId, orderId: ahead, amount: fen(amount) }, shop.clock.now());
+      expect(quote).toMatchObject({
+        full: amount === 0,
+        revokedUnits: 0,
+        periodEndTime: new Date('2026-03-02T04:00:00Z'),
+      });
+    }
+    const before = await periodWords(userId);
+    await shop.endRefund(await shop.refund(userId, ahead, 0), 'SUCCESS');
+    expect(await periodWords(userId)).toEqual(before);
+    expect(await expectBalanced(shop.db, userId)).toBe(10);
   });
 });
 

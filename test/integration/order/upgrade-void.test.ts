@@ -1,5 +1,8 @@
 import { startPeriod } from '../../../src/membership';
+import { OrderRow } from '../../../src/order';
+import { recordPayment } from '../../../src/payment';
 import { withTx } from '../../../src/platform/db/tx';
+import { fen } from '../../../src/platform/money';
 import { lockUser } from '../../../src/quota';
 import { newId } from '../../support/harness';
 import { insertPaidOrder } from '../../support/paid-order';
@@ -94,4 +97,32 @@ describe('an upgrade is void when it is paid after', () => {
     expect(await rightsOf(userId)).toEqual(before);
     expect(await shop.orderRow(orderId)).toMatchObject({ status: 'closed', close_reason: 'expired' });
   });
+});
+
+/** A paid upgrade takes the place of what it credits, or it is not paid: even by a process that knows of no upgrades. */
+test('the database refuses the period of an upgrade beside those that it credits; a process that knows of them pays it then', async () => {
+  const { userId, first, orderId } = await waiting();
+  const before = [await rightsOf(userId), await shop.orderRow(orderId)];
+  const payAsBefore = withTx(shop.pool, { name: 'PayAsBefore' }, async (tx) => {
+    await lockUser(tx, userId);
+    const order = await OrderRow.query(tx).findById(orderId).forUpdate().throwIfNotFound();
+    const now = shop.clock.now();
+    const { finalAmount, planId, planName, features, quotaUnits } = order;
+    const transaction = {
+      ...{ appid: 'x', mchid: 'x', outTradeNo: orderId, transactionId: `43${orderId}`, currency: 'CNY' },
+      ...{ tradeState: 'SUCCESS', tradeType: 'NATIVE', bankType: 'OTHERS', providerDiscounts: [], successTime: now },
+      ...{ amountTotal: fen(finalAmount), payerTotal: fen(finalAmount) },
+    };
+    await recordPayment(tx, { orderId, userId }, 'applied', transaction, now);
+    const paid = { status: 'paid', transactionId: `43${orderId}`, paidTime: now, applyTime: now } as const;
+    await OrderRow.query(tx).findById(orderId).patch(paid);
+    const terms = { periodUnit: 'month', periodCount: 1, grantUnit: null, grantCount: null } as const;
+    const sold = { orderId, planId, planName, features, featureLimits: null, graceDays: 0, quotaUnits, ...terms };
+    await startPeriod(tx, userId, sold, now);
+  });
+  await expect(payAsBefore).rejects.toThrow('membership_periods: an upgrade takes the place of what it credits');
+  expect([await rightsOf(userId), await shop.orderRow(orderId)]).toEqual(before);
+  expect(await shop.pay(orderId)).toBe('paid');
+  const [replaced] = await shop.periods(userId);
+  expect(replaced).toMatchObject({ order_id: first, replaced_by_order_id: orderId });
 });

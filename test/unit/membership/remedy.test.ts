@@ -49,6 +49,12 @@ describe('what helps who may not use a feature', () => {
     expect(remedyForFeature(situation(past, offers), 'draw', 1)).toMatchObject({ kind: 'buy' });
   });
 
+  test('is a plan whose limits name another feature, whatever the name of this one', () => {
+    const named = offer('named', 100, { features: ['constructor', 'draw'], featureLimits: { draw: 1 } });
+    expect(remedyForFeature(situation([], [named]), 'constructor', 5)).toEqual({ kind: 'buy', planIds: ['named'] });
+    expect(remedyForFeature(situation([], [named]), 'draw', 2)).toEqual({ kind: 'none' });
+  });
+
   test('is an upgrade for a member', () => {
     const running = [period('other', -1, 30)];
     const expected = { kind: 'upgrade', planIds: ['cheap', 'dear'] };

@@ -63,6 +63,15 @@ describe('usage', () => {
     ]);
   });
 
+  test('by source has no row of a lot that was only set aside: a capture gave it all back', () => {
+    const capture = row('CAPTURE', 3, { amount: 4, lots: [[2, 4]] });
+    const hold = [
+      [1, -3],
+      [2, -4],
+    ] as const;
+    expect(tally('SOURCE', [[capture, hold]]).rows).toEqual([{ key: 'registration', consumed: 3, returned: 0 }]);
+  });
+
   test('beyond the first 1 000 groups goes into one, so that nothing is lost', () => {
     const rows = Array.from({ length: 1_002 }, (_, i) => [row('CONSUME', 2_000 - i, { taskType: `t-${i}` })] as const);
     const { rows: first, others } = tally('TASK_TYPE', rows);

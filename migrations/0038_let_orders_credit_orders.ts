@@ -16,7 +16,9 @@ const CHECKS: Readonly<Record<string, string>> = {
 /** What upgrades that were paid, and not refunded in full, credit of an order; `other` narrows which. */
 const creditedBy = (order: string, other = 'TRUE'): string => `(
   SELECT COALESCE(SUM(x.amount), 0) FROM order_credits x JOIN orders u ON u.id = x.order_id
-  WHERE x.credited_order_id = ${order} AND u.status = 'paid' AND ${other})`;
+  WHERE x.credited_order_id = ${order} AND ${other} AND (u.status = 'paid' OR (u.status = 'refunded' AND EXISTS (
+    SELECT 1 FROM order_credits y JOIN orders v ON v.id = y.order_id
+    WHERE y.credited_order_id = u.id AND v.status = 'paid'))))`;
 
 /** What of an order's own payment went back or is on its way. */
 const takenOf = (order: string): string => `(

@@ -813,7 +813,9 @@ CREATE TRIGGER IF NOT EXISTS order_credits_of_an_upgrade BEFORE INSERT ON order_
         SELECT 1 FROM orders o WHERE o.id = NEW.credited_order_id AND o.user_id = NEW.user_id AND o.status = 'paid'
           AND NEW.amount + NEW.refunded_amount + (
   SELECT COALESCE(SUM(x.amount), 0) FROM order_credits x JOIN orders u ON u.id = x.order_id
-  WHERE x.credited_order_id = NEW.credited_order_id AND u.status = 'paid' AND TRUE) <= o.final_amount + o.credit_amount) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'order_credits: a new upgrade credits what is left of paid orders'; END IF; END;
+  WHERE x.credited_order_id = NEW.credited_order_id AND TRUE AND (u.status = 'paid' OR (u.status = 'refunded' AND EXISTS (
+    SELECT 1 FROM order_credits y JOIN orders v ON v.id = y.order_id
+    WHERE y.credited_order_id = u.id AND v.status = 'paid')))) <= o.final_amount + o.credit_amount) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'order_credits: a new upgrade credits what is left of paid orders'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS order_payers_frozen BEFORE UPDATE ON order_payers FOR EACH ROW BEGIN IF NOT (OLD.order_id <=> NEW.order_id) OR NOT (OLD.create_time <=> NEW.create_time) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'order_payers: identity and money columns are frozen'; END IF; END;
 
@@ -855,7 +857,9 @@ CREATE TRIGGER IF NOT EXISTS orders_paid_with_its_credits BEFORE UPDATE ON order
   WHERE r.order_id = o.id AND p.status = 'applied' AND r.status NOT IN ('closed', 'failed'))
           + (
   SELECT COALESCE(SUM(x.amount), 0) FROM order_credits x JOIN orders u ON u.id = x.order_id
-  WHERE x.credited_order_id = o.id AND u.status = 'paid' AND u.id <> NEW.id) > o.final_amount + o.credit_amount))) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: a paid upgrade credits what is there to be credited'; END IF; END;
+  WHERE x.credited_order_id = o.id AND u.id <> NEW.id AND (u.status = 'paid' OR (u.status = 'refunded' AND EXISTS (
+    SELECT 1 FROM order_credits y JOIN orders v ON v.id = y.order_id
+    WHERE y.credited_order_id = u.id AND v.status = 'paid')))) > o.final_amount + o.credit_amount))) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'orders: a paid upgrade credits what is there to be credited'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS orders_refunded_by_refunds BEFORE UPDATE ON orders FOR EACH ROW BEGIN IF (NEW.refunded_amount <> OLD.refunded_amount AND NEW.refunded_amount <> (
         SELECT COALESCE(SUM(r.amount), 0) FROM refunds r JOIN payments p ON p.id = r.payment_id
@@ -981,7 +985,9 @@ CREATE TRIGGER IF NOT EXISTS refunds_beside_credits BEFORE INSERT ON refunds FOR
   SELECT COALESCE(SUM(r.amount), 0) FROM refunds r JOIN payments p ON p.id = r.payment_id
   WHERE r.order_id = NEW.order_id AND p.status = 'applied' AND r.status NOT IN ('closed', 'failed')) + (
   SELECT COALESCE(SUM(x.amount), 0) FROM order_credits x JOIN orders u ON u.id = x.order_id
-  WHERE x.credited_order_id = NEW.order_id AND u.status = 'paid' AND TRUE) > NEW.total THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'refunds: what an upgrade credits does not go back'; END IF; END;
+  WHERE x.credited_order_id = NEW.order_id AND TRUE AND (u.status = 'paid' OR (u.status = 'refunded' AND EXISTS (
+    SELECT 1 FROM order_credits y JOIN orders v ON v.id = y.order_id
+    WHERE y.credited_order_id = u.id AND v.status = 'paid')))) > NEW.total THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'refunds: what an upgrade credits does not go back'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS refunds_frozen BEFORE UPDATE ON refunds FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.order_id <=> NEW.order_id) OR NOT (OLD.user_id <=> NEW.user_id) OR NOT (OLD.payment_id <=> NEW.payment_id) OR NOT (OLD.transaction_id <=> NEW.transaction_id) OR NOT (OLD.cause <=> NEW.cause) OR NOT (OLD.amount <=> NEW.amount) OR NOT (OLD.total <=> NEW.total) OR NOT (OLD.currency <=> NEW.currency) OR NOT (OLD.reason <=> NEW.reason) OR NOT (OLD.requested_by <=> NEW.requested_by) OR NOT (OLD.notify_url <=> NEW.notify_url) OR NOT (OLD.replaces <=> NEW.replaces) OR NOT (OLD.frozen_units <=> NEW.frozen_units) OR NOT (OLD.freeze_sequence <=> NEW.freeze_sequence) OR NOT (OLD.paused_grant_time <=> NEW.paused_grant_time) OR NOT (OLD.create_time <=> NEW.create_time) OR (OLD.refund_id IS NOT NULL AND NOT (OLD.refund_id <=> NEW.refund_id)) OR (OLD.success_time IS NOT NULL AND NOT (OLD.success_time <=> NEW.success_time)) OR (OLD.apply_time IS NOT NULL AND NOT (OLD.apply_time <=> NEW.apply_time)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'refunds: identity and money columns are frozen'; END IF; IF OLD.status <> NEW.status AND (OLD.status IN ('succeeded', 'closed', 'failed') OR NEW.status = 'created') THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'refunds: a refund never goes back'; END IF; END;
 

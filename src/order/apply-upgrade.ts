@@ -41,7 +41,8 @@ async function readCredited(
 
 /**
  * Whether the ground of an upgrade has gone since it was ordered: the user's standing periods are others than it credits, but for
- * those that ended by themselves, or more of a credited order's money went back. Then it must not be applied.
+ * those that ended by themselves, or more of a credited order's money went back, or more of the units that it counted were
+ * spent than the new period could make up for. Then it must not be applied.
  */
 export async function isUpgradeVoid(tx: Tx, order: OrderRow, now: Date): Promise<boolean> {
   const credited = await readCredited(tx, order);
@@ -50,7 +51,30 @@ export async function isUpgradeVoid(tx: Tx, order: OrderRow, now: Date): Promise
   if (expected.length !== standing.length || !standing.every((orderId) => expected.includes(orderId))) return true;
   const orders = await OrderRow.query(tx).findByIds(credited.map(({ period }) => period.orderId));
   const spokenFor = await readSpokenFor(tx, orders);
-  return credited.some(({ credit }) => spokenFor.get(credit.creditedOrderId)?.taken !== credit.refundedAmount);
+  if (credited.some(({ credit }) => spokenFor.get(credit.creditedOrderId)?.taken !== credit.refundedAmount))
+    return true;
+  let missingUnits = 0;
+  for (const { credit, period } of credited) {
+    const lots = await readLotsOfOrder(tx, order.userId, credit.creditedOrderId);
+    missingUnits += (await settleCredit(tx, order, { credit, period, lots }, now)).missing;
+  }
+  return missingUnits > order.quotaUnits;
+}
+
+/** What becomes of the units that a credit counted, by what is left of them now. */
+async function settleCredit(
+  tx: Tx,
+  order: OrderRow,
+  credited: { readonly credit: OrderCreditRow; readonly period: MembershipPeriodRow; readonly lots: readonly Lot[] },
+  now: Date,
+): Promise<{ readonly ended: number; readonly missing: number }> {
+  const { credit, period, lots } = credited;
+  return settleUnits({
+    counted: credit.units,
+    comingUnits: comingUnits(period, now),
+    usableUnits: usableUnits(lots, now),
+    expiredUnits: await expiredSince(tx, order, lots, now),
+  });
 }
 
 /** What an upgrade took away. */
@@ -58,7 +82,7 @@ export interface TakenAway {
   readonly replacedOrders: readonly string[];
   /** Units of theirs that ended. */
   readonly endedUnits: number;
-  /** Units that the credit counted and that were spent since: the new period gives so many less. */
+  /** Units that the credit counted and that were spent since, at most the new period's: it gives so many less. */
   readonly missingUnits: number;
 }
 
@@ -88,12 +112,7 @@ async function endUnitsOf(
   const grantIds = lots.map(({ grantId }) => grantId);
   const book = await openBook(tx, await lockUser(tx, userId), now, { grantIds });
   book.expireDue(SYSTEM_ACTOR);
-  const settled = settleUnits({
-    counted: credit.units,
-    comingUnits: comingUnits(period, now),
-    usableUnits: usableUnits(lots, book.now),
-    expiredUnits: await expiredSince(tx, order, lots, now),
-  });
+  const settled = await settleCredit(tx, order, { credit, period, lots }, book.now);
   endUsableUnits(book, order.id, grantIds, settled.ended);
   await writeBook(tx, book);
   return settled;

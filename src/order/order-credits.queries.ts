@@ -13,7 +13,7 @@ export interface SpokenFor {
   readonly refunds: number;
   /** Whether the outcome of one of them is not known yet. */
   readonly hasOpenRefund: boolean;
-  /** What upgrades credit that were paid, and not refunded in full. */
+  /** What upgrades credit that were paid, and not refunded in full while no other stands on them. */
   readonly credited: Fen;
   /** An upgrade that credits of it and waits for payment. */
   readonly openUpgradeId: string | undefined;
@@ -28,15 +28,33 @@ interface CreditInForce {
   readonly status: OrderStatus;
 }
 
-/** Credits of these orders by upgrades that were paid or may be. */
+/**
+ * Credits of these orders by upgrades that were paid or may be. One that somebody refunded in full in the merchant portal keeps
+ * what it credited for as long as another upgrade stands on it.
+ */
 async function readCreditsInForce(reader: Knex, orderIds: readonly string[]): Promise<readonly CreditInForce[]> {
   return reader('order_credits')
     .join('orders', 'orders.id', 'order_credits.order_id')
     .whereIn('order_credits.credited_order_id', orderIds)
-    .whereIn('orders.status', [...WAITING, 'paid'])
+    .where((inForce) => {
+      void inForce
+        .whereIn('orders.status', [...WAITING, 'paid'])
+        .orWhere((stoodOn) => void stoodOn.where('orders.status', 'refunded').whereExists(paidUpgradeOn(reader)));
+    })
     .select<CreditInForce[]>('order_credits.credited_order_id', 'order_credits.order_id', 'order_credits.amount')
     .select('orders.status');
 }
+
+/** A paid upgrade that credits the order of the query around it. */
+function paidUpgradeOn(reader: Knex) {
+  return reader('order_credits as next')
+    .join('orders as upgrade', 'upgrade.id', 'next.order_id')
+    .whereRaw('next.credited_order_id = orders.id')
+    .where('upgrade.status', 'paid')
+    .select(reader.raw('1'));
+}
+
+const isWaiting = ({ status }: CreditInForce): boolean => WAITING.includes(status);
 
 const sumOf = (rows: readonly { readonly amount: number }[]): Fen =>
   fen(rows.reduce((sum, { amount }) => sum + amount, 0));
@@ -61,8 +79,8 @@ export async function readSpokenFor(
         taken: sumOf(counted),
         refunds: counted.length,
         hasOpenRefund: own.some(({ status }) => isOpen(status)),
-        credited: sumOf(credited.filter(({ status }) => status === 'paid')),
-        openUpgradeId: credited.find(({ status }) => status !== 'paid')?.orderId,
+        credited: sumOf(credited.filter((credit) => !isWaiting(credit))),
+        openUpgradeId: credited.find(isWaiting)?.orderId,
       };
       return [id, spokenFor];
     }),

@@ -25,8 +25,8 @@ describe('the connection is cut at COMMIT', () => {
       ...proxied.database(cutter),
       REGISTRATION_GRANT_UNITS: '1000000',
       TRANSACTION_ATTEMPTS: String(ATTEMPTS),
-      // Only quota commands commit anything, so only they are cut.
-      WORKER_POLL_INTERVAL_MS: '600000',
+      // Without jobs and relay only quota commands commit anything, so only they are cut.
+      BILLING_ROLE: 'rpc',
     });
   });
   beforeEach(() => cutter.letPass());

@@ -165,9 +165,15 @@ export class OracleUser {
   pay(key: string, now: number): string[] {
     const order = this.orderOf(key);
     this.catchUp(now);
+    const missing = order.credits.reduce((sum, credit) => sum + this.missingOf(credit, order, now), 0);
+    // More was spent since than the new period could make up for: the money goes back.
+    if (missing > order.terms.units) {
+      order.state = 'closed';
+      return ['returned'];
+    }
     order.state = 'paid';
     order.payTime = now;
-    const missing = order.kind === 'upgrade' ? this.replaceAll(order, now) : 0;
+    if (order.kind === 'upgrade') this.replaceAll(order, now);
     this.startPeriod(order, missing, now);
     return ['paid'];
   }
@@ -355,23 +361,27 @@ export class OracleUser {
     return units;
   }
 
-  /** Ends what the upgrade took as paid; how many of its units were spent meanwhile. */
-  private replaceAll({ key, terms, credits, createTime }: OracleOrder, now: number): number {
-    let missing = 0;
+  /** Ends what the upgrade took as paid. */
+  private replaceAll({ key, credits }: OracleOrder, now: number): void {
     for (const { order, units } of credits) {
       const period = this.periodOf(order);
-      const lots = this.account.lotsOf(order);
       const given = Math.max(0, units - this.coming(period, now));
-      const ended = this.account.end(lots, given, now);
-      const expired = lots.filter(({ expire }) => createTime < expire && expire <= now);
-      missing += Math.max(0, given - ended - expired.reduce((sum, { left }) => sum + left, 0));
+      this.account.end(this.account.lotsOf(order), given, now);
       if (period.end <= now) continue;
       // One that begins at this very instant has lasted for nothing.
       if (period.start < now) period.end = now;
       else period.revoked = now;
       period.replacedBy = key;
     }
-    return Math.min(missing, terms.units);
+  }
+
+  /** Units that a credit counted and that were spent before its order was paid. */
+  private missingOf({ order, units }: OracleCredit, { createTime }: OracleOrder, now: number): number {
+    const lots = this.account.lotsOf(order);
+    const given = Math.max(0, units - this.coming(this.periodOf(order), now));
+    const expired = lots.filter(({ expire }) => createTime < expire && expire <= now);
+    const there = Math.min(given, this.account.usable(now, lots));
+    return Math.max(0, given - there - expired.reduce((sum, { left }) => sum + left, 0));
   }
 }
 

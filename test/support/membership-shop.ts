@@ -53,6 +53,8 @@ export interface MembershipShop {
   refund(userId: string, orderId: string, amount: number): Promise<string>;
   /** WeChat Pay tells how a refund ended. */
   endRefund(refundId: string, status: 'SUCCESS' | 'CLOSED'): Promise<void>;
+  /** Somebody refunds all that an order cost in the merchant portal, and WeChat Pay tells of it. */
+  refundInPortal(orderId: string): Promise<void>;
   periods(userId: string): Promise<readonly Row[]>;
   /** Membership lots in order as words: `order's number:interval amount left expiry`. */
   lots(userId: string): Promise<readonly string[]>;
@@ -192,6 +194,17 @@ export async function openMembershipShop(
       };
       const { kind } = await applyRefund(refunds, told, clock.now());
       if (kind !== 'applied') throw new Error(`refund ${refundId} was ${kind}`);
+    },
+    refundInPortal: async (orderId) => {
+      const [order] = await db.query('SELECT transaction_id, final_amount FROM orders WHERE id = ?', [orderId]);
+      const amount = fen(Number(order?.['final_amount']));
+      const told: ToldRefund = {
+        ...{ outTradeNo: orderId, transactionId: String(order?.['transaction_id']), status: 'SUCCESS' },
+        ...{ refundId: `50${orderId}`, outRefundNo: `portal-${orderId}`.slice(0, 32), successTime: clock.now() },
+        ...{ amount, total: amount },
+      };
+      const { kind } = await applyRefund(refunds, told, clock.now());
+      if (kind !== 'applied') throw new Error(`refund of ${orderId} was ${kind}`);
     },
     periods: (userId) => db.query('SELECT * FROM membership_periods WHERE user_id = ? ORDER BY period_no', [userId]),
     lots: async (userId) => {

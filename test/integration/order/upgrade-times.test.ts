@@ -257,16 +257,30 @@ describe('between the order of an upgrade and its payment', () => {
     });
   });
 
-  test('spending that the new period can not make up for costs all of it, and no more', async () => {
+  test('spending that the new period can just make up for costs all of it', async () => {
     const month = await shop.plan({ periodUnit: 'month', quotaUnits: 300, price: 3_100 });
     const small = await shop.plan({ periodUnit: 'month', quotaUnits: 50, price: 5_000 });
     shop.at('2026-03-01T04:00:00Z');
     const userId = await shop.register();
     await shop.buy(userId, month);
     const orderId = await shop.order(userId, small);
-    await shop.spend(userId, 10 + 200);
+    await shop.spend(userId, 10 + 50);
     expect(await shop.pay(orderId)).toBe('paid');
     expect(await expectBalanced(shop.db, userId)).toBe(0);
+  });
+
+  test('spending that the new period can not make up for: nothing is replaced, and the money goes back', async () => {
+    const month = await shop.plan({ periodUnit: 'month', quotaUnits: 300, price: 3_100 });
+    const small = await shop.plan({ periodUnit: 'month', quotaUnits: 50, price: 5_000 });
+    shop.at('2026-03-01T04:00:00Z');
+    const userId = await shop.register();
+    await shop.buy(userId, month);
+    const orderId = await shop.order(userId, small);
+    await shop.spend(userId, 10 + 51);
+    expect(await shop.pay(orderId)).toBe('returned');
+    expect(await shop.orderRow(orderId)).toMatchObject({ status: 'closed', close_reason: 'upgrade_void' });
+    expect((await periodWords(userId)).map((word) => word.split(' ').slice(3).join(' '))).toEqual(['stands 1/1 none']);
+    expect(await expectBalanced(shop.db, userId)).toBe(249);
   });
 
   test('the running period ends by itself: the upgrade is applied, and what expired is not missing', async () => {
@@ -317,6 +331,22 @@ describe('an upgrade of an upgrade', () => {
     await shop.endRefund(await shop.refund(userId, first, 6_900), 'SUCCESS');
     await shop.endRefund(await shop.refund(userId, bought, 3_100), 'SUCCESS');
     await expect(shop.refund(userId, bought, 1)).rejects.toMatchObject({ reason: 'ORDER_NOT_REFUNDABLE' });
+    expect(await expectBalanced(shop.db, userId)).toBe(10);
+  });
+
+  test('that is refunded in the merchant portal keeps what it credited, for as long as the next one stands on it', async () => {
+    const { month, better } = await plans();
+    const dear = await shop.plan({ periodUnit: 'month', quotaUnits: 2_000, price: 20_000 });
+    shop.at('2026-03-01T04:00:00Z');
+    const userId = await shop.register();
+    const bought = await shop.buy(userId, month);
+    const first = await shop.upgrade(userId, better);
+    const second = await shop.upgrade(userId, dear);
+    await shop.refundInPortal(first);
+    expect(await shop.orderRow(first)).toMatchObject({ status: 'refunded' });
+    await expect(shop.refund(userId, bought, 1)).rejects.toMatchObject({ metadata: { why: 'nothing_left' } });
+    await shop.endRefund(await shop.refund(userId, second, 10_000), 'SUCCESS');
+    await shop.endRefund(await shop.refund(userId, bought, 3_100), 'SUCCESS');
     expect(await expectBalanced(shop.db, userId)).toBe(10);
   });
 });

@@ -6,7 +6,8 @@ import type { Tx } from '../platform/db/tx';
 import { addMs } from '../platform/time';
 import { lockPlan } from './catalog.queries';
 import { describePrice, insertPrice } from './plan-price';
-import { announcementViolations, describeTerms, kindViolations, refuseViolations, type PlanTerms } from './plan-terms';
+import { refuseViolations } from '../platform/field-rules';
+import { announcementViolations, describeTerms, kindViolations, type PlanTerms } from './plan-terms';
 import { PlanPriceRow, type PlanRow } from './plan.model';
 
 /** Add a price version to a plan. Its terms are right taken alone. */

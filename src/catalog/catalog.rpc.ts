@@ -18,12 +18,12 @@ import { addPlanPrice } from './add-plan-price';
 import { listCatalog, readCatalogEntry, type CatalogEntry } from './catalog.queries';
 import { createPlan } from './create-plan';
 import { PERIOD_UNITS, toFeatureLimits, toGrantInterval } from './plan-messages.rpc';
+import { refuseViolations } from '../platform/field-rules';
 import {
   countedUnits,
   featureName,
   kindViolations,
   planName,
-  refuseViolations,
   relationViolations,
   termsFields,
   type PlanKind as StoredKind,

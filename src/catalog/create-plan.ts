@@ -3,7 +3,8 @@ import type { Database } from '../platform/db/database';
 import { runCommand, type CommandResult } from '../platform/db/command';
 import type { Tx } from '../platform/db/tx';
 import { describePrice, insertPrice } from './plan-price';
-import { announcementViolations, describeTerms, refuseViolations, type PlanKind, type PlanTerms } from './plan-terms';
+import { refuseViolations } from '../platform/field-rules';
+import { announcementViolations, describeTerms, type PlanKind, type PlanTerms } from './plan-terms';
 import { PlanRow } from './plan.model';
 
 /** Make a plan. Its terms are right, alone and for its kind (plan-terms.ts). */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { platformErrors, type FieldViolation } from '../platform/errors';
+import type { FieldViolation } from '../platform/errors';
+import { wholeNumber } from '../platform/field-rules';
 import * as rules from '../platform/request-rules';
 import type { ContentValue } from '../platform/request-content';
 import { addMs, baseOf, inBaseUnits, MS_PER_DAY, type PeriodUnit } from '../platform/time';
@@ -49,9 +50,6 @@ const INTERVALS_MAX = 366;
  * of a mistyped century would be the last.
  */
 const ANNOUNCED_MAX_DAYS = 366;
-
-const wholeNumber = (min: number, max: number) =>
-  z.number().int('must be a whole number').min(min, `must be at least ${min}`).max(max, `must be at most ${max}`);
 
 /** A feature's name, as plans and tariffs spell it. */
 export const featureName = z
@@ -181,11 +179,6 @@ export function announcementViolations(validFrom: Date, earliest: Date, now: Dat
   const latest = addMs(now, ANNOUNCED_MAX_DAYS * MS_PER_DAY);
   if (validFrom.getTime() <= latest.getTime()) return [];
   return [{ field, description: `must be at most ${ANNOUNCED_MAX_DAYS} days ahead` }];
-}
-
-/** Throws INVALID_REQUEST if there are violations. */
-export function refuseViolations(fieldViolations: readonly FieldViolation[]): void {
-  if (fieldViolations.length > 0) throw platformErrors.INVALID_REQUEST({ fieldViolations });
 }
 
 /** Terms in proto names: for comparing repeated requests. */

@@ -4,7 +4,8 @@ import type { Tx } from '../platform/db/tx';
 import { mintId } from '../platform/ids';
 import { changeOf, commandOf, type ByPerson, type CampaignAnswer } from './campaign-command';
 import { describeFields, toColumns, type CampaignFields } from './campaign-fields';
-import { refuseViolations, timeViolations } from './campaign-terms';
+import { refuseViolations } from '../platform/field-rules';
+import { timeViolations } from './campaign-terms';
 import { CampaignRow } from './campaign.model';
 
 /** Create a campaign. Its fields are right, each alone and together (campaign-terms.ts). */

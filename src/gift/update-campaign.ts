@@ -13,7 +13,8 @@ import {
   type CampaignFields,
   type FieldName,
 } from './campaign-fields';
-import { refuseViolations, relationViolations, timeViolations } from './campaign-terms';
+import { refuseViolations } from '../platform/field-rules';
+import { relationViolations, timeViolations } from './campaign-terms';
 import { CampaignRow } from './campaign.model';
 import { lockCampaign, refuseStale } from './campaign.queries';
 import { giftErrors } from './gift.errors';

@@ -7,8 +7,8 @@ import type { JobSlots } from '../platform/jobs/job-storage';
 import { addMs, MS_PER_MINUTE } from '../platform/time';
 import { SlotRow } from './dead-letter.model';
 
-/** How long a process has a day's work for itself; longer work says in between that it goes on. */
-const LEASE_MS = 10 * MS_PER_MINUTE;
+/** How long a process has a day's work for itself; work says after each turn that it goes on, so whoever died is waited for no longer. */
+const LEASE_MS = MS_PER_MINUTE;
 
 /** The days of daily jobs in the database. */
 export function createJobSlots({ db, clock }: { readonly db: Database; readonly clock: Clock }): JobSlots {

@@ -6,7 +6,8 @@ import { mintId } from '../platform/ids';
 import { requirePlans } from '../catalog';
 import { describeFields, toColumns, type PromotionFields } from './promotion-fields';
 import { PromotionRow } from './promotion.model';
-import { refuseViolations, timeViolations } from './promotion-terms';
+import { refuseViolations } from '../platform/field-rules';
+import { timeViolations } from './promotion-terms';
 
 /** Create a promotion. Its fields are right, each alone and together (promotion-terms.ts). */
 export interface CreatePromotionCommand {

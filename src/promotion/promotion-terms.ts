@@ -1,5 +1,13 @@
 import { z } from 'zod';
-import { platformErrors, type FieldViolation } from '../platform/errors';
+import type { FieldViolation } from '../platform/errors';
+import {
+  brokenFields,
+  brokenRelations,
+  chosenInstant,
+  shownName,
+  wholeNumber,
+  type Relation,
+} from '../platform/field-rules';
 import * as rules from '../platform/request-rules';
 import type { DiscountTerms } from './discount';
 import { protoPath, sameValue, type FieldName, type FieldValue, type PromotionFields } from './promotion-fields';
@@ -11,21 +19,8 @@ import { protoPath, sameValue, type FieldName, type FieldValue, type PromotionFi
 
 /** Far beyond any promotion, and small enough that sums and products of a few stay exact. */
 const AMOUNT_MAX = 1_000_000_000_000;
-const NAME_LENGTH_MAX = 64;
 const PLAN_IDS_MAX = 100;
 const VALID_DAYS_MAX = 3_650;
-
-const wholeNumber = (min: number, max: number) =>
-  z.number().int('must be a whole number').min(min, `must be at least ${min}`).max(max, `must be at most ${max}`);
-
-const name = rules.freeText
-  .refine(
-    (text) => new RegExp(`^.{1,${NAME_LENGTH_MAX}}$`, 'su').test(text),
-    `must have 1 to ${NAME_LENGTH_MAX} characters`,
-  )
-  .refine((text) => text === '' || text.trim() !== '', 'must not be blank')
-  // They would show people who decide another name than is stored.
-  .refine((text) => !/\p{Bidi_Control}/u.test(text), 'must not contain bidirectional controls');
 
 const planIds = z
   .array(rules.opaqueId)
@@ -34,17 +29,9 @@ const planIds = z
 
 const DISCOUNT_TYPES: readonly DiscountTerms['discountType'][] = ['fixed_amount', 'percentage'];
 
-/** No promotion is older than the business, and the driver reads years below 100 as others. */
-const INSTANT_MIN_MS = Date.UTC(2000, 0, 1);
-
-const instant = rules.optionalInstant.refine(
-  (time) => time === undefined || time.getTime() >= INSTANT_MIN_MS,
-  'is before the year 2000',
-);
-
 /** What each field must be, whatever the others are. */
 const FIELD_RULES: Readonly<Record<FieldName, z.ZodType>> = {
-  name,
+  name: shownName,
   discountType: z.enum(DISCOUNT_TYPES, 'is not a known value'),
   discountValue: wholeNumber(1, AMOUNT_MAX),
   maxDiscount: wholeNumber(0, AMOUNT_MAX),
@@ -52,25 +39,18 @@ const FIELD_RULES: Readonly<Record<FieldName, z.ZodType>> = {
   planIds,
   totalQuota: wholeNumber(1, AMOUNT_MAX),
   budget: wholeNumber(0, AMOUNT_MAX),
-  claimStartTime: instant,
-  claimEndTime: instant,
-  couponExpireTime: instant,
+  claimStartTime: chosenInstant,
+  claimEndTime: chosenInstant,
+  couponExpireTime: chosenInstant,
   couponValidDays: wholeNumber(0, VALID_DAYS_MAX),
   newUsersOnly: z.boolean(),
   mayBeFree: z.boolean(),
   returnedOnRefund: z.boolean(),
 };
 
-/** What fields must be together. The violation names the first of them that changes. */
-interface Relation {
-  readonly fields: readonly [FieldName, ...FieldName[]];
-  readonly isKept: (fields: PromotionFields) => boolean;
-  readonly description: string;
-}
-
 const isBefore = (first: Date, second: Date): boolean => first.getTime() < second.getTime();
 
-const RELATIONS: readonly Relation[] = [
+const RELATIONS: readonly Relation<PromotionFields>[] = [
   {
     fields: ['discountValue', 'discountType'],
     isKept: ({ discountType, discountValue }) => discountType !== 'percentage' || discountValue <= 100,
@@ -97,21 +77,12 @@ const RELATIONS: readonly Relation[] = [
 
 /** What is wrong with each of the fields that are given, taken alone. */
 export function fieldViolations(fields: Readonly<Partial<Record<FieldName, unknown>>>): FieldViolation[] {
-  return (Object.keys(fields) as FieldName[]).flatMap((field) => {
-    const { error } = FIELD_RULES[field].safeParse(fields[field]);
-    return (error?.issues ?? []).map(({ path, message }) => ({
-      field: `${protoPath(field)}${path.map((step) => `[${String(step)}]`).join('')}`,
-      description: message,
-    }));
-  });
+  return brokenFields(FIELD_RULES, protoPath, fields);
 }
 
 /** What is wrong between fields, where at least one of them changes. Each of them alone is right. */
 export function relationViolations(fields: PromotionFields, changed: readonly FieldName[]): FieldViolation[] {
-  return RELATIONS.filter(({ isKept }) => !isKept(fields)).flatMap(({ fields: involved, description }) => {
-    const named = involved.find((field) => changed.includes(field));
-    return named === undefined ? [] : [{ field: protoPath(named), description }];
-  });
+  return brokenRelations(RELATIONS, protoPath, fields, changed);
 }
 
 /**
@@ -157,9 +128,4 @@ export function frozenViolations(
 export function changedFields(stored: PromotionFields, wanted: Readonly<Partial<PromotionFields>>): FieldName[] {
   const named = Object.entries(wanted) as [FieldName, FieldValue][];
   return named.filter(([field, value]) => !sameValue(stored[field], value)).map(([field]) => field);
-}
-
-/** Throws INVALID_REQUEST if there are violations. */
-export function refuseViolations(fieldViolations: readonly FieldViolation[]): void {
-  if (fieldViolations.length > 0) throw platformErrors.INVALID_REQUEST({ fieldViolations });
 }

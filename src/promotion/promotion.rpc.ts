@@ -18,7 +18,8 @@ import { FIELD_NAMES, fieldOf, fromColumns, type FieldName, type PromotionFields
 import type { PromotionRow, PromotionStatus as StoredStatus } from './promotion.model';
 import { listPromotions, readPromotion } from './promotion.queries';
 import { conversionBasisPoints, readPromotionStats } from './promotion-stats.queries';
-import { fieldViolations, refuseViolations, relationViolations } from './promotion-terms';
+import { refuseViolations } from '../platform/field-rules';
+import { fieldViolations, relationViolations } from './promotion-terms';
 import type { PromotionPolicy } from './require-second-person';
 import { setPromotionStatus } from './set-promotion-status';
 import { listSuspiciousClaimers, type SuspicionReason as FoundReason } from './suspicious-claimers.queries';

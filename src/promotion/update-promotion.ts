@@ -16,13 +16,8 @@ import {
 import { promotionErrors } from './promotion.errors';
 import { PromotionRow } from './promotion.model';
 import { lockPromotion, refuseStale } from './promotion.queries';
-import {
-  changedFields,
-  frozenViolations,
-  refuseViolations,
-  relationViolations,
-  timeViolations,
-} from './promotion-terms';
+import { refuseViolations } from '../platform/field-rules';
+import { changedFields, frozenViolations, relationViolations, timeViolations } from './promotion-terms';
 import { isForTwo, type PromotionPolicy } from './require-second-person';
 
 /** Change fields of a promotion. Each of them alone is right (promotion-terms.ts). */

@@ -8,12 +8,8 @@ import {
   toColumns,
   type CampaignFields,
 } from '../../../src/gift/campaign-fields';
-import {
-  fieldViolations,
-  refuseViolations,
-  relationViolations,
-  timeViolations,
-} from '../../../src/gift/campaign-terms';
+import { fieldViolations, relationViolations, timeViolations } from '../../../src/gift/campaign-terms';
+import { refuseViolations } from '../../../src/platform/field-rules';
 
 const at = (text: string): Date => new Date(text);
 const FIELDS: CampaignFields = {

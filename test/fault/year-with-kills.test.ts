@@ -13,6 +13,8 @@ import { startPrivateRedis, type PrivateRedis } from '../support/private-redis';
  * they work, and Redis emptied and killed in the middle. The oracle knows nothing of that.
  */
 describe('a year of memberships with workers that die and a Redis that forgets', () => {
+  /** Of the year's users, if nobody asks for more: they live the same lives. */
+  const USERS_MAX = Number(process.env['SIMULATION_USERS'] ?? 40);
   const WORKERS = 2;
   /** So many days of a thousand a worker dies. */
   const KILLS_PER_MILLE = 120;
@@ -40,7 +42,7 @@ describe('a year of memberships with workers that die and a Redis that forgets',
   });
 
   test('the same result: every interval, every grant and every balance is what the oracle says', async () => {
-    const year = drawTheYear();
+    const year = drawTheYear(USERS_MAX);
     const ticks = year.moments.filter(({ isTick }) => isTick).map(({ time }) => time);
     const at = (share: number): number => ticks[Math.floor(ticks.length * share)] ?? 0;
     const random = seeded(2);

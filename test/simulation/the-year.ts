@@ -5,9 +5,9 @@ import { stockCatalogue } from './stock-catalogue';
 import { openWorld, type World } from './world';
 import type { Overrides } from '../support/harness';
 
-/** The year that every run of the simulation plays. Another one: SIMULATION_SEED, SIMULATION_USERS. */
+/** The year that every run of the simulation plays, of so many users that a run of all tests stays short. Another one: SIMULATION_SEED, SIMULATION_USERS. */
 const SEED = Number(process.env['SIMULATION_SEED'] ?? 1);
-const USERS = Number(process.env['SIMULATION_USERS'] ?? 1_000);
+const USERS = Number(process.env['SIMULATION_USERS'] ?? 150);
 
 /** The year of all users, or of the first so many of them: they live the same lives. */
 export function drawTheYear(usersMax = USERS): DrawnYear {

@@ -108,8 +108,9 @@ export async function readTraces(h: Harness, promotionId: string) {
     "SELECT * FROM audit_logs WHERE subject_type = 'promotion' AND subject_id = ? ORDER BY id",
     [promotionId],
   );
+  // But for the batch in which they go to the stream: that comes by itself.
   const events = await h.db.query(
-    "SELECT * FROM outbox WHERE type LIKE 'promotion.%' AND JSON_VALUE(payload, '$.promotion_id') = ? ORDER BY id",
+    "SELECT id, type, user_id, payload, create_time FROM outbox WHERE type LIKE 'promotion.%' AND JSON_VALUE(payload, '$.promotion_id') = ? ORDER BY id",
     [promotionId],
   );
   return { row, audit, events };

@@ -2,6 +2,7 @@ import { raw } from 'objection';
 import { logOpenedAlerts, raiseAlert, resolveAlert, type Alert } from '../alert';
 import type { Clock } from '../platform/clock';
 import type { Database } from '../platform/db/database';
+import { expectRows } from '../platform/db/rows';
 import { isDuplicateKey } from '../platform/db/sql-errors';
 import { readOnly, withTx, type Tx } from '../platform/db/tx';
 import { mintId } from '../platform/ids';
@@ -56,7 +57,7 @@ async function buryAgain(tx: Tx, { job, subject, error, attempts }: Burial, now:
   const known = await DeadLetterRow.query(tx).findOne({ job, subject }).whereNull('resolveTime').forUpdate();
   if (known === undefined) return undefined;
   const again = { state: 'open', error, attempts: raw('attempts + ?', [attempts]), lastTime: now } as const;
-  await DeadLetterRow.query(tx).findById(known.id).patch(again);
+  expectRows(await DeadLetterRow.query(tx).findById(known.id).patch(again), 1, `dead letter ${known.id}`);
   return known.id;
 }
 
@@ -79,7 +80,8 @@ async function resolve(db: Database, job: string, subject: string | undefined, n
     const query = DeadLetterRow.query(tx).where('job', job).whereNull('resolveTime').orderBy('id').forUpdate();
     const letters = await (subject === undefined ? query : query.where('subject', subject));
     for (const { id } of letters) {
-      await DeadLetterRow.query(tx).findById(id).patch({ state: 'resolved', resolveTime: now });
+      const resolved = { state: 'resolved', resolveTime: now } as const;
+      expectRows(await DeadLetterRow.query(tx).findById(id).patch(resolved), 1, `dead letter ${id}`);
       const about = { kind: 'job_dead_letter', subjectType: 'dead_letter', subjectId: id } as const;
       await resolveAlert(tx, about, 'job_succeeded', now);
     }

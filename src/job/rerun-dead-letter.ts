@@ -1,6 +1,7 @@
 import type { Caller } from '../platform/calls';
 import { runCommand, type CommandEffect, type CommandResult } from '../platform/db/command';
 import type { Database } from '../platform/db/database';
+import { expectRows } from '../platform/db/rows';
 import type { Tx } from '../platform/db/tx';
 import { DeadLetterRow } from './dead-letter.model';
 import { jobErrors } from './job.errors';
@@ -49,7 +50,9 @@ async function rerun(
   { requestId, caller }: RerunCommand,
 ): Promise<CommandEffect<Rerun>> {
   if (state === 'resolved') throw jobErrors.DEAD_LETTER_RESOLVED({ metadata: { dead_letter_id: id } });
-  if (state === 'open') await DeadLetterRow.query(tx).findById(id).patch({ state: 'rerun' });
+  if (state === 'open') {
+    expectRows(await DeadLetterRow.query(tx).findById(id).patch({ state: 'rerun' }), 1, `dead letter ${id}`);
+  }
   const about = { subjectType: 'dead_letter', subjectId: id, userId: null } as const;
   const entry = { action: 'RerunDeadLetter', actor: caller.identity, cause: requestId } as const;
   const change = { before: { state }, after: { state: 'rerun', job, subject } };

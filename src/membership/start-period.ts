@@ -28,7 +28,7 @@ export interface StartedPeriod {
 /**
  * Gives the period that a paid order sold, inside the transaction that marks it paid and under the user's lock. It starts
  * now, or when the periods bought before it end. Its units are given when its intervals start: here if that is now, else by
- * the job, or by whoever next changes the membership. Of them, `revokeUnits` end as they are given, at most all.
+ * the job, or by whoever next changes the membership. Of them, `revokeUnits` end as they are given.
  */
 export async function startPeriod(
   tx: Tx,
@@ -52,7 +52,7 @@ export async function startPeriod(
     grantedIntervals: 0,
     nextGrantTime: sale.quotaUnits > 0 ? bounds.startTime : null,
     revokeTime: null,
-    revokeUnits: Math.min(revokeUnits, sale.quotaUnits),
+    revokeUnits,
     replacedByOrderId: null,
     createTime: now,
   });

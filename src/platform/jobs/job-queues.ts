@@ -4,7 +4,8 @@ import { monotonicMs, type Clock } from '../clock';
 import type { Logger } from '../log';
 import type { DeadLetters } from './job-storage';
 import type { JobWork } from './job-work';
-import { CLOSE_GRACE_MS, PatientRedis, reportRedis } from './patient-redis';
+import { reportRedis } from '../redis';
+import { CLOSE_GRACE_MS, PatientRedis } from './patient-redis';
 import { createRunner, type JobObserver, type Task } from './run-task';
 import { assertSchedulers } from './schedulers';
 import { KEEP_NOTHING, openWorkQueue, type QueueParts, type WorkQueue } from './work-queue';
@@ -60,7 +61,7 @@ export function startJobQueues(works: readonly JobWork[], options: JobQueueOptio
   // Every job in flight listens to it, with every call that it makes: node would take that many for a leak, and say so.
   setMaxListeners(0, aborting.signal);
   const stopping = new AbortController();
-  const report = reportRedis(log);
+  const report = reportRedis(log, { away: 'Redis is away; jobs wait', back: 'Redis is back; jobs go on' });
   const [producing, consuming] = [new PatientRedis(redisUrl), new PatientRedis(redisUrl)];
   for (const redis of [producing, consuming]) redis.on('error', report.away).on('ready', report.back);
   const parts: QueueParts = { producing, consuming, report, prefix, log };

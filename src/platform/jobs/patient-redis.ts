@@ -1,14 +1,10 @@
 import { Redis, type RedisOptions } from 'ioredis';
-import type { Logger } from '../log';
-import { isDemoted } from '../redis';
+import { isDemoted, reconnectMs } from '../redis';
 
 /** A connection that owes an answer for so long is made anew. */
 const SILENCE_MAX_MS = 5_000;
-const RECONNECT_MAX_MS = 2_000;
 /** How long closing may wait for Redis. */
 export const CLOSE_GRACE_MS = 500;
-
-const reconnectMs = (attempt: number): number => Math.min(attempt * 100, RECONNECT_MAX_MS);
 
 /**
  * A connection whose commands wait for Redis, however long it is away, and the copies that BullMQ makes of it to wait for
@@ -40,32 +36,4 @@ export class PatientRedis extends Redis {
   endAll(): void {
     for (const redis of [this, ...this.copies]) redis.disconnect();
   }
-}
-
-/** What is told of Redis: one line when it goes away and one when it is back, however many connections notice. */
-export interface RedisReport {
-  /** A connection broke, or a command failed. */
-  readonly away: (error: Error) => void;
-  readonly back: () => void;
-  /** Nothing is told any more: the connections are being closed. */
-  readonly silence: () => void;
-}
-
-/** Makes the reports of one process's queues. */
-export function reportRedis(log: Logger): RedisReport {
-  let isAway = false;
-  let isSilent = false;
-  return {
-    away: (error) => {
-      if (!isAway && !isSilent) log.warn({ err: error }, 'Redis is away; jobs wait');
-      isAway = true;
-    },
-    back: () => {
-      if (isAway) log.info({}, 'Redis is back; jobs go on');
-      isAway = false;
-    },
-    silence: () => {
-      isSilent = true;
-    },
-  };
 }

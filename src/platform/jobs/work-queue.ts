@@ -1,7 +1,8 @@
 import { Queue, Worker, type Job } from 'bullmq';
 import { monotonicMs } from '../clock';
 import type { Logger } from '../log';
-import type { PatientRedis, RedisReport } from './patient-redis';
+import type { RedisReport } from '../redis';
+import type { PatientRedis } from './patient-redis';
 
 /** What one process shares among its queues. */
 export interface QueueParts {

@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import type { CloudEvent } from '../../src/event/envelope';
+import { until } from './harness';
 
 /** An event as a consumer sees it, with the id of its entry in the stream. */
 export interface SeenEvent {
@@ -55,6 +56,14 @@ export class EventReader {
       this.position = entryId;
     }
     return entries.length;
+  }
+
+  /** Waits until so many events were seen in all. */
+  untilSeen(count: number): Promise<void> {
+    return until(`${count} events were seen`, async () => {
+      await this.poll();
+      return this.seen.length >= count;
+    });
   }
 
   close(): void {

@@ -3,52 +3,32 @@ import { openEventStream, startEventRelay } from '../../../src/event';
 import type { EventStream } from '../../../src/event/event-stream';
 import { systemClock } from '../../../src/platform/clock';
 import type { Database } from '../../../src/platform/db/database';
-import { appendEvents } from '../../../src/platform/db/outbox';
-import { withTx } from '../../../src/platform/db/tx';
 import { createLogger } from '../../../src/platform/log';
 import { openRedis } from '../../../src/platform/redis';
 import { freePorts } from '../../../bench/runner/free-ports';
-import { openTestDatabase, type TestDatabase } from '../../support/database';
-import { EventReader } from '../../support/event-reader';
+import { type TestDatabase } from '../../support/database';
+import { type EventReader } from '../../support/event-reader';
 import { newId, until } from '../../support/harness';
-import { readInfra } from '../../support/infra';
-import { startPrivateRedis, type PrivateRedis } from '../../support/private-redis';
-import { openServiceDatabase } from '../../support/service-database';
+import { startPrivateRedis } from '../../support/private-redis';
 import { startTcpProxy } from '../../support/tcp-proxy';
-
-const STREAM = 'billing.events';
-const NOW = new Date('2026-03-01T00:00:00.000Z');
+import { numbersOf, openRelayStage, STREAM, type RelayStage } from '../../support/relay-stage';
 
 /** Design §7, at least once: a Redis that changes under the relay's feet, and an owner who alone can not reach it. */
 describe('the relay of events in hardship', () => {
+  let stage: RelayStage;
   let database: TestDatabase;
   let db: Database;
-  let redisServer: PrivateRedis;
-  let redisPort: number;
   let redis: Redis;
   let reader: EventReader;
   beforeAll(async () => {
-    const infra = readInfra();
-    database = await openTestDatabase(infra, '_hardship');
-    db = openServiceDatabase(infra, database, { pool: { size: 6, multipleStatements: true } });
-    [redisPort = 0] = await freePorts(1);
-    redisServer = await startPrivateRedis(redisPort);
-    redis = new Redis(redisServer.url, { maxRetriesPerRequest: 1, retryStrategy: () => 50 });
-    redis.on('error', () => undefined);
+    stage = await openRelayStage('_hardship', 6);
+    ({ database, db, redis } = stage);
   });
   beforeEach(async () => {
-    await redis.flushall();
-    await database.query('TRUNCATE TABLE event_relay');
-    await database.query('TRUNCATE TABLE outbox');
-    reader = new EventReader(redisServer.url, STREAM);
+    reader = await stage.begin();
   });
   afterEach(() => reader.close());
-  afterAll(async () => {
-    redis.disconnect();
-    await redisServer.kill();
-    await db.knex.destroy();
-    await database.close();
-  });
+  afterAll(() => stage.close());
 
   const lines: Record<string, unknown>[] = [];
   const destination = { write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>) };
@@ -59,40 +39,33 @@ describe('the relay of events in hardship', () => {
       ...{ db, log, owner, stream, clock: systemClock, wants: () => [], intervalMs: 5, keepDays: 7 },
       observer: { published: () => undefined, lag: (ms) => void lags.set(owner, ms) },
     });
-  const append = (userId: string, n: number): Promise<void> =>
-    withTx(db, { name: 'test' }, (tx) => appendEvents(tx, [{ type: 'test.happened', userId, payload: { n } }], NOW));
-  const numbersOf = (userId: string): unknown[] =>
-    reader.seen.filter(({ subject }) => subject === userId).map(({ data }) => data['n']);
-  const untilSeen = (count: number): Promise<void> =>
-    until(`${count} events were seen`, async () => {
-      await reader.poll();
-      return reader.seen.length >= count;
-    });
+  const append = (userId: string, n: number): Promise<void> => stage.append(userId, n);
+  const numbers = (userId: string): unknown[] => numbersOf(reader, userId);
 
   test('a stream that was deleted, or evicted, and that a consumer made again with its group, is filled again', async () => {
     const user = newId('u');
     const relay = start('first');
     for (let n = 1; n <= 5; n += 1) await append(user, n);
-    await untilSeen(5);
+    await reader.untilSeen(5);
     // In one step, as a consumer of docs/events.md is faster than any look: the number beside the stream is still there.
     await redis.multi().del(STREAM).xgroup('CREATE', STREAM, 'crm', '0', 'MKSTREAM').exec();
     reader.beginAnew();
     await append(user, 6);
-    await untilSeen(5 + 6);
+    await reader.untilSeen(5 + 6);
     await relay.stop();
-    expect(numbersOf(user).slice(5)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(numbers(user).slice(5)).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
   test('entries that were let go of, all of them, are no new stream: nothing comes again', async () => {
     const user = newId('u');
     const relay = start('first');
     await append(user, 1);
-    await untilSeen(1);
+    await reader.untilSeen(1);
     await redis.xtrim(STREAM, 'MAXLEN', 0);
     await append(user, 2);
-    await untilSeen(2);
+    await reader.untilSeen(2);
     await relay.stop();
-    expect(numbersOf(user)).toEqual([1, 2]);
+    expect(numbers(user)).toEqual([1, 2]);
     expect(await redis.xlen(STREAM)).toBe(1);
   });
 
@@ -108,11 +81,11 @@ describe('the relay of events in hardship', () => {
       await append(user, 1);
       await until('the former master has it', async () => (await admin.xlen(STREAM)) === 1);
       // The connections that there are stay with it.
-      proxy.switchTo(redisPort);
-      await admin.replicaof('127.0.0.1', redisPort);
+      proxy.switchTo(stage.redisPort);
+      await admin.replicaof('127.0.0.1', stage.redisPort);
       await append(user, 2);
-      await untilSeen(2);
-      expect(numbersOf(user)).toEqual([1, 2]);
+      await reader.untilSeen(2);
+      expect(numbers(user)).toEqual([1, 2]);
     } finally {
       await relay.stop();
       connection.disconnect();
@@ -133,13 +106,13 @@ describe('the relay of events in hardship', () => {
     });
     await append(user, 1);
     const well = start('well');
-    await untilSeen(1);
+    await reader.untilSeen(1);
     await append(user, 2);
-    await untilSeen(2);
+    await reader.untilSeen(2);
     // What the other delivers is no lag of the one who can not.
     await until('no lag is left', () => Promise.resolve(lags.get('cut off') === 0));
     await Promise.all([cut.stop(), well.stop()]);
-    expect(numbersOf(user)).toEqual([1, 2]);
+    expect(numbers(user)).toEqual([1, 2]);
     expect(lines.filter(({ msg }) => msg === 'events can not go out; they wait in the database')).toHaveLength(1);
   });
 

@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis';
+import { type Redis } from 'ioredis';
 import { openEventStream, startEventRelay } from '../../../src/event';
 import { acquireRelay, renewRelay } from '../../../src/event/relay-lease';
 import { makeBatch, readBatches } from '../../../src/event/relay-batches';
@@ -8,49 +8,30 @@ import type { Database } from '../../../src/platform/db/database';
 import { appendEvents } from '../../../src/platform/db/outbox';
 import { withTx } from '../../../src/platform/db/tx';
 import { createLogger } from '../../../src/platform/log';
-import { freePorts } from '../../../bench/runner/free-ports';
-import { openTestDatabase, type TestDatabase } from '../../support/database';
-import { EventReader } from '../../support/event-reader';
-import { newId, until } from '../../support/harness';
-import { readInfra } from '../../support/infra';
-import { startPrivateRedis, type PrivateRedis } from '../../support/private-redis';
-import { openServiceDatabase } from '../../support/service-database';
+import { type TestDatabase } from '../../support/database';
+import { type EventReader } from '../../support/event-reader';
+import { newId } from '../../support/harness';
+import { numbersOf, openRelayStage, STREAM, type RelayStage } from '../../support/relay-stage';
 
-const STREAM = 'billing.events';
-const POOL = { size: 4, multipleStatements: true };
 const nobody = (): readonly string[] => [];
 const NOW = new Date('2026-03-01T00:00:00.000Z');
 
 /** Design §7: in order per user, at least once, never before commit; whoever delivers, and whatever Redis forgot. */
 describe('the relay of events', () => {
+  let stage: RelayStage;
   let database: TestDatabase;
   let db: Database;
-  let redisServer: PrivateRedis;
   let redis: Redis;
   let reader: EventReader;
   beforeAll(async () => {
-    const infra = readInfra();
-    database = await openTestDatabase(infra, '_relay');
-    db = openServiceDatabase(infra, database, { pool: POOL });
-    const [port = 0] = await freePorts(1);
-    redisServer = await startPrivateRedis(port);
-    redis = new Redis(redisServer.url, { maxRetriesPerRequest: 1, retryStrategy: () => 50 });
-    redis.on('error', () => undefined);
+    stage = await openRelayStage('_relay', 4);
+    ({ database, db, redis } = stage);
   });
   beforeEach(async () => {
-    await redis.flushall();
-    // Nobody's lease, and nothing that waits: as root, which the triggers hinder not.
-    await database.query('TRUNCATE TABLE event_relay');
-    await database.query('TRUNCATE TABLE outbox');
-    reader = new EventReader(redisServer.url, STREAM);
+    reader = await stage.begin();
   });
   afterEach(() => reader.close());
-  afterAll(async () => {
-    redis.disconnect();
-    await redisServer.kill();
-    await db.knex.destroy();
-    await database.close();
-  });
+  afterAll(() => stage.close());
 
   const log = createLogger({ level: 'silent', role: 'worker' });
   const start = (owner: string) =>
@@ -59,15 +40,8 @@ describe('the relay of events', () => {
       stream: openEventStream(redis, STREAM),
       observer: { published: () => undefined, lag: () => undefined },
     });
-  const append = (userId: string, n: number): Promise<void> =>
-    withTx(db, { name: 'test' }, (tx) => appendEvents(tx, [{ type: 'test.happened', userId, payload: { n } }], NOW));
-  const numbersOf = (userId: string): unknown[] =>
-    reader.seen.filter(({ subject }) => subject === userId).map(({ data }) => data['n']);
-  const untilSeen = (count: number): Promise<void> =>
-    until(`${count} events were seen`, async () => {
-      await reader.poll();
-      return reader.seen.length >= count;
-    });
+  const append = (userId: string, n: number): Promise<void> => stage.append(userId, n);
+  const numbers = (userId: string): unknown[] => numbersOf(reader, userId);
 
   test('takes what is committed, once, in order, and nothing that was rolled back', async () => {
     const user = newId('u');
@@ -78,10 +52,10 @@ describe('the relay of events', () => {
       throw new Error('rolled back');
     }).catch(() => undefined);
     for (let n = 2; n <= 50; n += 1) await append(user, n);
-    await untilSeen(50);
+    await reader.untilSeen(50);
     await relay.stop();
     await reader.poll();
-    expect(numbersOf(user)).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
+    expect(numbers(user)).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
   });
 
   test('sees a row that commits after one with a higher id: it comes later, and is not passed over', async () => {
@@ -90,12 +64,12 @@ describe('the relay of events', () => {
     await withTx(db, { name: 'test' }, async (tx) => {
       await appendEvents(tx, [{ type: 'test.happened', userId: slow, payload: { n: 1 } }], NOW);
       await append(fast, 1);
-      await untilSeen(1);
-      expect(numbersOf(fast)).toEqual([1]);
+      await reader.untilSeen(1);
+      expect(numbers(fast)).toEqual([1]);
     });
-    await untilSeen(2);
+    await reader.untilSeen(2);
     await relay.stop();
-    expect(numbersOf(slow)).toEqual([1]);
+    expect(numbers(slow)).toEqual([1]);
     const ids = reader.seen.map(({ id }) => Number(id));
     expect(ids[0]).toBeGreaterThan(ids[1] ?? 0);
   });
@@ -104,14 +78,14 @@ describe('the relay of events', () => {
     const user = newId('u');
     const relays = [start('one'), start('two')];
     await append(user, 1);
-    await untilSeen(1);
+    await reader.untilSeen(1);
     const [row] = await database.query('SELECT owner FROM event_relay');
     const owner = row?.['owner'] === 'one' ? 0 : 1;
     await relays[owner]?.stop();
     await append(user, 2);
-    await untilSeen(2);
+    await reader.untilSeen(2);
     await relays[1 - owner]?.stop();
-    expect(numbersOf(user)).toEqual([1, 2]);
+    expect(numbers(user)).toEqual([1, 2]);
   });
 
   test('an owner whose lease went to another adds nothing: Redis refuses its epoch', async () => {
@@ -124,7 +98,7 @@ describe('the relay of events', () => {
     expect(made.outcome).toBe('made');
     await database.query('UPDATE event_relay SET lease_until = UTC_TIMESTAMP(3) - INTERVAL 1 SECOND');
     const relay = start('next');
-    await untilSeen(1);
+    await reader.untilSeen(1);
     // What the stale owner still believes is its own to send.
     const refused = await stream.add(stale.epoch, 0, 1, ['"late"'], 0);
     expect(refused).toMatchObject({ outcome: 'fenced', epoch: stale.epoch + 1 });
@@ -132,9 +106,9 @@ describe('the relay of events', () => {
     expect(await renewRelay(db, stale.epoch)).toBe(false);
     expect(await makeBatch(db, stale, nobody, NOW)).toEqual({ outcome: 'lost' });
     await append(user, 2);
-    await untilSeen(2);
+    await reader.untilSeen(2);
     await relay.stop();
-    expect(numbersOf(user)).toEqual([1, 2]);
+    expect(numbers(user)).toEqual([1, 2]);
     expect(await redis.xlen(STREAM)).toBe(2);
   });
 
@@ -147,9 +121,9 @@ describe('the relay of events', () => {
     await append(user, 2);
     await database.query('UPDATE event_relay SET lease_until = UTC_TIMESTAMP(3) - INTERVAL 1 SECOND');
     const relay = start('next');
-    await untilSeen(2);
+    await reader.untilSeen(2);
     await relay.stop();
-    expect(numbersOf(user)).toEqual([1, 2]);
+    expect(numbers(user)).toEqual([1, 2]);
   });
 
   test('a batch that was sent and not heard of is not sent again', async () => {
@@ -166,9 +140,9 @@ describe('the relay of events', () => {
     await database.query('UPDATE event_relay SET lease_until = UTC_TIMESTAMP(3) - INTERVAL 1 SECOND');
     const relay = start('next');
     await append(user, 2);
-    await untilSeen(2);
+    await reader.untilSeen(2);
     await relay.stop();
-    expect(numbersOf(user)).toEqual([1, 2]);
+    expect(numbers(user)).toEqual([1, 2]);
   });
 
   test.each(['emptied', 'without its stream', 'killed'])(
@@ -177,21 +151,21 @@ describe('the relay of events', () => {
       const user = newId('u');
       const relay = start('first');
       for (let n = 1; n <= 20; n += 1) await append(user, n);
-      await untilSeen(20);
+      await reader.untilSeen(20);
       if (how === 'emptied') await redis.flushall();
       else if (how === 'without its stream') await redis.del(STREAM);
       else {
-        await redisServer.kill();
+        await stage.redisServer.kill();
         // They wait in the database.
         for (let n = 21; n <= 25; n += 1) await append(user, n);
-        await redisServer.start();
+        await stage.redisServer.start();
       }
       for (let n = how === 'killed' ? 26 : 21; n <= 40; n += 1) await append(user, n);
       reader.beginAnew();
-      await untilSeen(20 + 40);
+      await reader.untilSeen(20 + 40);
       await relay.stop();
       await reader.poll();
-      expect(numbersOf(user).slice(20)).toEqual(Array.from({ length: 40 }, (_, i) => i + 1));
+      expect(numbers(user).slice(20)).toEqual(Array.from({ length: 40 }, (_, i) => i + 1));
     },
   );
 
@@ -199,12 +173,12 @@ describe('the relay of events', () => {
     const user = newId('u');
     const relay = start('first');
     await append(user, 1);
-    await untilSeen(1);
+    await reader.untilSeen(1);
     await redis.flushall();
     reader.beginAnew();
-    await untilSeen(2);
+    await reader.untilSeen(2);
     await relay.stop();
-    expect(numbersOf(user)).toEqual([1, 1]);
+    expect(numbers(user)).toEqual([1, 1]);
   });
 
   test('a database restored from a backup goes on: the stream is ahead of it, and loses nothing that comes', async () => {
@@ -213,9 +187,9 @@ describe('the relay of events', () => {
     await redis.xadd(STREAM, '*', 'event', '{"subject":"other","data":{}}');
     const relay = start('first');
     await append(user, 1);
-    await untilSeen(2);
+    await reader.untilSeen(2);
     await relay.stop();
-    expect(numbersOf(user)).toEqual([1]);
+    expect(numbers(user)).toEqual([1]);
     const [row] = await database.query('SELECT epoch, last_batch FROM event_relay');
     expect(row).toEqual({ epoch: 10, last_batch: 101 });
   });
@@ -224,14 +198,14 @@ describe('the relay of events', () => {
     const user = newId('u');
     const relay = start('first');
     await append(user, 1);
-    await untilSeen(1);
+    await reader.untilSeen(1);
     await database.query('TRUNCATE TABLE outbox');
     await redis.flushall();
     reader.beginAnew();
     await append(user, 2);
-    await untilSeen(2);
+    await reader.untilSeen(2);
     await relay.stop();
-    expect(numbersOf(user)).toEqual([1, 2]);
+    expect(numbers(user)).toEqual([1, 2]);
   });
 
   test('the database refuses to change an event, to take it out of its batch, and to delete one that was not delivered', async () => {
@@ -268,13 +242,13 @@ describe('the relay of events', () => {
       ),
     );
     const relay = start('first');
-    await untilSeen(4 * 300 + 1_200);
+    await reader.untilSeen(4 * 300 + 1_200);
     await relay.stop();
     const batches = await database.query(
       'SELECT batch_no, COUNT(*) AS n FROM outbox GROUP BY batch_no ORDER BY batch_no',
     );
     expect(batches.map(({ n }) => n)).toEqual([1, 1, 1, 201, 500, 500]);
-    expect(numbersOf('lone')).toEqual(Array.from({ length: 1_200 }, (_, n) => n));
+    expect(numbers('lone')).toEqual(Array.from({ length: 1_200 }, (_, n) => n));
     expect(reader.seen[0]).toEqual({
       specversion: '1.0',
       id: '1.0',

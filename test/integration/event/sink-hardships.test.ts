@@ -1,21 +1,13 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { deliverEvents, openSinks, wantsOf } from '../../../src/event';
-import { makeBatch } from '../../../src/event/relay-batches';
-import { acquireRelay, type Ownership } from '../../../src/event/relay-lease';
 import { takeTurn } from '../../../src/event/sink/rate';
 import type { Database } from '../../../src/platform/db/database';
-import { appendEvents } from '../../../src/platform/db/outbox';
-import { withTx } from '../../../src/platform/db/tx';
-import { loadConfig } from '../../../src/platform/config';
 import { createLogger } from '../../../src/platform/log';
-import { openTestDatabase, type Row, type TestDatabase } from '../../support/database';
-import { startHttpReceiver, type HttpReceiver } from '../../support/http-receiver';
+import { type TestDatabase } from '../../support/database';
+import { type HttpReceiver } from '../../support/http-receiver';
 import { newId, until } from '../../support/harness';
-import { readInfra } from '../../support/infra';
-import { openServiceDatabase } from '../../support/service-database';
-import { requiredSettings } from '../../support/settings';
-import { TestClock } from '../../support/test-clock';
+import { type TestClock } from '../../support/test-clock';
+import { openSinkStage, type OpenedSinks, type SinkStage } from '../../support/sink-stage';
 
 const SECRETS = [`whsec_${Buffer.alloc(24, 1).toString('base64')}`];
 const NEVER = new AbortController().signal;
@@ -24,75 +16,40 @@ const TIMEOUT_MS = 1_500;
 
 /** Issue 6, sinks: one that is slow, or that changed, harms neither the others nor the pace; clocks may differ. */
 describe('sinks in hardship', () => {
-  let database: TestDatabase;
+  let stage: SinkStage;
   let db: Database;
+  let database: TestDatabase;
   let http: HttpReceiver;
-  let owned: Ownership;
   let clock: TestClock;
   const log = createLogger({ level: 'silent', role: 'worker' });
   beforeAll(async () => {
-    const infra = readInfra();
-    database = await openTestDatabase(infra, '_hardsinks');
-    db = openServiceDatabase(infra, database, { pool: { size: 16, multipleStatements: true } });
-    http = await startHttpReceiver();
+    stage = await openSinkStage('_hardsinks', { connections: 16, log, timeoutMs: TIMEOUT_MS, secrets: SECRETS });
+    ({ database, db, http } = stage);
   });
   beforeEach(async () => {
-    for (const table of ['event_relay', 'outbox', 'event_deliveries', 'event_sinks']) {
-      await database.query(`TRUNCATE TABLE ${table}`);
-    }
-    clock = new TestClock();
-    http.received.length = 0;
-    http.answer = { status: 200, body: '{"errcode":0}' };
-    const taken = await acquireRelay(db, 'test', 0);
-    if (taken === undefined) throw new Error('the lease is taken');
-    owned = taken;
+    clock = await stage.begin();
   });
-  afterAll(async () => {
-    await http.close();
-    await db.knex.destroy();
-    await database.close();
-  });
+  afterAll(() => stage.close());
 
-  const webhook = (fields: object = {}) => ({
-    ...{ name: 'crm', kind: 'webhook', url: `${http.url}/hook`, secrets: SECRETS, rate_per_minute: 100_000 },
-    ...fields,
-  });
-  const open = (list: readonly object[], concurrency = 8) => {
-    const settings = loadConfig({
-      ...requiredSettings(),
-      BILLING_ENV: 'development',
-      EVENT_SINKS: JSON.stringify(list),
-    }).EVENT_SINKS;
-    const outcomes: string[] = [];
-    const opened = openSinks(settings, { clock, log, timeoutMs: TIMEOUT_MS });
-    const onAttempt = (sink: string, outcome: string): void => void outcomes.push(`${sink} ${outcome}`);
-    return {
-      job: deliverEvents({ db, clock, sinks: opened.byName, onAttempt }, concurrency),
-      wants: wantsOf(settings),
-      outcomes,
-      close: () => opened.close(),
-    };
-  };
-  type Opened = ReturnType<typeof open>;
-  const tell = async ({ wants }: Pick<Opened, 'wants'>, types: readonly (readonly [string, string])[]) => {
-    const events = types.map(([userId, type]) => ({ type, userId, payload: { quota_remaining: 1 } }));
-    await withTx(db, { name: 'test' }, (tx) => appendEvents(tx, events, clock.now()));
-    const made = await makeBatch(db, owned, wants, clock.now());
-    if (made.outcome !== 'made') throw new Error(`no batch was made: ${made.outcome}`);
-    owned = { ...owned, lastBatch: made.batches.lastBatch };
-  };
+  const tell = (sinks: Pick<OpenedSinks, 'wants'>, types: readonly (readonly [string, string])[]): Promise<void> =>
+    stage.tell(
+      sinks,
+      types.map(([userId, type]) => ({ type, userId, payload: { quota_remaining: 1 } })),
+    );
   /** As a queue of so many at a time does. */
-  const runDue = async ({ job }: Pick<Opened, 'job'>, width: number, signal = NEVER): Promise<void> => {
+  const runDue = async ({ job }: Pick<OpenedSinks, 'job'>, width: number, signal = NEVER): Promise<void> => {
     const due = [...(await job.findDue(500))];
     const work = async (): Promise<void> => {
       for (let id = due.shift(); id !== undefined; id = due.shift()) await job.run(id, signal);
     };
     await Promise.all(Array.from({ length: width }, work));
   };
-  const deliveries = (): Promise<Row[]> => database.query('SELECT * FROM event_deliveries ORDER BY id');
 
   test('a receiver that hangs does not take all the room: another sink is told meanwhile', async () => {
-    const sinks = open([webhook({ name: 'silent', url: `${http.url}/silent` }), { name: 'people', kind: 'log' }], 4);
+    const sinks = stage.open(
+      [stage.webhook({ name: 'silent', url: `${http.url}/silent` }), { name: 'people', kind: 'log' }],
+      4,
+    );
     const users = (name: string, count: number) =>
       Array.from({ length: count }, (_, i) => [`${name}-${i}`, 'order.paid'] as const);
     await tell(sinks, users('a', 4));
@@ -103,7 +60,7 @@ describe('sinks in hardship', () => {
     await runDue(sinks, 4);
     expect(sinks.outcomes[0]).toBe('people delivered');
     // What found no room was not tried, and is due again soon.
-    const waiting = (await deliveries()).filter(
+    const waiting = (await stage.deliveries()).filter(
       ({ user_id: id, attempts }) => /^b-/.test(String(id)) && attempts === 0,
     );
     expect(waiting.length).toBeGreaterThan(0);
@@ -115,7 +72,7 @@ describe('sinks in hardship', () => {
   });
 
   test('one that is quick has all the room there is, whatever other sinks there are', async () => {
-    const sinks = open([webhook(), webhook({ name: 'other', types: ['user.registered'] })], 8);
+    const sinks = stage.open([stage.webhook(), stage.webhook({ name: 'other', types: ['user.registered'] })], 8);
     await tell(
       sinks,
       Array.from({ length: 40 }, (_, i) => [`u-${i}`, 'order.paid'] as const),
@@ -151,16 +108,16 @@ describe('sinks in hardship', () => {
     });
 
     test('is left after the time-out: nobody else begins before, and no connection stays', async () => {
-      const sinks = open([mail()]);
+      const sinks = stage.open([mail()]);
       await tell(sinks, [['u', 'quota.low']]);
       await runDue(sinks, 1);
-      expect(await deliveries()).toMatchObject([{ state: 'pending', attempts: 1, last_error: 'TimeoutError' }]);
+      expect(await stage.deliveries()).toMatchObject([{ state: 'pending', attempts: 1, last_error: 'TimeoutError' }]);
       await until('the connection is closed', () => Promise.resolve(connections > 0 && sockets.size === 0));
       await sinks.close();
     });
 
     test('is left at once when the process stops', async () => {
-      const sinks = open([mail()]);
+      const sinks = stage.open([mail()]);
       await tell(sinks, [['u', 'quota.low']]);
       const stopping = new AbortController();
       const before = connections;
@@ -168,14 +125,14 @@ describe('sinks in hardship', () => {
       await until('it is connected', () => Promise.resolve(connections > before));
       stopping.abort();
       await running;
-      const [row] = await deliveries();
+      const [row] = await stage.deliveries();
       expect(row).toMatchObject({ state: 'pending', last_error: 'AbortError' });
       await sinks.close();
     });
   });
 
   test('what no attempt can mend has failed at once, and holds nobody up: no text for it, or its event is gone', async () => {
-    const before = open([webhook()]);
+    const before = stage.open([stage.webhook()]);
     await tell(before, [
       ['u', 'order.paid'],
       ['v', 'quota.low'],
@@ -183,9 +140,9 @@ describe('sinks in hardship', () => {
     ]);
     await before.close();
     await database.query('DELETE FROM outbox WHERE id = 2');
-    const after = open([{ name: 'crm', kind: 'log' }]);
+    const after = stage.open([{ name: 'crm', kind: 'log' }]);
     await runDue(after, 2);
-    expect((await deliveries()).map(({ state, last_error: error }) => [state, error])).toEqual([
+    expect((await stage.deliveries()).map(({ state, last_error: error }) => [state, error])).toEqual([
       ['failed', 'there is no text for order.paid'],
       ['failed', 'the event is not kept any more'],
       ['delivered', ''],
@@ -207,7 +164,7 @@ describe('sinks in hardship', () => {
   });
 
   test('a sink that is away with a long line behind its head costs no look at the whole line', async () => {
-    const sinks = open([webhook()]);
+    const sinks = stage.open([stage.webhook()]);
     http.answer = { status: 500, body: '' };
     await tell(
       sinks,
@@ -223,7 +180,7 @@ describe('sinks in hardship', () => {
     http.answer = { status: 200, body: '' };
     clock.advanceMs(10_000);
     while ((await sinks.job.findDue(500)).length > 0) await runDue(sinks, 1);
-    expect((await deliveries()).every(({ state }) => state === 'delivered')).toBe(true);
+    expect((await stage.deliveries()).every(({ state }) => state === 'delivered')).toBe(true);
     expect(http.received).toHaveLength(401);
     await sinks.close();
   });

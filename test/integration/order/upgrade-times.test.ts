@@ -29,6 +29,15 @@ async function plans() {
   return { month, better };
 }
 
+/** A user who bought the month then. */
+async function memberSince(time: string) {
+  const offered = await plans();
+  shop.at(time);
+  const userId = await shop.register();
+  await shop.buy(userId, offered.month);
+  return { ...offered, userId };
+}
+
 /** Periods as words: `number start end state`. */
 async function periodWords(userId: string): Promise<readonly string[]> {
   return (await shop.periods(userId)).map((row) => {
@@ -42,10 +51,7 @@ async function periodWords(userId: string): Promise<readonly string[]> {
 
 describe('an upgrade of a running period', () => {
   test('credits the share of time where that is smaller; the new period starts at once, with an anchor of its own', async () => {
-    const { month, better } = await plans();
-    shop.at('2026-01-31T04:00:00Z');
-    const userId = await shop.register();
-    await shop.buy(userId, month);
+    const { better, userId } = await memberSince('2026-01-31T04:00:00Z');
     // 28 days; a fourth of them is left, of the units all.
     shop.at('2026-02-21T04:00:00Z');
     expect(await shop.quote(userId, better)).toMatchObject({
@@ -70,10 +76,7 @@ describe('an upgrade of a running period', () => {
   });
 
   test('credits the share of units where that is smaller, in whole fen rounded down', async () => {
-    const { month, better } = await plans();
-    shop.at('2026-03-01T04:00:00Z');
-    const userId = await shop.register();
-    await shop.buy(userId, month);
+    const { better, userId } = await memberSince('2026-03-01T04:00:00Z');
     await shop.spend(userId, 10 + 299);
     shop.at('2026-03-02T04:00:00Z');
     // 3 100 × 1 ÷ 300 = 10.33
@@ -83,10 +86,7 @@ describe('an upgrade of a running period', () => {
   });
 
   test('at its first instant, with nothing used, credits all', async () => {
-    const { month, better } = await plans();
-    shop.at('2026-03-01T04:00:00Z');
-    const userId = await shop.register();
-    await shop.buy(userId, month);
+    const { better, userId } = await memberSince('2026-03-01T04:00:00Z');
     const orderId = await shop.upgrade(userId, better);
     expect(await shop.orderRow(orderId)).toMatchObject({ credit_amount: 3_100, final_amount: 6_900 });
     expect(await expectBalanced(shop.db, userId)).toBe(1_010);
@@ -161,10 +161,7 @@ describe('an upgrade with periods bought ahead', () => {
 
 describe('the quote of a refund of what an upgrade credited, once the upgrade itself was refunded', () => {
   test('says of a period that was replaced before it began that nothing more of it ends', async () => {
-    const { month, better } = await plans();
-    shop.at('2026-03-01T04:00:00Z');
-    const userId = await shop.register();
-    await shop.buy(userId, month);
+    const { month, better, userId } = await memberSince('2026-03-01T04:00:00Z');
     const ahead = await shop.buy(userId, month);
     shop.at('2026-03-02T04:00:00Z');
     const upgradeId = await shop.upgrade(userId, better);
@@ -235,10 +232,7 @@ describe('an upgrade of a period that gives by intervals', () => {
 
 describe('between the order of an upgrade and its payment', () => {
   test('units that are spent are missing of the new period: nobody gains by it', async () => {
-    const { month, better } = await plans();
-    shop.at('2026-03-01T04:00:00Z');
-    const userId = await shop.register();
-    await shop.buy(userId, month);
+    const { better, userId } = await memberSince('2026-03-01T04:00:00Z');
     const orderId = await shop.order(userId, better);
     await shop.spend(userId, 10 + 120);
     expect(await shop.pay(orderId)).toBe('paid');
@@ -284,10 +278,7 @@ describe('between the order of an upgrade and its payment', () => {
   });
 
   test('the running period ends by itself: the upgrade is applied, and what expired is not missing', async () => {
-    const { month, better } = await plans();
-    shop.at('2026-03-01T04:00:00Z');
-    const userId = await shop.register();
-    await shop.buy(userId, month);
+    const { better, userId } = await memberSince('2026-03-01T04:00:00Z');
     shop.at('2026-04-01T03:50:00Z');
     const orderId = await shop.order(userId, better);
     shop.at('2026-04-01T04:10:00Z');

@@ -18,12 +18,11 @@ import { addPlanPrice } from './add-plan-price';
 import { listCatalog, readCatalogEntry, type CatalogEntry } from './catalog.queries';
 import { createPlan } from './create-plan';
 import { PERIOD_UNITS, toFeatureLimits, toGrantInterval } from './plan-messages.rpc';
-import { refuseViolations } from '../platform/field-rules';
+import { refuseViolations, shownName } from '../platform/field-rules';
 import {
   countedUnits,
   featureName,
   kindViolations,
-  planName,
   relationViolations,
   termsFields,
   type PlanKind as StoredKind,
@@ -79,7 +78,7 @@ const terms = z
 const createRequest = z.object({
   requestId: rules.opaqueId,
   planId: rules.opaqueId,
-  name: planName,
+  name: shownName,
   kind: known(KINDS),
   terms,
   validFrom: rules.optionalInstant,

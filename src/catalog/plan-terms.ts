@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import type { FieldViolation } from '../platform/errors';
 import { wholeNumber } from '../platform/field-rules';
-import * as rules from '../platform/request-rules';
 import type { ContentValue } from '../platform/request-content';
 import { addMs, baseOf, inBaseUnits, MS_PER_DAY, type PeriodUnit } from '../platform/time';
 
@@ -196,10 +195,3 @@ export function describeTerms(terms: PlanTerms): Readonly<Record<string, Content
     tax_rate_basis_points: terms.taxRateBasisPoints,
   };
 }
-
-/** A name that people see: 1 to 64 characters that show what they are. */
-export const planName = rules.freeText
-  .refine((text) => /^.{1,64}$/su.test(text), 'must have 1 to 64 characters')
-  .refine((text) => text === '' || text.trim() !== '', 'must not be blank')
-  // They would show people who decide another name than is stored.
-  .refine((text) => !/\p{Bidi_Control}/u.test(text), 'must not contain bidirectional controls');

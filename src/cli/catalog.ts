@@ -14,7 +14,7 @@ import { fromEpochMs } from '../platform/time';
 import { callUnary } from './connection';
 import { parseInstantMs } from './dev-clock';
 import { tellRequestId } from './failure';
-import { addRequestId, requestIdOf, type RequestOptions } from './order';
+import { addRequestId, requestIdOf, type RequestOptions } from './request-id';
 import type { Cell } from './output';
 import { addTerms, parseWhole, showEvery, showLimits, showSpan, termsOf, type TermsOptions } from './plan-terms';
 import { addPaging, tellNextPage, type CommandParts, type PagingOptions } from './quota';

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { Option, type Command } from 'commander';
 import {
   EventDeliveryState,
@@ -14,6 +13,7 @@ import { parseInstantMs } from './dev-clock';
 import { tellRequestId } from './failure';
 import type { Cell } from './output';
 import { addPaging, tellNextPage, type CommandParts, type PagingOptions } from './quota';
+import { addRequestId, requestIdOf, type RequestOptions } from './request-id';
 
 /** The commands that look after events: what waits, what is replayed, what went to sinks. */
 
@@ -67,21 +67,21 @@ function replayFields(replay: EventReplay): Readonly<Record<string, Cell>> {
 const EVENT_ID = /^\d+(\.\d+)?$/;
 
 function addReplay(events: Command, { output, withClient }: CommandParts): void {
-  events
+  const again = events
     .command('replay')
     .description('put events on the stream again, in order; new ones follow them')
-    .requiredOption('--from <start>', 'an instant like 2026-03-01T00:00:00+08:00, or the id of an event')
-    .option('--request-id <id>', 'to repeat a replay whose outcome is not known; default: a new one')
-    .action(async ({ from, requestId = randomUUID() }: { readonly from: string; readonly requestId?: string }) => {
-      const start = EVENT_ID.test(from)
-        ? { fromTime: undefined, fromEventId: from }
-        : { fromTime: fromEpochMs(parseInstantMs(from)), fromEventId: '' };
-      const { replay, replayed } = await withClient(EventServiceClient, (client) =>
-        callUnary(client.replayEvents.bind(client), { requestId, ...start }, systemClock.now()),
-      ).catch(tellRequestId(requestId));
-      const fields = replay === undefined ? {} : replayFields(replay);
-      output().record({ ...fields, request_id: requestId, replayed });
-    });
+    .requiredOption('--from <start>', 'an instant like 2026-03-01T00:00:00+08:00, or the id of an event');
+  addRequestId(again).action(async ({ from, ...options }: RequestOptions & { readonly from: string }) => {
+    const requestId = requestIdOf(options);
+    const start = EVENT_ID.test(from)
+      ? { fromTime: undefined, fromEventId: from }
+      : { fromTime: fromEpochMs(parseInstantMs(from)), fromEventId: '' };
+    const { replay, replayed } = await withClient(EventServiceClient, (client) =>
+      callUnary(client.replayEvents.bind(client), { requestId, ...start }, systemClock.now()),
+    ).catch(tellRequestId(requestId));
+    const fields = replay === undefined ? {} : replayFields(replay);
+    output().record({ ...fields, request_id: requestId, replayed });
+  });
 }
 
 const STATES = {
@@ -128,15 +128,15 @@ function deliveryFields(one: EventDelivery): Readonly<Record<string, Cell>> {
 }
 
 function addRetry(events: Command, { output, withClient }: CommandParts): void {
-  events
+  const retry = events
     .command('retry <delivery_id>')
-    .description('have a delivery that failed, or waits, tried again now')
-    .option('--request-id <id>', 'to repeat a call whose outcome is not known; default: a new one')
-    .action(async (deliveryId: string, { requestId = randomUUID() }: { readonly requestId?: string }) => {
-      const { delivery, replayed } = await withClient(EventServiceClient, (client) =>
-        callUnary(client.retryEventDelivery.bind(client), { requestId, deliveryId }, systemClock.now()),
-      ).catch(tellRequestId(requestId));
-      const fields = delivery === undefined ? {} : deliveryFields(delivery);
-      output().record({ ...fields, request_id: requestId, replayed });
-    });
+    .description('have a delivery that failed, or waits, tried again now');
+  addRequestId(retry).action(async (deliveryId: string, options: RequestOptions) => {
+    const requestId = requestIdOf(options);
+    const { delivery, replayed } = await withClient(EventServiceClient, (client) =>
+      callUnary(client.retryEventDelivery.bind(client), { requestId, deliveryId }, systemClock.now()),
+    ).catch(tellRequestId(requestId));
+    const fields = delivery === undefined ? {} : deliveryFields(delivery);
+    output().record({ ...fields, request_id: requestId, replayed });
+  });
 }

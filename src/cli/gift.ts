@@ -8,7 +8,7 @@ import { callUnary } from './connection';
 import { parseInstantMs } from './dev-clock';
 import { readFailure, tellRequestId } from './failure';
 import { grantGifts, type GiftRun } from './grant-gifts';
-import { addRequestId, requestIdOf, type RequestOptions } from './order';
+import { addRequestId, requestIdOf, type RequestOptions } from './request-id';
 import type { Cell } from './output';
 import { addPaging, tellNextPage, type CommandParts, type PagingOptions } from './quota';
 import { parseUserList } from './user-list';

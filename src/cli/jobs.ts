@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { Option, type Command } from 'commander';
 import { DeadLetterState, JobKind, JobServiceClient, type DeadLetter } from '../gen/billing/v1/job_service.pb';
 import { systemClock } from '../platform/clock';
@@ -6,6 +5,7 @@ import { callUnary } from './connection';
 import { tellRequestId } from './failure';
 import type { Cell } from './output';
 import { addPaging, tellNextPage, type CommandParts, type PagingOptions } from './quota';
+import { addRequestId, requestIdOf, type RequestOptions } from './request-id';
 
 /** The commands that look after what the service does by itself. */
 
@@ -86,15 +86,15 @@ function deadLetterFields(one: DeadLetter): Readonly<Record<string, Cell>> {
 }
 
 function addRerun(jobs: Command, { output, withClient }: CommandParts): void {
-  jobs
+  const again = jobs
     .command('rerun <dead_letter_id>')
-    .description('have the subject of a dead letter run again, once what made it fail is mended')
-    .option('--request-id <id>', 'to repeat a command whose outcome is not known; default: a new one')
-    .action(async (deadLetterId: string, { requestId = randomUUID() }: { readonly requestId?: string }) => {
-      const { deadLetter, replayed } = await withClient(JobServiceClient, (client) =>
-        callUnary(client.rerunDeadLetter.bind(client), { requestId, deadLetterId }, systemClock.now()),
-      ).catch(tellRequestId(requestId));
-      const fields = deadLetter === undefined ? {} : deadLetterFields(deadLetter);
-      output().record({ ...fields, request_id: requestId, replayed });
-    });
+    .description('have the subject of a dead letter run again, once what made it fail is mended');
+  addRequestId(again).action(async (deadLetterId: string, options: RequestOptions) => {
+    const requestId = requestIdOf(options);
+    const { deadLetter, replayed } = await withClient(JobServiceClient, (client) =>
+      callUnary(client.rerunDeadLetter.bind(client), { requestId, deadLetterId }, systemClock.now()),
+    ).catch(tellRequestId(requestId));
+    const fields = deadLetter === undefined ? {} : deadLetterFields(deadLetter);
+    output().record({ ...fields, request_id: requestId, replayed });
+  });
 }

@@ -1,6 +1,5 @@
 import { Option, type Command } from 'commander';
 import { systemClock } from '../platform/clock';
-import { mintId } from '../platform/ids';
 import {
   OrderCloseReason,
   OrderKind,
@@ -18,6 +17,7 @@ import { callUnary } from './connection';
 import { tellRequestId } from './failure';
 import type { Cell } from './output';
 import { addPaging, tellNextPage, type CommandParts, type PagingOptions } from './quota';
+import { addRequestId, requestIdOf, type RequestOptions } from './request-id';
 
 /** The commands about orders. */
 
@@ -179,19 +179,6 @@ function addPayment(order: Command, { output, withClient }: CommandParts): void 
       );
       output().record({ order_id: orderId, ...paymentFields(payment) });
     });
-}
-
-export interface RequestOptions {
-  readonly requestId?: string;
-}
-
-/** Adds the id by which a repeated command is known; one that is made here is shown with the answer, and with a failure. */
-export function addRequestId(command: Command): Command {
-  return command.option('--request-id <id>', 'of an earlier attempt, to repeat it; default: a new one');
-}
-
-export function requestIdOf({ requestId }: RequestOptions): string {
-  return requestId ?? `cli-${mintId(systemClock.now())}`;
 }
 
 function addCancel(order: Command, { output, withClient }: CommandParts): void {

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { Option, type Command } from 'commander';
 import { NotificationStatus, PaymentServiceClient, type Notification } from '../gen/billing/v1/payment_service.pb';
 import { systemClock } from '../platform/clock';
@@ -6,6 +5,7 @@ import { callUnary } from './connection';
 import { tellRequestId } from './failure';
 import type { Cell } from './output';
 import { addPaging, tellNextPage, type CommandParts, type PagingOptions } from './quota';
+import { addRequestId, requestIdOf, type RequestOptions } from './request-id';
 
 /** The commands that look after what WeChat Pay told. */
 
@@ -59,15 +59,15 @@ function notificationFields(one: Notification): Readonly<Record<string, Cell>> {
 }
 
 function addReplay(payment: Command, { output, withClient }: CommandParts): void {
-  payment
+  const replay = payment
     .command('replay <notification_id>')
-    .description('judge a stored notification again, by what it told last; what was applied is not applied again')
-    .option('--request-id <id>', 'to repeat a replay whose outcome is not known; default: a new one')
-    .action(async (notificationId: string, { requestId = randomUUID() }: { readonly requestId?: string }) => {
-      const { notification, replayed } = await withClient(PaymentServiceClient, (client) =>
-        callUnary(client.replayNotification.bind(client), { requestId, notificationId }, systemClock.now()),
-      ).catch(tellRequestId(requestId));
-      const fields = notification === undefined ? {} : notificationFields(notification);
-      output().record({ ...fields, request_id: requestId, replayed });
-    });
+    .description('judge a stored notification again, by what it told last; what was applied is not applied again');
+  addRequestId(replay).action(async (notificationId: string, options: RequestOptions) => {
+    const requestId = requestIdOf(options);
+    const { notification, replayed } = await withClient(PaymentServiceClient, (client) =>
+      callUnary(client.replayNotification.bind(client), { requestId, notificationId }, systemClock.now()),
+    ).catch(tellRequestId(requestId));
+    const fields = notification === undefined ? {} : notificationFields(notification);
+    output().record({ ...fields, request_id: requestId, replayed });
+  });
 }

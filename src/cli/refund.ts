@@ -9,7 +9,7 @@ import {
 import { systemClock } from '../platform/clock';
 import { callUnary } from './connection';
 import { tellRequestId } from './failure';
-import { addRequestId, requestIdOf, type RequestOptions } from './order';
+import { addRequestId, requestIdOf, type RequestOptions } from './request-id';
 import type { Cell } from './output';
 import type { CommandParts } from './quota';
 

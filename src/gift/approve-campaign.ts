@@ -2,11 +2,12 @@ import type { Database } from '../platform/db/database';
 import { runCommand, type CommandEffect, type CommandResult } from '../platform/db/command';
 import { expectRows } from '../platform/db/rows';
 import type { Tx } from '../platform/db/tx';
+import { refuseStale } from '../platform/field-rules';
 import { editorsOf, isFirstPerson, secondPersonRequired } from '../platform/second-person';
 import { changeOf, commandOf, type ByPerson, type CampaignAnswer } from './campaign-command';
 import { describeFields, fromColumns } from './campaign-fields';
 import { CampaignRow } from './campaign.model';
-import { lockCampaign, refuseStale } from './campaign.queries';
+import { lockCampaign } from './campaign.queries';
 import { giftErrors } from './gift.errors';
 
 /** Agree to a campaign as it stands, and let it give. */
@@ -41,7 +42,7 @@ async function approve(
 ): Promise<CommandEffect<CampaignAnswer>> {
   const { id, status, endTime } = campaign;
   const { revision, caller, now } = command;
-  refuseStale(campaign, revision);
+  refuseStale('campaign', campaign.revision, revision);
   const why = status === 'draft' && endTime.getTime() <= now.getTime() ? 'over' : status;
   if (why !== 'draft') throw giftErrors.GIFT_CAMPAIGN_NOT_ACTIVE({ metadata: { campaign_id: id, why } });
   const editors = editorsOf(campaign.editors);

@@ -1,7 +1,6 @@
 import type { Knex } from 'knex';
 import type { Database } from '../platform/db/database';
 import { readOnly, type Tx } from '../platform/db/tx';
-import { platformErrors } from '../platform/errors';
 import { cutPage, readPageToken, type Page } from '../platform/paging';
 import { CampaignRow, type CampaignStatus } from './campaign.model';
 import { giftErrors } from './gift.errors';
@@ -44,11 +43,4 @@ export async function listCampaigns(
     return query;
   });
   return cutPage(rows, pageSize, filters, (campaign) => campaign.id);
-}
-
-/** Refuses a change by somebody who has looked at another revision; 0 stands for any. Throws INVALID_REQUEST. */
-export function refuseStale(campaign: CampaignRow, revision: number): void {
-  if (revision === 0 || revision === campaign.revision) return;
-  const description = `is not that of the campaign, which has changed: it is ${campaign.revision} now`;
-  throw platformErrors.INVALID_REQUEST({ fieldViolations: [{ field: 'revision', description }] });
 }

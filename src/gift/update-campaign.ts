@@ -13,10 +13,10 @@ import {
   type CampaignFields,
   type FieldName,
 } from './campaign-fields';
-import { refuseViolations } from '../platform/field-rules';
+import { refuseStale, refuseViolations } from '../platform/field-rules';
 import { relationViolations, timeViolations } from './campaign-terms';
 import { CampaignRow } from './campaign.model';
-import { lockCampaign, refuseStale } from './campaign.queries';
+import { lockCampaign } from './campaign.queries';
 import { giftErrors } from './gift.errors';
 
 /** Change fields of a draft. Each of them alone is right (campaign-terms.ts). */
@@ -57,7 +57,7 @@ async function change(
   if (status !== 'draft') {
     throw giftErrors.GIFT_CAMPAIGN_NOT_ACTIVE({ metadata: { campaign_id: id, why: status } });
   }
-  refuseStale(campaign, revision);
+  refuseStale('campaign', campaign.revision, revision);
   const stored = fromColumns(campaign);
   const changed = changedFields(stored, fields);
   if (changed.length === 0) return noChange(id);

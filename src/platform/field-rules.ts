@@ -66,6 +66,16 @@ export function brokenRelations<Fields>(
     });
 }
 
+/**
+ * Refuses a change by somebody who has looked at another revision than `current`; 0 stands for any. `what` names the thing.
+ * Throws INVALID_REQUEST.
+ */
+export function refuseStale(what: string, current: number, lookedAt: number): void {
+  if (lookedAt === 0 || lookedAt === current) return;
+  const description = `is not that of the ${what}, which has changed: it is ${current} now`;
+  refuseViolations([{ field: 'revision', description }]);
+}
+
 /** Throws INVALID_REQUEST if there are violations. */
 export function refuseViolations(fieldViolations: readonly FieldViolation[]): void {
   if (fieldViolations.length > 0) throw platformErrors.INVALID_REQUEST({ fieldViolations });

@@ -1,6 +1,5 @@
 import type { Database } from '../platform/db/database';
 import { readOnly, type Tx } from '../platform/db/tx';
-import { platformErrors } from '../platform/errors';
 import { cutPage, readPageToken, type Page } from '../platform/paging';
 import { promotionErrors } from './promotion.errors';
 import { PromotionRow, type PromotionStatus } from './promotion.model';
@@ -41,11 +40,4 @@ export async function listPromotions(
     return query;
   });
   return cutPage(rows, pageSize, filters, (promotion) => promotion.id);
-}
-
-/** Refuses a change by somebody who has looked at another revision; 0 stands for any. Throws INVALID_REQUEST. */
-export function refuseStale(promotion: PromotionRow, revision: number): void {
-  if (revision === 0 || revision === promotion.revision) return;
-  const description = `is not that of the promotion, which has changed: it is ${promotion.revision} now`;
-  throw platformErrors.INVALID_REQUEST({ fieldViolations: [{ field: 'revision', description }] });
 }

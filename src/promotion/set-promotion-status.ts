@@ -3,11 +3,12 @@ import type { Database } from '../platform/db/database';
 import { runCommand, type CommandEffect, type CommandResult } from '../platform/db/command';
 import { expectRows } from '../platform/db/rows';
 import type { Tx } from '../platform/db/tx';
+import { refuseStale } from '../platform/field-rules';
 import { afterActivation, editorsOf, isFirstPerson, secondPersonRequired } from '../platform/second-person';
 import { fromColumns } from './promotion-fields';
 import { promotionErrors } from './promotion.errors';
 import { PromotionRow, type PromotionStatus } from './promotion.model';
-import { lockPromotion, refuseStale } from './promotion.queries';
+import { lockPromotion } from './promotion.queries';
 import { mayMove } from './promotion-state';
 import { isForTwo, type PromotionPolicy } from './require-second-person';
 
@@ -56,7 +57,7 @@ async function move(
 ): Promise<Effect> {
   const { id, status: from } = promotion;
   const { requestId, status, revision, caller, now } = command;
-  refuseStale(promotion, revision);
+  refuseStale('promotion', promotion.revision, revision);
   if (status === from) return { response: { promotionId: id }, audit: [], events: [] };
   if (!mayMove(from, status)) {
     throw promotionErrors.PROMOTION_NOT_ACTIVE({ metadata: { promotion_id: id, status: from } });

@@ -15,8 +15,8 @@ import {
 } from './promotion-fields';
 import { promotionErrors } from './promotion.errors';
 import { PromotionRow } from './promotion.model';
-import { lockPromotion, refuseStale } from './promotion.queries';
-import { refuseViolations } from '../platform/field-rules';
+import { lockPromotion } from './promotion.queries';
+import { refuseStale, refuseViolations } from '../platform/field-rules';
 import { changedFields, frozenViolations, relationViolations, timeViolations } from './promotion-terms';
 import { isForTwo, type PromotionPolicy } from './require-second-person';
 
@@ -69,7 +69,7 @@ async function change(
 ): Promise<Effect> {
   const { id, status, claimedCount, budgetUsed } = promotion;
   if (status === 'ended') throw promotionErrors.PROMOTION_NOT_ACTIVE({ metadata: { promotion_id: id, status } });
-  refuseStale(promotion, revision);
+  refuseStale('promotion', promotion.revision, revision);
   const stored = fromColumns(promotion);
   const changed = changedFields(stored, fields);
   if (changed.length === 0) return { response: { promotionId: id }, audit: [], events: [] };

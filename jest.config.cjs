@@ -12,7 +12,11 @@ const swc = [
 const esOnlyPackages = ['temporal-polyfill', 'temporal-utils', 'temporal-spec'];
 
 /** What measures latencies runs by itself, after all the rest: what else runs on the machine would be measured, too. */
-const MEASURED = ['test/fault/slow-user-latency.test.ts', 'test/fault/redis-lock-holder.test.ts'];
+const MEASURED = [
+  'test/fault/backup-restore.test.ts',
+  'test/fault/slow-user-latency.test.ts',
+  'test/fault/redis-lock-holder.test.ts',
+];
 /** What drives a browser, which `npm run test:browser` installs: no part of `npm test`. */
 const BROWSER = ['test/browser/cashier.test.ts'];
 

@@ -44,6 +44,15 @@ import * as createFeatureCharges from './0042_create_feature_charges';
 import * as letEventsBeDelivered from './0043_let_events_be_delivered';
 import * as createEventDeliveries from './0044_create_event_deliveries';
 import * as rememberJobs from './0045_remember_jobs';
+import * as chainAuditLogs from './0046_chain_audit_logs';
+import * as createAccessLogs from './0047_create_access_logs';
+import * as createAuditAnchors from './0048_create_audit_anchors';
+import * as createReviews from './0049_create_reviews';
+import * as letRefundsBeApproved from './0050_let_refunds_be_approved';
+import * as createKeyRotations from './0051_create_key_rotations';
+import * as letUsersBeErased from './0052_let_users_be_erased';
+import * as letReviewsSeeGuards from './0053_let_reviews_see_guards';
+import * as letReviewsSeeSeals from './0054_let_reviews_see_seals';
 
 interface Migration {
   readonly name: string;
@@ -97,6 +106,15 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0043_let_events_be_delivered', up: letEventsBeDelivered.up },
   { name: '0044_create_event_deliveries', up: createEventDeliveries.up },
   { name: '0045_remember_jobs', up: rememberJobs.up },
+  { name: '0046_chain_audit_logs', up: chainAuditLogs.up },
+  { name: '0047_create_access_logs', up: createAccessLogs.up },
+  { name: '0048_create_audit_anchors', up: createAuditAnchors.up },
+  { name: '0049_create_reviews', up: createReviews.up },
+  { name: '0050_let_refunds_be_approved', up: letRefundsBeApproved.up },
+  { name: '0051_create_key_rotations', up: createKeyRotations.up },
+  { name: '0052_let_users_be_erased', up: letUsersBeErased.up },
+  { name: '0053_let_reviews_see_guards', up: letReviewsSeeGuards.up },
+  { name: '0054_let_reviews_see_seals', up: letReviewsSeeSeals.up },
 ];
 
 /** Feeds a list to knex. Migrations only go forward: a mistake is mended by the next one. */

@@ -14,6 +14,8 @@ interface TablePrivileges {
   readonly delete?: boolean;
   /** Whether the report account may read it; personal data and sealed bodies are kept from it. */
   readonly report: boolean;
+  /** Of a table that it may not read: the columns that it may, because a review compares them. */
+  readonly reportColumns?: readonly string[];
 }
 
 export const TABLE_PRIVILEGES: Readonly<Record<string, TablePrivileges>> = {
@@ -42,14 +44,19 @@ export const TABLE_PRIVILEGES: Readonly<Record<string, TablePrivileges>> = {
     ],
     report: true,
   },
-  order_payers: { insert: true, update: [], report: false },
+  // Sealed values change by a rotation of keys or an erasure alone, identities and content hashes by an erasure: triggers (0052).
+  order_payers: { insert: true, update: ['sealed_payer'], report: false, reportColumns: ['order_id', 'create_time'] },
   order_credits: { insert: true, update: [], report: true },
   payments: { insert: true, update: ['status'], report: true },
   refunds: {
     insert: true,
-    update: ['status', 'refund_id', 'attempts', 'next_attempt_time', 'success_time', 'apply_time'],
+    update: [
+      ...['status', 'refund_id', 'attempts', 'next_attempt_time', 'success_time', 'apply_time'],
+      ...['decision', 'decided_by', 'decide_time', 'decision_reason'],
+    ],
     report: true,
   },
+  refund_alone_days: { insert: true, update: ['amount'], report: true },
   alerts: {
     insert: true,
     update: ['details', 'occurrences', 'last_time', 'resolve_time', 'resolution'],
@@ -99,8 +106,18 @@ export const TABLE_PRIVILEGES: Readonly<Record<string, TablePrivileges>> = {
     report: true,
   },
   user_coupons: { insert: true, update: ['status', 'order_id', 'discount_amount'], report: true },
-  user_identities: { insert: true, update: [], report: false },
-  granted_identities: { insert: true, update: [], report: false },
+  user_identities: {
+    insert: true,
+    update: ['identity_index'],
+    report: false,
+    reportColumns: ['identity_index', 'user_id'],
+  },
+  granted_identities: {
+    insert: true,
+    update: ['user_id'],
+    report: false,
+    reportColumns: ['identity_index', 'user_id'],
+  },
   registration_grant_days: { insert: true, update: ['granted'], report: true },
   membership_periods: {
     insert: true,
@@ -117,17 +134,53 @@ export const TABLE_PRIVILEGES: Readonly<Record<string, TablePrivileges>> = {
     update: ['status', 'reason', 'times_received', 'attempts', 'next_attempt_time', 'apply_time'],
     report: true,
   },
-  wechatpay_notification_bodies: { insert: true, update: [], report: false },
+  wechatpay_notification_bodies: {
+    insert: true,
+    update: ['sealed_body'],
+    report: false,
+    reportColumns: ['id', 'inbox_id', 'create_time'],
+  },
   job_dead_letters: {
     insert: true,
     update: ['state', 'error', 'attempts', 'last_time', 'resolve_time'],
     report: true,
   },
   job_slots: { insert: true, update: ['attempts', 'lease_time', 'end_time'], report: true },
-  request_keys: { insert: true, update: [], report: false },
+  request_keys: {
+    insert: true,
+    update: ['content_hash'],
+    report: false,
+    reportColumns: ['owner', 'service', 'request_id', 'kind', 'response', 'create_time'],
+  },
+  key_rotations: { insert: true, update: ['state', 'end_time'], report: true },
+  key_rotation_columns: {
+    insert: true,
+    update: ['after_key', 'after_id', 'resealed', 'unreadable', 'next_pass_time'],
+    report: true,
+  },
+  user_erasures: {
+    insert: true,
+    update: [
+      ...['state', 'decided_by', 'decide_time', 'start_time', 'end_time', 'next_run_time'],
+      ...['runs', 'payers', 'notifications', 'identities'],
+    ],
+    report: true,
+  },
   audit_logs: { insert: true, update: [], report: true },
+  audit_chain: { insert: true, update: [], report: true },
+  audit_chain_head: { insert: false, update: ['position', 'hash', 'reached_id', 'gaps'], report: true },
+  access_logs: { insert: true, update: [], report: true },
+  reviews: {
+    insert: true,
+    update: [
+      ...['state', 'lease_time', 'progress', 'error', 'start_time', 'end_time'],
+      ...['verdict', 'severe', 'medium', 'minor', 'document'],
+    ],
+    report: true,
+  },
+  audit_anchors: { insert: true, update: ['export_time'], report: true },
   // Deleted when their time is over: they were delivered, and what they tell is in the tables that they tell of.
-  outbox: { insert: true, update: ['batch_no'], delete: true, report: false },
+  outbox: { insert: true, update: ['batch_no'], delete: true, report: true },
   event_relay: { insert: true, update: ['owner', 'epoch', 'lease_until', 'last_batch'], report: true },
   event_replays: { insert: true, update: ['state', 'start_time', 'end_time'], report: true },
   event_deliveries: {
@@ -138,6 +191,12 @@ export const TABLE_PRIVILEGES: Readonly<Record<string, TablePrivileges>> = {
   },
   event_sinks: { insert: true, update: ['window_start', 'window_count'], report: true },
 };
+
+/** What both accounts may call: they change nothing (0053, 0054). */
+export const READING_PROCEDURES: readonly string[] = [
+  ...['review_columns', 'review_keys', 'review_triggers', 'review_checks'],
+  ...['review_privileges', 'review_unsealed'],
+];
 
 /** The accounts that the privileges go to. */
 export interface Accounts {
@@ -156,6 +215,13 @@ export async function applyPrivileges(knex: Knex, accounts: Accounts): Promise<v
       privileges.delete === true ? 'DELETE' : '',
     ];
     await knex.raw(`GRANT ${app.filter((item) => item !== '').join(', ')} ON \`${table}\` TO ?@'%'`, [accounts.app]);
+    const columns = (privileges.reportColumns ?? []).map((column) => `\`${column}\``).join(', ');
     if (privileges.report) await knex.raw(`GRANT SELECT ON \`${table}\` TO ?@'%'`, [accounts.report]);
+    else if (columns !== '') await knex.raw(`GRANT SELECT (${columns}) ON \`${table}\` TO ?@'%'`, [accounts.report]);
+  }
+  for (const procedure of READING_PROCEDURES) {
+    for (const account of [accounts.app, accounts.report]) {
+      await knex.raw(`GRANT EXECUTE ON PROCEDURE \`${procedure}\` TO ?@'%'`, [account]);
+    }
   }
 }

@@ -30,3 +30,10 @@ export function hasColumn(knex: Knex, table: string, name: string): Promise<bool
     'SELECT 1 FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? AND COLUMN_NAME = ?';
   return isThere(knex, sql, table, name);
 }
+
+/** Whether this database has a procedure or function of that name. */
+export async function hasRoutine(knex: Knex, name: string): Promise<boolean> {
+  const sql = 'SELECT 1 FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE() AND ROUTINE_NAME = ?';
+  const [rows] = (await knex.raw(sql, [name])) as [readonly unknown[]];
+  return rows.length > 0;
+}

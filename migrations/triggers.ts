@@ -96,3 +96,13 @@ export async function afterInsert(
   const body = `BEGIN IF ${rule.condition} THEN ${rule.then}; END IF; END`;
   await knex.raw(`CREATE TRIGGER IF NOT EXISTS ${table}_${rule.name} AFTER INSERT ON ${table} FOR EACH ROW ${body}`);
 }
+
+/** Gives columns of a changed row a value where a condition over OLD and NEW holds. */
+export async function setOnUpdate(
+  knex: Knex,
+  table: string,
+  rule: { readonly name: string; readonly condition: string; readonly set: string },
+): Promise<void> {
+  const body = `BEGIN IF ${rule.condition} THEN SET ${rule.set}; END IF; END`;
+  await createTrigger(knex, `${table}_${rule.name}`, 'UPDATE', table, body);
+}

@@ -6,8 +6,7 @@ import { writeAtomic } from './lib/files.mjs';
 import { ROOT, STATE_DIRECTORIES, inRoot } from './lib/paths.mjs';
 import { prepareAll } from './lib/prepare.mjs';
 import { runInForeground } from './lib/processes.mjs';
-import { APP_USER, MIGRATE_USER, REPORT_USER } from './lib/stack/database-accounts.mjs';
-import { redisUrl } from './lib/stack/redis.mjs';
+import { describeBenchInfrastructure } from './lib/stack/bench-infrastructure.mjs';
 import { withScratchInfrastructure } from './lib/stack/scratch-infrastructure.mjs';
 import { catchSignals, leaveStdoutAlone, runMain } from './lib/terminal.mjs';
 
@@ -23,35 +22,13 @@ const MARIADB_ARGUMENTS = [
   '--local-infile=ON',
 ];
 
-/** What the runner needs to know about the servers. */
-function describeInfrastructure(stack, pids) {
-  const { secrets, state } = stack;
-  return {
-    directory: stack.directory,
-    rootSocket: state.socket,
-    rootPassword: secrets.databaseRoot,
-    port: state.ports.mariadb,
-    redisUrl: redisUrl(stack),
-    tlsDir: stack.within('tls'),
-    wechatpayDir: stack.within('wechatpay'),
-    accounts: {
-      migrate: { user: MIGRATE_USER, password: secrets.databaseMigrate },
-      app: { user: APP_USER, password: secrets.databaseApp },
-      report: { user: REPORT_USER, password: secrets.databaseReport },
-    },
-    dataKeys: secrets.dataKeys,
-    identityIndexKey: secrets.identityIndexKey,
-    pids,
-  };
-}
-
 await runMain(async (benchArguments) => {
   if (benchArguments.includes('--json')) leaveStdoutAlone();
   const { signal } = catchSignals();
   await prepareAll();
   const work = (stack, pids) => {
     const file = stack.within('infra.json');
-    writeAtomic(file, `${JSON.stringify(describeInfrastructure(stack, pids), null, 2)}\n`, 0o600);
+    writeAtomic(file, `${JSON.stringify(describeBenchInfrastructure(stack, pids), null, 2)}\n`, 0o600);
     const words = ['--enable-source-maps', inRoot('dist', 'bench', 'main.js'), file, ...benchArguments];
     return runInForeground(process.execPath, words, { cwd: ROOT, signal });
   };

@@ -1,8 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { measureCertificates } from './composition/certificates';
 import { buildEdge } from './composition/edge-role';
 import { startRelay } from './composition/event-parts';
 import { buildLanes, observe, openWechatpay, type Closable, type Foundation } from './composition/foundation';
 import { buildRpc } from './composition/rpc-role';
+import { openSecrets } from './composition/secrets';
+import { openTls } from './composition/tls-parts';
 import { startWorker } from './composition/worker-role';
 import { fileOffsetClock, systemClock, type Clock } from './platform/clock';
 import type { Config } from './platform/config';
@@ -61,7 +64,10 @@ export async function startService(config: Config, log: Logger, clock = clockOf(
   const closables: Closable[] = [{ name: 'database', close: () => db.knex.destroy() }];
   const lanes = buildLanes({ config, log, clock, metrics, db }, closables);
   const wechatpay = openWechatpay({ config, clock, log }, closables);
-  const foundation: Foundation = { config, log, clock, metrics, db, ...lanes, wechatpay };
+  const tls = openTls({ config, log, clock, metrics, db }, closables);
+  const secrets = openSecrets({ config, log, metrics }, closables);
+  const foundation: Foundation = { config, log, clock, metrics, db, ...lanes, wechatpay, tls, ...secrets };
+  measureCertificates(foundation, closables);
 
   const draining = { isDraining: false };
   const checks = {

@@ -41,8 +41,9 @@ const HOT_PROMOTION = {
 };
 
 /** Makes an empty, migrated database. */
-async function createDatabase(infra: BenchInfra, root: Connection, name: string): Promise<void> {
-  const privileges = 'SELECT, INSERT, UPDATE, CREATE, ALTER, INDEX, REFERENCES, TRIGGER, CREATE VIEW';
+export async function createDatabase(infra: BenchInfra, root: Connection, name: string): Promise<void> {
+  const routines = 'CREATE ROUTINE, ALTER ROUTINE, EXECUTE';
+  const privileges = `SELECT, INSERT, UPDATE, CREATE, ALTER, INDEX, REFERENCES, TRIGGER, CREATE VIEW, ${routines}`;
   await root.query(`CREATE DATABASE ${name} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`);
   await root.query(`GRANT ${privileges} ON ${name}.* TO ?@'%' WITH GRANT OPTION`, [infra.accounts.migrate.user]);
   for (const table of ['request_refusals', 'outbox', 'event_deliveries']) {

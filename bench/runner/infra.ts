@@ -16,6 +16,7 @@ export interface BenchInfra {
   >;
   readonly dataKeys: string;
   readonly identityIndexKey: string;
+  readonly auditSigningKey: string;
   readonly pids: { readonly mariadb: number; readonly redis: number };
 }
 
@@ -25,7 +26,7 @@ export function readInfra(file: string): BenchInfra {
 }
 
 /** The URL of a database for an account. */
-export function databaseUrl(infra: BenchInfra, account: 'migrate' | 'app', database: string): string {
+export function databaseUrl(infra: BenchInfra, account: 'migrate' | 'app' | 'report', database: string): string {
   const { user, password } = infra.accounts[account];
   return `mysql://${user}:${encodeURIComponent(password)}@127.0.0.1:${infra.port}/${database}`;
 }

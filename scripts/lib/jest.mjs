@@ -28,6 +28,7 @@ function describeInfrastructure(stack) {
     },
     dataKeys: secrets.dataKeys,
     identityIndexKey: secrets.identityIndexKey,
+    auditSigningKey: secrets.auditSigningKey,
   };
 }
 

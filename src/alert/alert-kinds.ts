@@ -1,5 +1,6 @@
 /** What an alert is about: the table its subject's id is of. */
-export type AlertSubject = 'order' | 'payment' | 'refund' | 'notification' | 'dead_letter';
+export type AlertSubject =
+  'order' | 'payment' | 'refund' | 'notification' | 'dead_letter' | 'anchor' | 'sealed_column' | 'data_key' | 'certificate';
 
 /** `critical`: money or a right is wrong until somebody acts. `warning`: it is under way, or needs a look. */
 export type AlertSeverity = 'warning' | 'critical';
@@ -23,6 +24,8 @@ export const ALERT_KINDS = {
   refund_failed: ['refund'],
   /** WeChat Pay refuses a refund for now, for want of money for example. */
   refund_delayed: ['refund'],
+  /** A refund waits for the approval of another person. */
+  refund_proposed: ['refund'],
   /** A refund that we never asked for was made, in the merchant portal for example; it was booked. */
   refund_external: ['refund'],
   /**
@@ -36,8 +39,18 @@ export const ALERT_KINDS = {
   order_stuck: ['order'],
   /** An order with an invoice was refunded. */
   invoice_of_refunded_order: ['order'],
+  /** The files of the service's certificates were replaced by what can not be used. */
+  tls_refused: ['certificate'],
+  /** A certificate ends within 30 days. */
+  certificate_expiring: ['certificate'],
   /** A job failed for the last time: its subject is left alone, or all of it if it has none. */
   job_dead_letter: ['dead_letter'],
+  /** The database contradicts an anchor: history was changed, or an anchor was. */
+  anchor_conflict: ['anchor'],
+  /** Sealed values that no key of the ring opens, found by a rotation. */
+  sealed_values_unreadable: ['sealed_column'],
+  /** A data key seals something and is not in the ring. */
+  data_key_missing: ['data_key'],
 } as const satisfies Readonly<Record<string, readonly AlertSubject[]>>;
 
 export type AlertKind = keyof typeof ALERT_KINDS;

@@ -24,6 +24,8 @@ export interface Connection {
 interface LocalEndpoints {
   readonly grpc: string;
   readonly databaseUrl: string;
+  /** Settings of `billing backup`. */
+  readonly backup?: Readonly<Record<string, string>>;
   readonly tls: {
     readonly ca: string;
     readonly identities: Readonly<Record<string, { readonly cert: string; readonly key: string }>>;
@@ -47,6 +49,15 @@ function readLocalEndpoints(): LocalEndpoints {
 /** The database to look at: DATABASE_URL, else the local stack's. */
 export function findDatabaseUrl(): string {
   return readCliEnvironment().DATABASE_URL ?? readLocalEndpoints().databaseUrl;
+}
+
+/** The local stack's settings of `billing backup`; none where there is no local stack. */
+export function findLocalBackup(): Readonly<Record<string, string>> {
+  try {
+    return readLocalEndpoints().backup ?? {};
+  } catch {
+    return {};
+  }
 }
 
 /** Opens the way to the service: all of --address --ca --cert --key (or their environment), else the local stack. */
@@ -86,13 +97,14 @@ type UnaryCall<Request, Response> = (
   callback: (error: ServiceError | null, response: Response) => void,
 ) => unknown;
 
-/** Calls one RPC with a deadline counted from `now`. Rejects with grpc-js's ServiceError. */
+/** Calls one RPC with a deadline counted from `now`; few need longer than usual. Rejects with grpc-js's ServiceError. */
 export function callUnary<Request, Response>(
   method: UnaryCall<Request, Response>,
   request: Request,
   now: Date,
+  timeoutMs = CALL_TIMEOUT_MS,
 ): Promise<Response> {
-  const deadline = addMs(now, CALL_TIMEOUT_MS);
+  const deadline = addMs(now, timeoutMs);
   return new Promise((resolveCall, reject) => {
     method(request, new Metadata(), { deadline }, (error, response) => {
       if (error === null) resolveCall(response);

@@ -33,7 +33,7 @@ function addList(jobs: Command, { output, withClient }: CommandParts): void {
         callUnary(client.listJobs.bind(client), {}, systemClock.now()),
       );
       output().rows(
-        ['job', 'kind', 'schedule', 'dead letters', 'last day', 'meaning'],
+        ['job', 'kind', 'schedule', 'dead letters', 'last done', 'meaning'],
         all.map((job) => [
           job.name,
           JobKind[job.kind],

@@ -4,6 +4,10 @@ import { MembershipServiceClient, PeriodUnit } from '../gen/billing/v1/membershi
 import { monotonicMs, systemClock } from '../platform/clock';
 import { loadMigrateConfig } from '../platform/config';
 import { VERSION } from '../version';
+import { addAuditCommands } from './audit';
+import { addAuditReviewCommand } from './audit-review';
+import { addAuditVerifyCommands } from './audit-verify';
+import { addBackupCommands } from './backup';
 import { addCatalogCommands } from './catalog';
 import { callUnary, findDatabaseUrl, openConnection, type ConnectionOptions } from './connection';
 import {
@@ -14,10 +18,13 @@ import {
   showDevClock,
   type DevClockState,
 } from './dev-clock';
+import { addErasureCommands } from './erasures';
 import { addEventCommands } from './event';
+import { addEvidenceCommands } from './evidence';
 import { reportFailure } from './failure';
 import { addJobCommands } from './jobs';
 import { addGiftCommands } from './gift';
+import { addKeyCommands } from './keys';
 import { migrate } from './migrate';
 import { addOrderCommands } from './order';
 import { createOutput, type Output } from './output';
@@ -27,7 +34,7 @@ import { addQuotaCommands, type ClientType } from './quota';
 import { addRefundCommands } from './refund';
 import { verifyLedgerOf } from './verify-ledger';
 
-/** The `billing` command: a gRPC client with the person's own certificate. Only `migrate`, `ledger verify` and `promotion check` touch the database. */
+/** The `billing` command: a gRPC client with the person's own certificate. Only `migrate`, `ledger verify`, `audit verify` and `promotion check` touch the database. */
 
 type GlobalOptions = ConnectionOptions & { readonly json?: boolean };
 
@@ -77,6 +84,13 @@ addCatalogCommands(program, { output, withClient });
 addOrderCommands(program, { output, withClient });
 addRefundCommands(program, { output, withClient });
 addJobCommands(program, { output, withClient });
+addBackupCommands(program, { output });
+addKeyCommands(program, { output, withClient });
+addErasureCommands(program, { output, withClient });
+addEvidenceCommands(program, { output, withClient });
+const audit = addAuditCommands(program, { output, withClient });
+addAuditVerifyCommands(audit, { output, withClient });
+addAuditReviewCommand(audit, { output, withClient });
 
 program
   .command('membership <user_id>')

@@ -32,6 +32,11 @@ function connect(databaseUrl: string): Knex {
   });
 }
 
+/** The lock under which a database is migrated; who needs its schema to stay as it is takes it, too. */
+export function migrationLockOf(databaseUrl: string): string {
+  return `migrate:${addressOf(databaseUrl).database}`;
+}
+
 /** What a migration did. */
 export interface MigrationReport {
   /** Names of the migrations that ran, in order; empty when there was nothing to do. */
@@ -48,7 +53,7 @@ export async function migrate(config: MigrateConfig): Promise<MigrationReport> {
   const locker = connect(databaseUrl);
   const worker = connect(databaseUrl);
   try {
-    const lockName = `migrate:${addressOf(databaseUrl).database}`;
+    const lockName = migrationLockOf(databaseUrl);
     const [rows] = (await locker.raw('SELECT GET_LOCK(?, ?) AS got', [lockName, LOCK_WAIT_SECONDS])) as [
       { got: number | null }[],
     ];

@@ -3,7 +3,9 @@ import {
   OrderServiceClient,
   OrderStatus,
   RefundCause,
+  RefundDecision,
   RefundStatus,
+  type Order,
   type Refund,
 } from '../gen/billing/v1/order_service.pb';
 import { systemClock } from '../platform/clock';
@@ -11,16 +13,19 @@ import { callUnary } from './connection';
 import { tellRequestId } from './failure';
 import { addRequestId, requestIdOf, type RequestOptions } from './request-id';
 import type { Cell } from './output';
-import type { CommandParts } from './quota';
+import { addPaging, tellNextPage, type CommandParts, type PagingOptions } from './quota';
 
 /** The commands about refunds: finance gives money back, whoever may look at orders looks at it. */
 
-/** Adds `refund quote`, `create` and `list`. */
+/** Adds `refund quote`, `create`, `list`, `pending`, `approve` and `reject`. */
 export function addRefundCommands(program: Command, parts: CommandParts): void {
   const refund = program.command('refund').description('give the money of an order back');
   addQuote(refund, parts);
   addCreate(refund, parts);
   addList(refund, parts);
+  addPending(refund, parts);
+  addApprove(refund, parts);
+  addReject(refund, parts);
 }
 
 /** An amount of fen; money is never typed with a point. */
@@ -69,6 +74,36 @@ function refundFields(one: Refund): Readonly<Record<string, Cell>> {
     wechatpay_refund_id: one.wechatpayRefundId,
     create_time: one.createTime,
     success_time: one.successTime,
+    requested_by: one.requestedBy,
+    ...(one.approveDeadline === undefined ? {} : proposalFields(one)),
+  };
+}
+
+function proposalFields(one: Refund): Readonly<Record<string, Cell>> {
+  return {
+    approve_deadline: one.approveDeadline,
+    decision: one.decision === RefundDecision.UNSPECIFIED ? '' : RefundDecision[one.decision],
+    decided_by: one.decidedBy,
+    decide_time: one.decideTime,
+    decision_reason: one.decisionReason,
+  };
+}
+
+/** What RefundOrder, ApproveRefund and RejectRefund answer. */
+interface Answer {
+  readonly refund?: Refund | undefined;
+  readonly order?: Order | undefined;
+  readonly replayed: boolean;
+}
+
+function answerFields(requestId: string, { refund, order, replayed }: Answer): Readonly<Record<string, Cell>> {
+  return {
+    request_id: requestId,
+    replayed,
+    order_id: order?.orderId ?? '',
+    order_status: order === undefined ? '' : OrderStatus[order.status],
+    refunded_amount: order?.refundedAmount ?? 0,
+    ...(refund === undefined ? {} : refundFields(refund)),
   };
 }
 
@@ -85,15 +120,7 @@ function addCreate(refund: Command, { output, withClient }: CommandParts): void 
     const answer = await withClient(OrderServiceClient, (client) =>
       callUnary(client.refundOrder.bind(client), { requestId, userId, orderId, amount, reason }, systemClock.now()),
     ).catch(tellRequestId(requestId));
-    const { refund: one, order, replayed } = answer;
-    output().record({
-      request_id: requestId,
-      replayed,
-      order_id: orderId,
-      order_status: order === undefined ? '' : OrderStatus[order.status],
-      refunded_amount: order?.refundedAmount ?? 0,
-      ...(one === undefined ? {} : refundFields(one)),
-    });
+    output().record(answerFields(requestId, answer));
   });
 }
 
@@ -113,4 +140,53 @@ function addList(refund: Command, { output, withClient }: CommandParts): void {
         ]),
       );
     });
+}
+
+function addPending(refund: Command, { output, withClient }: CommandParts): void {
+  const pending = refund
+    .command('pending')
+    .description("refunds that wait for another person's approval, oldest first");
+  addPaging(pending).action(async ({ pageSize, pageToken = '' }: PagingOptions) => {
+    const page = await withClient(OrderServiceClient, (client) =>
+      callUnary(client.listProposedRefunds.bind(client), { pageSize, pageToken }, systemClock.now()),
+    );
+    output().rows(
+      ['refund', 'user', 'order', 'amount fen', 'reason', 'requested by', 'created', 'approve before'],
+      page.refunds.map((one) => [
+        ...[one.refundId, one.userId, one.orderId, one.amount, one.reason],
+        ...[one.requestedBy, one.createTime, one.approveDeadline],
+      ]),
+    );
+    tellNextPage(page.nextPageToken);
+  });
+}
+
+function addApprove(refund: Command, { output, withClient }: CommandParts): void {
+  const approve = refund
+    .command('approve <refund_id>')
+    .description('agree to a proposed refund, as somebody else of finance than who asked for it: the money goes back');
+  addRequestId(approve).action(async (refundId: string, options: RequestOptions) => {
+    const requestId = requestIdOf(options);
+    const answer = await withClient(OrderServiceClient, (client) =>
+      callUnary(client.approveRefund.bind(client), { requestId, refundId }, systemClock.now()),
+    ).catch(tellRequestId(requestId));
+    output().record(answerFields(requestId, answer));
+  });
+}
+
+type RejectOptions = RequestOptions & { readonly reason: string };
+
+function addReject(refund: Command, { output, withClient }: CommandParts): void {
+  const reject = refund
+    .command('reject <refund_id>')
+    .description('refuse a proposed refund for good, or take back your own')
+    .requiredOption('--reason <text>', 'why; the payer does not see it');
+  addRequestId(reject).action(async (refundId: string, options: RejectOptions) => {
+    const { reason } = options;
+    const requestId = requestIdOf(options);
+    const answer = await withClient(OrderServiceClient, (client) =>
+      callUnary(client.rejectRefund.bind(client), { requestId, refundId, reason }, systemClock.now()),
+    ).catch(tellRequestId(requestId));
+    output().record(answerFields(requestId, answer));
+  });
 }

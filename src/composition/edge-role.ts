@@ -1,18 +1,17 @@
 import { createNotificationHandler } from '../payment';
-import { createFieldCipher } from '../platform/crypto/field-cipher';
 import { createEdgeServer } from '../platform/http/edge-server';
 import type { Foundation } from './foundation';
 import { notificationApplier } from './payment-parts';
 
 /** The edge role: WeChat Pay's notifications and nothing else. One handler: the event type decides, not the path. */
 export function buildEdge(foundation: Foundation) {
-  const { config, log, clock, metrics, db } = foundation;
+  const { config, log, clock, metrics, db, cipher } = foundation;
   const handler = createNotificationHandler({
     db,
     clock,
     log,
     metrics,
-    cipher: createFieldCipher(config.DATA_KEYS),
+    cipher,
     keys: foundation.wechatpay.keys,
     apiv3Key: config.WECHATPAY_APIV3_KEY,
     ageMaxSeconds: config.NOTIFICATION_AGE_MAX_SECONDS,

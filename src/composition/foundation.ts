@@ -3,6 +3,9 @@ import { ENTITLEMENT_SOURCE } from '../membership';
 import { createWechatpay, readMerchantKey, type Wechatpay } from '../payment';
 import type { Clock } from '../platform/clock';
 import type { Config } from '../platform/config';
+import type { FieldCipher } from '../platform/crypto/field-cipher';
+import type { KeyRing } from '../platform/crypto/key-ring';
+import type { Signer } from '../platform/crypto/signing';
 import { openDatabase, type Database, type TransactionObserver } from '../platform/db/database';
 import type { Logger } from '../platform/log';
 import type { Metrics } from '../platform/metrics';
@@ -11,6 +14,7 @@ import { MS_PER_MINUTE } from '../platform/time';
 import { CLAIM_CONNECTIONS, createClaimCommits, type ClaimCommits } from '../promotion';
 import { createQuotaCommits, createUserLocks, QUOTA_CONNECTIONS, type QuotaCommits } from '../quota';
 import { VERSION } from '../version';
+import type { ServiceTls } from './tls-parts';
 
 /** What the parts of the service share. */
 export interface Foundation {
@@ -24,6 +28,12 @@ export interface Foundation {
   /** The one lane of claims. */
   readonly claims: ClaimCommits;
   readonly wechatpay: Wechatpay;
+  readonly tls: ServiceTls;
+  /** The data keys of now; `cipher` seals and opens with them. */
+  readonly keyRing: KeyRing;
+  readonly cipher: FieldCipher;
+  /** What signs evidence now. One use takes it once: the next may be another. */
+  readonly signer: () => Signer;
 }
 
 /** Something to close, and what to say it was when that fails. */

@@ -24,6 +24,15 @@ export const JOB_LIST = [
     },
   },
   {
+    name: 'expire-proposed-refunds',
+    kind: 'subject',
+    schedule: 'poll',
+    meaning: {
+      en: 'Ends a proposed refund that nobody approved in seven days.',
+      zh: '结束七天内无人批准的退款申请。',
+    },
+  },
+  {
     name: 'grant-due-periods',
     kind: 'subject',
     schedule: 'poll',
@@ -48,6 +57,24 @@ export const JOB_LIST = [
     meaning: {
       en: "Hands a user's events to a sink (webhook, WeCom, e-mail, log), one after another.",
       zh: '把用户的事件依次投递到订阅方（Webhook、企业微信、邮件、日志）。',
+    },
+  },
+  {
+    name: 'erase-users',
+    kind: 'subject',
+    schedule: 'poll',
+    meaning: {
+      en: 'Carries out an erasure of personal data that two people have agreed to, and looks again later for what came after.',
+      zh: '执行经两人同意的个人信息删除,并在之后复查迟到的数据。',
+    },
+  },
+  {
+    name: 'run-reviews',
+    kind: 'subject',
+    schedule: 'poll',
+    meaning: {
+      en: 'Makes a financial review of the whole database that somebody has asked for, and signs it.',
+      zh: '执行已申请的全库财务审查并签名。',
     },
   },
   {
@@ -78,6 +105,24 @@ export const JOB_LIST = [
     },
   },
   {
+    name: 'seal-audit-log',
+    kind: 'sweep',
+    schedule: 'poll',
+    meaning: {
+      en: 'Gives committed rows of the audit log their place in its hash chain.',
+      zh: '为已提交的审计日志编入哈希链。',
+    },
+  },
+  {
+    name: 'reseal-data',
+    kind: 'sweep',
+    schedule: 'poll',
+    meaning: {
+      en: 'Seals values of a running key rotation anew with the first data key.',
+      zh: '数据密钥轮换期间,用第一把密钥重新加密数据。',
+    },
+  },
+  {
     name: 'drop-old-refusals',
     kind: 'daily',
     schedule: { hour: 3, minute: 20 },
@@ -96,6 +141,24 @@ export const JOB_LIST = [
     },
   },
   {
+    name: 'make-anchor',
+    kind: 'hourly',
+    schedule: { minute: 5 },
+    meaning: {
+      en: 'Signs where every log stands, and hands that out to where nobody can rewrite it.',
+      zh: '为所有账本的当前位置签名,并存放到无人能改写之处。',
+    },
+  },
+  {
+    name: 'watch-certificates',
+    kind: 'daily',
+    schedule: { hour: 9, minute: 0 },
+    meaning: {
+      en: 'Tells people of certificates that end within 30 days.',
+      zh: '检查证书有效期,30 天内到期的发出告警。',
+    },
+  },
+  {
     name: 'relay-events',
     kind: 'leased',
     schedule: 'always',
@@ -111,6 +174,15 @@ export const JOB_LIST = [
     meaning: {
       en: 'Counts the open alerts for the gauges of this process.',
       zh: '统计未处理告警,更新本进程指标。',
+    },
+  },
+  {
+    name: 'measure-sealed-values',
+    kind: 'process',
+    schedule: 'poll',
+    meaning: {
+      en: 'Counts what old data keys still seal, and finds keys that are missing from the ring, every 30 seconds.',
+      zh: '每 30 秒统计旧密钥加密的数据量,并检查密钥环是否缺少仍在使用的密钥。',
     },
   },
   {

@@ -1,6 +1,5 @@
 import { applyPayment, type ApplyPaymentParts, type CheckOrderParts } from '../order';
 import type { ApplyNotification } from '../payment';
-import { createFieldCipher } from '../platform/crypto/field-cipher';
 import { applyRefundNotification, type RefundParts } from '../refund';
 import type { Foundation } from './foundation';
 
@@ -17,13 +16,13 @@ function paymentParts({ config, db, log, metrics }: Foundation): ApplyPaymentPar
 }
 
 export function orderParts(foundation: Foundation): CheckOrderParts {
-  const { config, clock, wechatpay } = foundation;
+  const { config, clock, wechatpay, cipher } = foundation;
   return {
     ...paymentParts(foundation),
     clock,
     wechatpay: wechatpay.client,
     wechatpayTimeoutMs: config.WECHATPAY_TOTAL_TIMEOUT_MS,
-    cipher: createFieldCipher(config.DATA_KEYS),
+    cipher,
   };
 }
 
@@ -35,6 +34,7 @@ export function refundParts(foundation: Foundation): RefundParts & Pick<ApplyPay
     wechatpay: wechatpay.client,
     wechatpayTimeoutMs: config.WECHATPAY_TOTAL_TIMEOUT_MS,
     compensationGraceDays: config.COMPENSATION_GRACE_DAYS,
+    aloneLimits: { orderMax: config.REFUND_SECOND_PERSON_FEN, dayMax: config.REFUNDS_ALONE_PER_DAY_FEN },
     onStatus: (cause, status) => metrics.refunds.inc({ cause, status }),
   };
 }

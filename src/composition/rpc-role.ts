@@ -1,4 +1,11 @@
-import { ACCESS_MATRIX } from '../access-matrix';
+import { ACCESS_MATRIX, SENSITIVE_READS } from '../access-matrix';
+import {
+  createAnchorHandlers,
+  createAuditLogHandlers,
+  createAuditService,
+  createEvidenceHandlers,
+  createReviewHandlers,
+} from '../audit';
 import { createGiftService } from '../gift';
 import { createCatalogService } from '../catalog';
 import { createJobService } from '../job';
@@ -6,38 +13,45 @@ import { createMembershipService, readMembership, toMembershipMessage } from '..
 import { createOrderRefreshLimits, createOrderService, createPayerIndex, type OrderRefreshLimits } from '../order';
 import { createEventService } from '../event';
 import { createPaymentService } from '../payment';
-import { createFieldCipher } from '../platform/crypto/field-cipher';
 import { fen } from '../platform/money';
 import { openRedis } from '../platform/redis';
+import { createAccessLog } from '../platform/rpc/access-log';
+import { createCallLimits, type CallLimits } from '../platform/rpc/call-limits';
 import { createRpcServer, type RpcServer } from '../platform/rpc/server';
+import type { RpcService } from '../platform/rpc/service';
+import { createPrivacyService } from '../privacy';
 import { createClaimLimits, createPromotionService, type ClaimLimits } from '../promotion';
 import { createQuotaService, RefusalRecorder } from '../quota';
 import { createRefundHandlers, readRefundsOf, toRefundMessage } from '../refund';
+import { VERSION } from '../version';
 import type { Closable, Foundation } from './foundation';
 import { JOB_LIST } from './job-list';
 import { notificationApplier, orderParts, refundParts } from './payment-parts';
 
-/** How often callers may try, on a connection of its own: each claim asks twice. */
-function openLimits(
-  { config, log }: Foundation,
-  closables: Closable[],
-): { readonly claims: ClaimLimits; readonly refreshes: OrderRefreshLimits } {
+/** How often callers may call and try. */
+interface Limits {
+  readonly calls: CallLimits;
+  readonly claims: ClaimLimits;
+  readonly refreshes: OrderRefreshLimits;
+}
+
+/** The limits, on a connection of their own: each claim asks twice. */
+function openLimits({ config, log }: Foundation, closables: Closable[]): Limits {
   const redis = openRedis(config.REDIS_URL, config.REDIS_TIMEOUT_MS, log, { together: true });
   closables.push({ name: 'limits redis', close: () => Promise.resolve(redis.disconnect()) });
+  const rates = { perService: config.RPCS_PER_SECOND_PER_CALLER, perPerson: config.RPCS_PER_SECOND_PER_PERSON };
+  const calls = createCallLimits(redis, rates, config.JOBS_PREFIX);
   const claims = createClaimLimits(redis, {
     perUser: config.CLAIMS_PER_MINUTE_PER_USER,
     perCaller: config.CLAIMS_PER_MINUTE_PER_CALLER,
   });
-  return { claims, refreshes: createOrderRefreshLimits(redis) };
+  return { calls, claims, refreshes: createOrderRefreshLimits(redis) };
 }
 
-/** The gRPC role. */
-export function buildRpc(foundation: Foundation, closables: Closable[]): RpcServer {
-  const { config, log, clock, metrics, db, commits, claims } = foundation;
-  const refusals = new RefusalRecorder(db, log, (count) => metrics.refusalsDropped.inc(count));
-  closables.push({ name: 'refusals', close: () => refusals.flush() });
-  const limits = openLimits(foundation, closables);
-  const services = [
+/** Every service of this package. */
+function servicesOf(foundation: Foundation, limits: Limits, refusals: RefusalRecorder): readonly RpcService[] {
+  const { config, log, clock, metrics, db, commits, claims, cipher } = foundation;
+  return [
     createQuotaService({
       db,
       clock,
@@ -82,18 +96,35 @@ export function buildRpc(foundation: Foundation, closables: Closable[]): RpcServ
     createGiftService({ db, clock }),
     createJobService({ db, clock, jobs: JOB_LIST }),
     createEventService({ db, clock }),
+    createPrivacyService(foundation),
+    createAuditService({
+      ...createAuditLogHandlers({ db }),
+      ...createAnchorHandlers({ db }),
+      ...createReviewHandlers({ db, clock }),
+      ...createEvidenceHandlers({ db, clock, cipher, signer: foundation.signer, version: VERSION }),
+    }),
     createPaymentService({
       db,
       log,
       clock,
-      cipher: createFieldCipher(config.DATA_KEYS),
+      cipher,
       apply: notificationApplier(foundation),
     }),
   ];
-  return createRpcServer({
-    tls: { ca: config.TLS_CA, cert: config.TLS_CERT, key: config.TLS_KEY },
-    services,
+}
+
+/** The gRPC role. */
+export function buildRpc(foundation: Foundation, closables: Closable[]): RpcServer {
+  const { config, log, clock, metrics, db } = foundation;
+  const refusals = new RefusalRecorder(db, log, (count) => metrics.refusalsDropped.inc(count));
+  closables.push({ name: 'refusals', close: () => refusals.flush() });
+  const limits = openLimits(foundation, closables);
+  const server = createRpcServer({
+    tls: foundation.tls.current(),
+    services: servicesOf(foundation, limits, refusals),
     access: ACCESS_MATRIX,
+    callLimits: limits.calls,
+    accessLog: createAccessLog({ db, clock, reads: SENSITIVE_READS }),
     log,
     metrics,
     inflightMax: config.RPC_INFLIGHT_MAX,
@@ -101,4 +132,6 @@ export function buildRpc(foundation: Foundation, closables: Closable[]): RpcServ
     deadlineDefaultMs: config.RPC_DEADLINE_DEFAULT_MS,
     deadlineMaxMs: config.RPC_DEADLINE_MAX_MS,
   });
+  foundation.tls.onChange((tls) => server.renewTls(tls));
+  return server;
 }

@@ -1,16 +1,20 @@
 import assert from 'node:assert';
 import { countOpenAlerts } from '../alert';
+import { SEALED_MAX, sealAuditLog } from '../audit';
 import { TRIMMED_MAX, trimOutbox } from '../event';
 import { countDeadLetters } from '../job';
 import { grantDuePeriods, remindMemberships } from '../membership';
 import { checkDueOrders } from '../order';
 import { applyDueNotifications, DUE_NOTIFICATIONS_MAX } from '../payment';
-import type { BatchJob } from '../platform/jobs/batch-job';
+import type { BatchJob, SlotJob } from '../platform/jobs/batch-job';
 import type { QueuedJob } from '../platform/jobs/queued-job';
+import { eraseUsers, measureSealedValues, RESEALED_MAX, resealData } from '../privacy';
 import { DUE_COUPONS_MAX, expireDueCoupons } from '../promotion';
 import { DUE_CHARGES_MAX, dropOldRefusals, OLD_REFUSALS_MAX, settleDueCharges } from '../quota';
-import { advanceDueRefunds } from '../refund';
+import { advanceDueRefunds, expireProposedRefunds } from '../refund';
+import { anchorMaker, reviewMaker } from './audit-parts';
 import { eventDeliveries } from './event-parts';
+import { watchCertificates } from './certificates';
 import type { Closable, Foundation } from './foundation';
 import { JOB_LIST, type JobName } from './job-list';
 import { notificationApplier, orderParts, refundParts } from './payment-parts';
@@ -27,9 +31,12 @@ export function subjectJobs(
   const jobs = {
     'check-due-orders': checkDueOrders(orderParts(foundation), atOnce),
     'advance-due-refunds': advanceDueRefunds(refundParts(foundation), atOnce),
+    'expire-proposed-refunds': expireProposedRefunds(refundParts(foundation), atOnce),
     'grant-due-periods': grantDuePeriods({ db, clock }, atOnce),
     'remind-memberships': remindMemberships({ db, clock, reminderDays: config.MEMBERSHIP_REMINDER_DAYS }, atOnce),
     'deliver-events': eventDeliveries(foundation, closables),
+    'erase-users': eraseUsers(foundation, atOnce),
+    'run-reviews': reviewMaker(foundation),
   };
   for (const [name, job] of Object.entries(jobs)) assert.equal(job.name, name);
   return jobs;
@@ -59,24 +66,43 @@ export function sweepJobs(foundation: Foundation, taskStatus: TaskStatus): Reado
       batchSize: DUE_CHARGES_MAX,
       run: (signal) => settleDueCharges(sweeper, clock.now(), signal),
     },
+    'seal-audit-log': { batchSize: SEALED_MAX, run: () => sealAuditLog(db) },
+    'reseal-data': {
+      batchSize: RESEALED_MAX,
+      // Twice, so that a process that has just missed a change of the file reads it within this time.
+      run: () => resealData({ ...foundation, settleMs: 2 * foundation.config.SECRET_FILES_POLL_MS }),
+    },
     'expire-due-coupons': { batchSize: DUE_COUPONS_MAX, run: () => expireDueCoupons(db, clock.now()) },
   };
 }
 
 /** The daily jobs. */
-export function dailyJobs({ db, clock }: Foundation): Readonly<Record<JobName<'daily'>, Batch>> {
+export function dailyJobs(foundation: Foundation): Readonly<Record<JobName<'daily'>, Batch>> {
+  const { db, clock } = foundation;
   return {
     'drop-old-refusals': { batchSize: OLD_REFUSALS_MAX, run: () => dropOldRefusals(db, clock.now()) },
+    'watch-certificates': { run: () => watchCertificates(foundation) },
     'trim-outbox': { batchSize: TRIMMED_MAX, run: () => trimOutbox(db, clock.now()) },
   };
 }
 
+/** The hourly jobs. */
+export function hourlyJobs(
+  foundation: Foundation,
+  closables: Closable[],
+): Readonly<Record<JobName<'hourly'>, Omit<SlotJob, 'name'>>> {
+  return { 'make-anchor': { run: anchorMaker(foundation, closables) } };
+}
+
 /** What every worker process does for its own gauges. */
 export function processJobs(
-  { db, clock, metrics }: Foundation,
+  foundation: Foundation,
   subjects: readonly QueuedJob[],
 ): Readonly<Record<JobName<'process'>, () => Promise<void>>> {
+  const { db, clock, metrics } = foundation;
+  const onMeasured = (column: string, values: number): void => metrics.valuesUnderOldKeys.set({ column }, values);
   return {
+    'measure-sealed-values': measureSealedValues({ ...foundation, onMeasured }),
     'count-open-alerts': async () => {
       await countOpenAlerts(db, (kind, open) => metrics.alertsOpen.set({ kind }, open));
     },

@@ -1,12 +1,11 @@
 import { createDeadLetters, createJobSlots } from '../job';
-import type { Config } from '../platform/config';
 import { startJobQueues, type JobQueues } from '../platform/jobs/job-queues';
-import { dailyWork, subjectWork, sweepWork } from '../platform/jobs/job-work';
+import { slotWork, subjectWork, sweepWork } from '../platform/jobs/job-work';
 import { startProcessJobs } from '../platform/jobs/process-jobs';
 import { createTaskStatusSource } from '../quota';
 import type { Closable, Foundation } from './foundation';
 import { jobsOfKind } from './job-list';
-import { dailyJobs, processJobs, subjectJobs, sweepJobs } from './worker-jobs';
+import { dailyJobs, hourlyJobs, processJobs, subjectJobs, sweepJobs } from './worker-jobs';
 
 /**
  * The worker role: what the database says is due, by the list of jobs. Schedulers in Redis say when to look, queues spread
@@ -14,7 +13,7 @@ import { dailyJobs, processJobs, subjectJobs, sweepJobs } from './worker-jobs';
  */
 export function startWorker(foundation: Foundation, closables: Closable[]): JobQueues {
   const { config, log, clock, metrics } = foundation;
-  const taskStatus = openTaskStatus(config);
+  const taskStatus = openTaskStatus(foundation);
   if (taskStatus !== undefined) {
     closables.push({ name: 'task-status', close: () => Promise.resolve(taskStatus.close()) });
   }
@@ -22,11 +21,15 @@ export function startWorker(foundation: Foundation, closables: Closable[]): JobQ
   const letters = createDeadLetters(foundation);
   const slots = createJobSlots(foundation);
   const [sweeps, dailies] = [sweepJobs(foundation, taskStatus), dailyJobs(foundation)];
+  const hourlies = hourlyJobs(foundation, closables);
   const works = [
     ...jobsOfKind('subject').map(({ name }) => subjectWork(subjects[name], letters)),
     ...jobsOfKind('sweep').map(({ name }) => sweepWork({ name, ...sweeps[name] }, letters)),
     ...jobsOfKind('daily').map(({ name, schedule }) =>
-      dailyWork({ name, ...dailies[name] }, schedule, { letters, slots, clock }),
+      slotWork({ name, ...dailies[name] }, schedule, { letters, slots, clock }),
+    ),
+    ...jobsOfKind('hourly').map(({ name, schedule }) =>
+      slotWork({ name, ...hourlies[name] }, schedule, { letters, slots, clock }),
     ),
   ];
   const own = processJobs(foundation, Object.values(subjects));
@@ -51,8 +54,10 @@ export function startWorker(foundation: Foundation, closables: Closable[]): JobQ
 }
 
 /** The task service, if one is configured. */
-function openTaskStatus(config: Config) {
+function openTaskStatus({ config, tls }: Foundation) {
   const { TASK_STATUS_ADDRESS: address, TASK_STATUS_TIMEOUT_MS: timeoutMs } = config;
-  const tls = { ca: config.TLS_CA, cert: config.TLS_CERT, key: config.TLS_KEY };
-  return address === undefined ? undefined : createTaskStatusSource({ address, timeoutMs, tls });
+  if (address === undefined) return undefined;
+  const source = createTaskStatusSource({ address, timeoutMs, tls: tls.current() });
+  tls.onChange((renewed) => source.renewTls(renewed));
+  return source;
 }

@@ -133,10 +133,14 @@ const PAYMENT_EVENTS = {
 };
 
 const REFUND_EVENTS = {
+  'refund.proposed': define('Money is to go back once another person approves it, by approve_deadline at the latest.', {
+    ...refund,
+    approve_deadline: instant,
+  }),
   'refund.requested': define('Money is to go back: cause tells who wanted it.', { ...refund, cause: z.string() }),
   'refund.processing': define('WeChat Pay accepted it.', refund),
   'refund.succeeded': define('The money went back.', refund),
-  'refund.closed': define('WeChat Pay gave it up: no money moved.', refund),
+  'refund.closed': define('WeChat Pay gave it up, or nobody approved the proposal: no money moved.', refund),
   'refund.abnormal': define('The money can not reach the payer by itself.', refund),
   'refund.failed': define('WeChat Pay refused it for good.', refund),
 };

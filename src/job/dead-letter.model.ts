@@ -6,7 +6,7 @@ export class DeadLetterRow extends Model {
 
   declare id: string;
   declare job: string;
-  /** What the job was to work on; `all` of a sweep, the day of a daily job. */
+  /** What the job was to work on; `all` of a sweep, the day or hour of a job that is done once for each. */
   declare subject: string;
   declare state: DeadLetterState;
   /** What went wrong the last time, for people. */
@@ -22,7 +22,7 @@ export class DeadLetterRow extends Model {
 /** `open`: left alone. `rerun`: somebody has it run again. `resolved`: it succeeded since, for ever. */
 export type DeadLetterState = 'open' | 'rerun' | 'resolved';
 
-/** A row of `job_slots`: a day of a daily job. */
+/** A row of `job_slots`: a day of a daily job, or an hour of an hourly one. */
 export class SlotRow extends Model {
   static override tableName = 'job_slots';
   static override idColumn = ['job', 'slot'];

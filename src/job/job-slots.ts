@@ -7,10 +7,10 @@ import type { JobSlots } from '../platform/jobs/job-storage';
 import { addMs, MS_PER_MINUTE } from '../platform/time';
 import { SlotRow } from './dead-letter.model';
 
-/** How long a process has a day's work for itself; work says after each turn that it goes on, so whoever died is waited for no longer. */
+/** How long a process has the work of a day or an hour for itself; work says after each turn that it goes on, so whoever died is waited for no longer. */
 const LEASE_MS = MS_PER_MINUTE;
 
-/** The days of daily jobs in the database. */
+/** The days and hours of jobs in the database. */
 export function createJobSlots({ db, clock }: { readonly db: Database; readonly clock: Clock }): JobSlots {
   const lease = (): Date => addMs(clock.now(), LEASE_MS);
   const change = async (

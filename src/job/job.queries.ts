@@ -48,7 +48,7 @@ export async function countDeadLetters(db: Database): Promise<ReadonlyMap<string
   return new Map(rows.map(({ job, letters }) => [job, Number(letters)]));
 }
 
-/** The last day that each daily job has done, and when; jobs that have done none are left out. */
+/** The last day or hour that each of these jobs has done, and when; jobs that have done none are left out. */
 export async function readLastSlots(
   db: Database,
   jobs: readonly string[],

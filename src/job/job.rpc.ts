@@ -19,6 +19,7 @@ const KINDS: Readonly<Record<KindOfJob, JobKind>> = {
   subject: JobKind.SUBJECT,
   sweep: JobKind.SWEEP,
   daily: JobKind.DAILY,
+  hourly: JobKind.HOURLY,
   process: JobKind.PROCESS,
   leased: JobKind.LEASED,
 };
@@ -71,8 +72,8 @@ export function createJobService({ db, clock, jobs }: JobServiceParts): RpcServi
 }
 
 async function readJobs(db: Database, jobs: readonly JobEntry[]): Promise<Job[]> {
-  const daily = jobs.filter(({ kind }) => kind === 'daily').map(({ name }) => name);
-  const [letters, slots] = await Promise.all([countDeadLetters(db), readLastSlots(db, daily)]);
+  const slotted = jobs.filter(({ kind }) => kind === 'daily' || kind === 'hourly').map(({ name }) => name);
+  const [letters, slots] = await Promise.all([countDeadLetters(db), readLastSlots(db, slotted)]);
   return jobs.map(({ name, kind, schedule, meaning }) => {
     const last = slots.get(name);
     return {

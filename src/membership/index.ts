@@ -16,5 +16,6 @@ export { dueParts, unitsNotGiven } from './intervals';
 export { MembershipPeriodRow } from './membership-period.model';
 export { readMembership } from './membership.queries';
 export { createMembershipService, toMembershipMessage } from './membership.rpc';
+export { eraseIdentities } from './registration-identities';
 export { remindMemberships } from './remind-memberships.job';
 export { startPeriod } from './start-period';

@@ -1,4 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import { createBlindIndex, type BlindIndex } from '../platform/crypto/blind-index';
+import { expectRows } from '../platform/db/rows';
 import { isDuplicateKey } from '../platform/db/sql-errors';
 import type { Tx } from '../platform/db/tx';
 
@@ -57,4 +59,28 @@ export async function claimGrant(tx: Tx, userId: string, identities: Identities,
 export async function recordIdentities(tx: Tx, userId: string, identities: Identities, now: Date): Promise<void> {
   if (identities.length === 0) return;
   await tx<IdentityRow>('user_identities').insert(rowsOf(identities, userId, now));
+}
+
+/** No user has it: what had its grant keeps it, and names nobody. */
+const NOBODY = '';
+const INDEX_BYTES = 32;
+
+/**
+ * Erases what a user was registered with, in the transaction of an erasure that is running. A fingerprint that had its grant
+ * stays, so that it never gets another one (恶意刷单), but no longer says whose it was. Returns how many there were.
+ */
+export async function eraseIdentities(tx: Tx, userId: string): Promise<number> {
+  const rows = await tx<IdentityRow>('user_identities').where({ userId }).orderBy('identityIndex');
+  if (rows.length === 0) return 0;
+  const indexes = rows.map(({ identityIndex }) => identityIndex);
+  await tx<IdentityRow>('granted_identities')
+    .whereIn('identityIndex', indexes)
+    .where({ userId })
+    .update({ userId: NOBODY });
+  for (const identityIndex of indexes) {
+    const random = { identityIndex: randomBytes(INDEX_BYTES) };
+    const changed = await tx<IdentityRow>('user_identities').where({ identityIndex, userId }).update(random);
+    expectRows(changed, 1, `an identity of user ${userId}`);
+  }
+  return rows.length;
 }

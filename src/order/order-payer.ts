@@ -2,6 +2,8 @@ import assert from 'node:assert';
 import type { Knex } from 'knex';
 import { createBlindIndex, type BlindIndex } from '../platform/crypto/blind-index';
 import type { FieldCipher } from '../platform/crypto/field-cipher';
+import { placeIn, type SealedColumn } from '../platform/crypto/sealed-column';
+import { expectRows } from '../platform/db/rows';
 import type { Tx } from '../platform/db/tx';
 import type { OrderChannel } from './order.model';
 
@@ -27,9 +29,13 @@ export type ChannelTerms =
 
 const PAYERS = 'order_payers';
 
-function placeOf(orderId: string) {
-  return { table: PAYERS, column: 'sealed_payer', primaryKey: orderId };
-}
+/** Where payers lie. */
+export const PAYER_COLUMN: SealedColumn = { table: PAYERS, column: 'sealed_payer', primaryKey: 'order_id' };
+
+const placeOf = (orderId: string) => placeIn(PAYER_COLUMN, orderId);
+
+/** What stands in the place of a payer who was erased: no payer is empty. */
+const ERASED = '';
 
 /** By what the payers of a repeated request are compared. Its purpose never changes: it is part of the key. */
 export function createPayerIndex(key: Buffer): BlindIndex {
@@ -58,5 +64,21 @@ export async function readChannelTerms(
   const row = await reader<PayerRow>(PAYERS).where({ orderId }).first();
   assert(row !== undefined, `order ${orderId} has no payer`);
   const payer = cipher.decrypt(row.sealedPayer, placeOf(orderId));
+  // Nobody is erased while an order waits for payment, and only then is WeChat Pay told.
+  assert(payer !== ERASED, `the payer of order ${orderId} was erased`);
   return channel === 'jsapi' ? { channel, openid: payer } : { channel, clientIp: payer };
+}
+
+/** Erases the payers of orders, in the transaction of an erasure that is running. Returns how many there were. */
+export async function erasePayers(tx: Tx, cipher: FieldCipher, orderIds: readonly string[]): Promise<number> {
+  const rows = await tx<PayerRow>(PAYERS)
+    .whereIn('orderId', [...orderIds])
+    .orderBy('orderId')
+    .forUpdate();
+  const named = rows.filter(({ orderId, sealedPayer }) => cipher.decrypt(sealedPayer, placeOf(orderId)) !== ERASED);
+  for (const { orderId } of named) {
+    const sealedPayer = cipher.encrypt(ERASED, placeOf(orderId));
+    expectRows(await tx<PayerRow>(PAYERS).where({ orderId }).update({ sealedPayer }), 1, `payer of order ${orderId}`);
+  }
+  return named.length;
 }

@@ -15,6 +15,26 @@ export async function readOrder(db: Database, userId: string, orderId: string): 
   return order;
 }
 
+/** Ids of the orders that a user had made until an instant and that wait for no payment, in order, after one of them. */
+export async function readEndedOrderIds(
+  db: Database,
+  userId: string,
+  until: Date,
+  after: { readonly id: string; readonly most: number },
+): Promise<readonly string[]> {
+  const rows = await readOnly(db, (reader) =>
+    OrderRow.query(reader)
+      .select('id')
+      .where({ userId })
+      .whereNotIn('status', ['created', 'pending', 'closing'])
+      .where('createTime', '<=', until)
+      .where('id', '>', after.id)
+      .orderBy('id')
+      .limit(after.most),
+  );
+  return rows.map(({ id }) => id);
+}
+
 /** Credits that an order is part of: what it credits, and what is credited of it. */
 export async function readCreditsAround(db: Database, orderId: string): Promise<readonly OrderCreditRow[]> {
   return readOnly(db, (reader) => {

@@ -32,7 +32,10 @@ export interface OrderServiceParts extends CheckOrderParts, CreateOrderParts {
 
 type OrderHandlers = Handlers<typeof OrderServiceService>;
 /** The RPCs about refunds, which stand above orders. */
-export type RefundHandlers = Pick<OrderHandlers, 'quoteRefund' | 'refundOrder'>;
+export type RefundHandlers = Pick<
+  OrderHandlers,
+  'quoteRefund' | 'refundOrder' | 'approveRefund' | 'rejectRefund' | 'listProposedRefunds'
+>;
 type Writes = 'createOrder' | 'cancelOrder' | 'attachInvoice';
 
 /** OrderService: decode, call, encode. */

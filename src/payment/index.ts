@@ -1,14 +1,16 @@
 /** What other domains may use of payment. Meaning and invariants: README.md. */
-export { openAutomaticRefund, openRefund } from './open-refund';
+export { firstAttemptOf, openAutomaticRefund, openRefund } from './open-refund';
 export { PaymentRow } from './payment.model';
-export { RefundRow, type RefundCause } from './refund.model';
+export { RefundRow, type RefundCause, type RefundDecision } from './refund.model';
 export { isCounted, isOpen, nextRefundStatus, type RefundEvent, type RefundStatus } from './refund-state';
 export { createPaymentService } from './payment.rpc';
 export { findPayment, recordNothingToPay, recordPayment, tellPayment } from './record-payment';
 export { applyDueNotifications } from './wechatpay/inbox/apply-due-notifications.job';
 export type { ApplyNotification, ApplyResult } from './wechatpay/inbox/apply-notification';
 export type { WechatpayClient } from './wechatpay/client/client';
+export { eraseEvidence } from './wechatpay/inbox/erase-evidence';
 export {
+  BODY_COLUMN,
   DUE_NOTIFICATIONS_MAX,
   lockNotification,
   settleNotification,

@@ -35,6 +35,8 @@ export interface NewRefund {
   readonly replaces?: string;
   /** What of the order's quota waits for its outcome. */
   readonly waiting?: Pick<RefundRow, 'frozenUnits' | 'freezeSequence' | 'pausedGrantTime'>;
+  /** Until when another person has to approve it; absent: nobody has to, and it may be sent. */
+  readonly approveDeadline?: Date;
 }
 
 /** What opening a refund is in the audit trail. */
@@ -47,19 +49,34 @@ const ACTIONS: Readonly<Record<RefundCause, string>> = {
 /** WeChat Pay wants a minute between two refunds of one order, from when it got the first; that is a little later. */
 const PAUSE_MS = MS_PER_MINUTE + 5_000;
 
-/** When a further refund of an order may first be sent, after those opened at the given times, oldest first. */
+/** When a further refund of an order may first be sent, after those that could be sent from the given times on, oldest first. */
 export function firstAttemptTime(earlier: readonly Date[], now: Date): Date {
   const [first, ...rest] = [...earlier, now];
   assert(first !== undefined);
   return rest.reduce((slot, openTime) => later(addMs(slot, PAUSE_MS), openTime), first);
 }
 
+/** From when on each refund could be sent, oldest first; none of one that was not approved. */
+function openTimesOf(refunds: readonly RefundRow[]): readonly Date[] {
+  const sendable = refunds.filter(
+    ({ approveDeadline, decision }) => approveDeadline === null || decision === 'approved',
+  );
+  const times = sendable.map(({ createTime, decideTime }) => decideTime ?? createTime);
+  return times.sort((one, other) => one.getTime() - other.getTime());
+}
+
+/** When a proposal that is approved now may first be sent, under the locks of user and order. */
+export async function firstAttemptOf(tx: Tx, { id, orderId }: RefundRow, now: Date): Promise<Date> {
+  const others = await RefundRow.query(tx).where({ orderId }).whereNot({ id });
+  return firstAttemptTime(openTimesOf(others), now);
+}
+
 /**
- * Writes a refund as `created`. That it fits into what its payment brought is the caller's to decide; here it is only made
+ * Writes a refund as `created`, or as `proposed` where somebody has to approve it. That it fits into what its payment brought is the caller's to decide; here it is only made
  * sure. An external one happened already, so that only what went back before counts beside it.
  */
 export async function openRefund(tx: Tx, refund: NewRefund, now: Date): Promise<RefundRow> {
-  const { payment, waiting, causedBy, ...told } = refund;
+  const { payment, waiting, causedBy, approveDeadline, ...told } = refund;
   const { id: paymentId, orderId, userId, transactionId, amount: total, currency } = payment;
   assert(transactionId !== null, `payment ${paymentId} brought nothing`);
   const earlier = await RefundRow.query(tx).where({ orderId }).orderBy(['createTime', 'id']);
@@ -75,29 +92,32 @@ export async function openRefund(tx: Tx, refund: NewRefund, now: Date): Promise<
     ...{ orderId, userId, paymentId, transactionId, total, currency },
     replaces: refund.replaces ?? null,
     ...(waiting ?? nothing),
-    status: 'created',
+    status: approveDeadline === undefined ? 'created' : 'proposed',
     refundId: null,
     attempts: 0,
-    nextAttemptTime: firstAttemptTime(
-      earlier.map(({ createTime }) => createTime),
-      now,
-    ),
+    nextAttemptTime: approveDeadline === undefined ? firstAttemptTime(openTimesOf(earlier), now) : null,
     createTime: now,
     successTime: null,
     applyTime: null,
+    approveDeadline: approveDeadline ?? null,
+    ...{ decision: null, decidedBy: null, decideTime: null, decisionReason: '' },
   });
   await trace(tx, row, causedBy, now);
   return row;
 }
 
 async function trace(tx: Tx, row: RefundRow, causedBy: string, now: Date): Promise<void> {
-  const { id, orderId, userId, cause, amount, reason, replaces, frozenUnits } = row;
+  const { id, orderId, userId, cause, amount, reason, replaces, frozenUnits, status, approveDeadline } = row;
   const entry = { action: ACTIONS[cause], actor: row.requestedBy, cause: causedBy, userId } as const;
   const replacing = replaces === null ? {} : { replaces };
-  const after = { status: 'created', order_id: orderId, amount, reason, frozen_units: frozenUnits, ...replacing };
+  const after = { status, order_id: orderId, amount, reason, frozen_units: frozenUnits, ...replacing };
   await appendAudit(tx, [{ ...entry, subjectType: 'refund', subjectId: id, after }], now);
-  const payload = { refund_id: id, order_id: orderId, amount, cause };
-  await appendEvents(tx, [{ type: 'refund.requested', userId, payload }], now);
+  const payload = { refund_id: id, order_id: orderId, amount };
+  const event =
+    approveDeadline === null
+      ? { type: 'refund.requested', userId, payload: { ...payload, cause } }
+      : { type: 'refund.proposed', userId, payload: { ...payload, approve_deadline: approveDeadline.toISOString() } };
+  await appendEvents(tx, [event], now);
 }
 
 /**

@@ -1,8 +1,12 @@
 /** The life of a refund as data: what may follow what. Anything else is refused. */
-export type RefundStatus = 'created' | 'processing' | 'succeeded' | 'closed' | 'abnormal' | 'failed';
+export type RefundStatus = 'proposed' | 'created' | 'processing' | 'succeeded' | 'closed' | 'abnormal' | 'failed';
 
 /** What happens to a refund. */
 export type RefundEvent =
+  /** Another person agreed to it. */
+  | 'approved'
+  /** Another person did not, or nobody did in time: no money moves. */
+  | 'rejected'
   /** WeChat Pay accepted it: the money is on its way. */
   | 'accepted'
   /** The money went back. */
@@ -16,9 +20,11 @@ export type RefundEvent =
 
 /**
  * Any message may be the first that we hear: a notification can overtake the answer to what caused it. What people do
- * about an abnormal refund sends its money on its way again. What ended never moves again.
+ * about an abnormal refund sends its money on its way again. What ended never moves again. A proposal is not known to WeChat
+ * Pay: nothing that it tells moves one.
  */
 const TRANSITIONS: Readonly<Record<RefundStatus, Partial<Record<RefundEvent, RefundStatus>>>> = {
+  proposed: { approved: 'created', rejected: 'closed' },
   created: {
     accepted: 'processing',
     succeeded: 'succeeded',
@@ -45,5 +51,5 @@ export function isCounted(status: RefundStatus): boolean {
 
 /** Whether it is not known yet how a refund ends. */
 export function isOpen(status: RefundStatus): boolean {
-  return status === 'created' || status === 'processing' || status === 'abnormal';
+  return status === 'proposed' || status === 'created' || status === 'processing' || status === 'abnormal';
 }

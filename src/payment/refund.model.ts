@@ -4,6 +4,9 @@ import type { RefundStatus } from './refund-state';
 /** Who wanted a refund: finance, this service, or somebody in the merchant portal. */
 export type RefundCause = 'requested' | 'automatic' | 'external';
 
+/** How a proposal ended: another person agreed, or did not, or nobody did in time. */
+export type RefundDecision = 'approved' | 'rejected' | 'expired';
+
 /** A row of `refunds`: money on its way back to a payer. The database keeps their sum within the payment. */
 export class RefundRow extends Model {
   static override tableName = 'refunds';
@@ -43,4 +46,13 @@ export class RefundRow extends Model {
   /** WeChat Pay's. */
   declare successTime: Date | null;
   declare applyTime: Date | null;
+  /** Until when another person has to approve it; null of one that needs nobody's approval. */
+  declare approveDeadline: Date | null;
+  /** What became of a proposal; null until then. */
+  declare decision: RefundDecision | null;
+  /** The identity that decided, or SYSTEM_ACTOR where nobody did in time. */
+  declare decidedBy: string | null;
+  declare decideTime: Date | null;
+  /** Why it was rejected. */
+  declare decisionReason: string;
 }

@@ -4,6 +4,14 @@
 export const ROLES = ['ai-task-service', 'order-service', 'operations', 'finance', 'auditor'] as const;
 export type Role = (typeof ROLES)[number];
 
+/** The roles of people. What they look at is written down (rpc/access-log.ts); the others are services, which look all the time. */
+export const PEOPLE: readonly Role[] = ['operations', 'finance', 'auditor'];
+
+/** Whether a role is one of people. */
+export function isPerson(role: Role): boolean {
+  return PEOPLE.includes(role);
+}
+
 /** A person or a service, proved by its client certificate's SAN `spiffe://billing/<role>/<name>`. */
 export interface Caller {
   readonly role: Role;
@@ -11,6 +19,11 @@ export interface Caller {
   readonly name: string;
   /** The whole SAN: what logs and audit rows record as the actor. */
   readonly identity: string;
+}
+
+/** The role in an identity `spiffe://billing/<role>/<name>`; the service's own is `system`. */
+export function roleOf(identity: string): string {
+  return identity.split('/').at(-2) ?? '';
 }
 
 /** What the service itself signs its own rows with: jobs, callbacks, side effects. */

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { eventSinks } from './event-sinks-setting';
+import { dataKeys } from './data-keys-setting';
+import { reviewAccounts } from './review-accounts-setting';
+import { eventSinks, webhookSecret } from './event-sinks-setting';
 
 /**
  * All configuration, read once at boot from the environment and frozen. The only reader of process.env.
@@ -26,15 +28,6 @@ const address = z
   .refine((value) => Number(value.split(':').at(-1)) <= 65_535, 'must be host:port');
 const pem = (label: RegExp) => z.string().regex(label, 'must be PEM');
 
-/** One key of the data key ring: `id:base64 of 32 bytes`. */
-const dataKey = z
-  .string()
-  .regex(/^[a-z0-9-]{1,16}:[A-Za-z0-9+/]{43}=$/, 'must be id:base64 of 32 bytes')
-  .transform((entry) => {
-    const [id = '', key = ''] = entry.split(':');
-    return { id, key: Buffer.from(key, 'base64') };
-  });
-
 /** A key on its own. */
 const secretKey = z
   .string()
@@ -55,18 +48,46 @@ const settings = z.object({
   TLS_CA: pem(/BEGIN CERTIFICATE/),
   TLS_CERT: pem(/BEGIN CERTIFICATE/),
   TLS_KEY: pem(/BEGIN [A-Z ]*PRIVATE KEY/),
+  /** Where they were read from, to be read again when they change. */
+  TLS_CA_FILE: text.optional(),
+  TLS_CERT_FILE: text.optional(),
+  TLS_KEY_FILE: text.optional(),
 
   DATABASE_URL: z.url({ protocol: /^mysql$/ }),
   DATABASE_POOL_SIZE: count(16, 200),
   REDIS_URL: z.url({ protocol: /^rediss?$/ }),
-  /** Begins the keys of the jobs in Redis: services with databases of their own must differ in it if they share a Redis. */
+  /** Begins the keys of the jobs, and of the limits on calls, in Redis: services with databases of their own must differ in it if they share a Redis. */
   JOBS_PREFIX: z
     .string()
     .regex(/^[\w-]{1,64}$/, 'must be letters, digits, _ and -')
     .default('billing'),
-  DATA_KEYS: text.transform((list) => list.split(',')).pipe(z.array(dataKey).min(1)),
+  DATA_KEYS: dataKeys,
+  /** Where DATA_KEYS was read from, to be read again when it changes. */
+  DATA_KEYS_FILE: text.optional(),
   /** Never changed: what was indexed under another key is not found any more. */
   IDENTITY_INDEX_KEY: secretKey,
+  /** Ed25519 in PKCS #8: signs anchors, reviews and exported evidence. Kept off the database's host. */
+  AUDIT_SIGNING_KEY: pem(/BEGIN PRIVATE KEY/),
+  AUDIT_SIGNING_KEY_FILE: text.optional(),
+  /** The account that financial reviews read with: the reporting one, which may write nothing. Without it, the serving one's. */
+  REVIEW_DATABASE_URL: z.url({ protocol: /^mysql$/ }).optional(),
+  /** What the accounts of the database are called, which a review compares with what they may do. */
+  REVIEW_ACCOUNTS: reviewAccounts,
+  /** Of whoever runs `npm run claims:proof`, if that is not signed with AUDIT_SIGNING_KEY. */
+  CLAIMS_PROOF_PUBLIC_KEY: pem(/BEGIN PUBLIC KEY/).optional(),
+  /** The backup target: a review says how old the last backup is. Only read. */
+  BACKUP_DIR: text.optional(),
+  /** How often files of keys are looked at for a change. */
+  SECRET_FILES_POLL_MS: milliseconds(5_000),
+
+  /** Where the files of anchors go: a place where whoever runs the database can not rewrite them. Production needs one. */
+  ANCHOR_DIR: text.optional(),
+  /** Where anchors are posted, too, signed with every secret: `whsec_…`, comma-separated. */
+  ANCHOR_WEBHOOK_URL: z.url({ protocol: /^https?$/ }).optional(),
+  ANCHOR_WEBHOOK_SECRETS: text
+    .transform((list) => list.split(','))
+    .pipe(z.array(webhookSecret).max(4))
+    .optional(),
 
   WECHATPAY_BASE_URL: z.url({ protocol: /^https?$/ }),
   /** WeChat Pay's disaster-recovery twin; without it there is nowhere to turn to. */
@@ -76,6 +97,8 @@ const settings = z.object({
   WECHATPAY_APIV3_KEY: z.string().regex(/^[0-9A-Za-z]{32}$/, 'must be 32 letters and digits'),
   WECHATPAY_MERCHANT_SERIAL: z.string().regex(/^[0-9A-F]{40}$/, 'must be 40 upper-case hex digits'),
   WECHATPAY_MERCHANT_KEY: pem(/BEGIN [A-Z ]*PRIVATE KEY/),
+  /** The merchant's certificate, for nothing but to be watched for its end. */
+  WECHATPAY_MERCHANT_CERT: pem(/BEGIN CERTIFICATE/).optional(),
   WECHATPAY_KEY_MODE: z.enum(['public-key', 'certificate', 'switching']).default('public-key'),
   /** Both are needed but in certificate mode. */
   WECHATPAY_PUBLIC_KEY_ID: z
@@ -107,6 +130,13 @@ const settings = z.object({
   CLAIMS_PER_MINUTE_PER_CALLER: count(600_000, 100_000_000),
   /** Fen: what a promotion can cost beyond this, two people decide. */
   PROMOTION_COST_LIMIT: count(10_000_000, 999_999_999),
+  /** Fen: what of an order goes back beyond this, two people decide; 0: any refund that finance asks for. */
+  REFUND_SECOND_PERSON_FEN: wholeNumber.default(10_000),
+  /** Fen: what one person gives back alone on a business day beyond this, two people decide, too. */
+  REFUNDS_ALONE_PER_DAY_FEN: wholeNumber.default(200_000),
+  /** Calls in a second of one service, and of one person, over all replicas. */
+  RPCS_PER_SECOND_PER_CALLER: count(100_000, 10_000_000),
+  RPCS_PER_SECOND_PER_PERSON: count(2_000, 10_000_000),
   /** Below how many units a balance is low, which is told when it falls there; 0: never. */
   QUOTA_LOW_UNITS: wholeNumber.pipe(z.number().max(1_000_000_000)).default(10),
   SETTLE_AFTER_MINUTES: count(120, 43_200),
@@ -158,7 +188,21 @@ const settings = z.object({
 
 /** What is refused beside malformed values. Judged on the raw settings, so that it is said with the rest. */
 function furtherProblems(filled: NodeJS.ProcessEnv): readonly string[] {
-  return [...keyModeProblems(filled), ...productionProblems(filled)];
+  return [...keyModeProblems(filled), ...anchorProblems(filled), ...productionProblems(filled)];
+}
+
+/** Without a secret nobody could tell our anchors from somebody else's; without files nobody could prove anything. */
+function anchorProblems(filled: NodeJS.ProcessEnv): readonly string[] {
+  const isMissing = (name: string): boolean => filled[name] === undefined;
+  const needsSecrets = !isMissing('ANCHOR_WEBHOOK_URL') && isMissing('ANCHOR_WEBHOOK_SECRETS');
+  const needsDir =
+    (filled['BILLING_ENV'] ?? 'production') === 'production' &&
+    ['all', 'worker'].includes(filled['BILLING_ROLE'] ?? 'all') &&
+    isMissing('ANCHOR_DIR');
+  return [
+    ...(needsSecrets ? ['ANCHOR_WEBHOOK_SECRETS (needed with ANCHOR_WEBHOOK_URL) is not set'] : []),
+    ...(needsDir ? ['ANCHOR_DIR (needed in production where jobs run) is not set'] : []),
+  ];
 }
 
 /** Without WeChat Pay's public key nothing that is signed with it could be believed. */
@@ -173,7 +217,7 @@ function keyModeProblems(filled: NodeJS.ProcessEnv): readonly string[] {
 function productionProblems(filled: NodeJS.ProcessEnv): readonly string[] {
   if ((filled['BILLING_ENV'] ?? 'production') !== 'production') return [];
   const isPlainHttp = (name: string): boolean => /^\s*http:/i.test(filled[name] ?? '');
-  const addresses = ['WECHATPAY_BASE_URL', 'WECHATPAY_BACKUP_BASE_URL', 'WECHATPAY_NOTIFY_URL'];
+  const addresses = ['WECHATPAY_BASE_URL', 'WECHATPAY_BACKUP_BASE_URL', 'WECHATPAY_NOTIFY_URL', 'ANCHOR_WEBHOOK_URL'];
   const plain = addresses.filter(isPlainHttp);
   const problems = plain.map((name) => `${name} must be https in production`);
   if (/"url"\s*:\s*"\s*http:/i.test(filled['EVENT_SINKS'] ?? '')) {
@@ -259,6 +303,64 @@ export function loadMigrateConfig(env: NodeJS.ProcessEnv = process.env): Migrate
   return parseSettings(migrateSettings, Object.keys(migrateSettings.shape), env);
 }
 
+const backupSettings = z.object({
+  /** The backup target: a directory that does not end with the database's host. */
+  BACKUP_DIR: text,
+  /** Base64 of 32 bytes, or several, comma-separated: the first seals, all open. Kept where neither the target nor the database is. */
+  BACKUP_KEY: text.transform((list) => list.split(',')).pipe(z.array(secretKey).min(1)),
+  /** The account that takes backups; without it nothing can be backed up. */
+  BACKUP_DATABASE_URL: z.url({ protocol: /^mysql$/ }).optional(),
+  /** An account of the server that is restored into, which may do everything. */
+  RESTORE_DATABASE_URL: z.url({ protocol: /^mysql$/ }).optional(),
+  /** Signs manifests and the state of the stream; who only reads a target needs AUDIT_PUBLIC_KEY. */
+  AUDIT_SIGNING_KEY: pem(/BEGIN PRIVATE KEY/).optional(),
+  /** Between two looks at the end of the binary log. */
+  BACKUP_STREAM_INTERVAL_MS: wholeNumber.pipe(z.number().min(20).max(10_000)).default(250),
+  /** Where log files lie in clear for a while. */
+  BACKUP_SPOOL_DIR: text.optional(),
+  /** A file for the metrics of the stream, in Prometheus' text format. */
+  BACKUP_METRICS_PATH: text.optional(),
+});
+
+export type BackupConfig = Readonly<z.infer<typeof backupSettings>>;
+
+/**
+ * Reads the configuration of `billing backup`, which needs nothing else. `local` is the local stack's, used where the
+ * environment names neither target nor key: the two of different places must never be mixed.
+ */
+export function loadBackupConfig(
+  local: Readonly<Record<string, string>> = {},
+  env: NodeJS.ProcessEnv = process.env,
+): BackupConfig {
+  const isUnset = (name: string): boolean => env[name] === undefined && env[`${name}_FILE`] === undefined;
+  const isLocal = ['BACKUP_DIR', 'BACKUP_KEY', 'BACKUP_DATABASE_URL'].every(isUnset);
+  const added = Object.entries(isLocal ? local : {}).filter(([name]) => isUnset(name.replace(/_FILE$/, '')));
+  return parseSettings(backupSettings, Object.keys(backupSettings.shape), { ...env, ...Object.fromEntries(added) });
+}
+
+const reviewSettings = z.object({
+  /** Signs the review; without it the review is not signed. */
+  AUDIT_SIGNING_KEY: pem(/BEGIN PRIVATE KEY/).optional(),
+  REVIEW_ACCOUNTS: reviewAccounts,
+  CLAIMS_PROOF_PUBLIC_KEY: pem(/BEGIN PUBLIC KEY/).optional(),
+  BACKUP_DIR: text.optional(),
+});
+
+export type ReviewConfig = Readonly<z.infer<typeof reviewSettings>>;
+
+/**
+ * Reads the configuration of `billing audit review --database`, which needs nothing else. `local` is the local stack's, used where the
+ * environment names no signing key.
+ */
+export function loadReviewConfig(
+  local: Readonly<Record<string, string>> = {},
+  env: NodeJS.ProcessEnv = process.env,
+): ReviewConfig {
+  const isLocal = env['AUDIT_SIGNING_KEY'] === undefined && env['AUDIT_SIGNING_KEY_FILE'] === undefined;
+  const names = Object.keys(reviewSettings.shape);
+  return parseSettings(reviewSettings, names, isLocal ? { ...local, ...env } : env);
+}
+
 /** What the command line may take from the environment instead of flags. */
 export interface CliEnvironment {
   readonly BILLING_ADDRESS: string | undefined;
@@ -267,10 +369,15 @@ export interface CliEnvironment {
   readonly BILLING_KEY: string | undefined;
   readonly DEV_CLOCK_FILE: string | undefined;
   readonly DATABASE_URL: string | undefined;
+  readonly AUDIT_PUBLIC_KEY: string | undefined;
+  readonly AUDIT_PUBLIC_KEY_FILE: string | undefined;
+  readonly PATH: string | undefined;
 }
 
 /** Reads the command line's environment. */
 export function readCliEnvironment(env: NodeJS.ProcessEnv = process.env): CliEnvironment {
   const { BILLING_ADDRESS, BILLING_CA, BILLING_CERT, BILLING_KEY, DEV_CLOCK_FILE, DATABASE_URL } = env;
-  return { BILLING_ADDRESS, BILLING_CA, BILLING_CERT, BILLING_KEY, DEV_CLOCK_FILE, DATABASE_URL };
+  const { AUDIT_PUBLIC_KEY, AUDIT_PUBLIC_KEY_FILE, PATH } = env;
+  const service = { BILLING_ADDRESS, BILLING_CA, BILLING_CERT, BILLING_KEY };
+  return { ...service, DEV_CLOCK_FILE, DATABASE_URL, AUDIT_PUBLIC_KEY, AUDIT_PUBLIC_KEY_FILE, PATH };
 }

@@ -42,6 +42,8 @@ export interface ErrorDetails {
   /** Values for machines; never secrets or personal data. */
   readonly metadata?: Readonly<Record<string, string>>;
   readonly fieldViolations?: readonly FieldViolation[];
+  /** How long to wait, where this refusal knows better than its catalogue. */
+  readonly retryAfterMs?: number;
   /** What made it happen. Logged, never sent. */
   readonly cause?: unknown;
 }
@@ -59,7 +61,7 @@ export class DomainError extends Error {
     this.name = 'DomainError';
     this.reason = reason;
     this.code = definition.code;
-    this.retryAfterMs = definition.retryAfterMs;
+    this.retryAfterMs = details.retryAfterMs ?? definition.retryAfterMs;
     this.metadata = details.metadata ?? {};
     this.fieldViolations = details.fieldViolations ?? [];
   }

@@ -10,7 +10,7 @@ const name = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be 1 to 32 of a-z,
 const typePattern = z.string().regex(/^(?:\*|[a-z_]+\.(?:\*|[a-z_]+))$/, 'must be a type, a family like order.*, or *');
 const perMinute = (fallback: number) => z.number().int().min(1).max(1_000_000).default(fallback);
 /** As Standard Webhooks write it: `whsec_` and base64 of 24 to 64 bytes. */
-const webhookSecret = z
+export const webhookSecret = z
   .string()
   .regex(/^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/, 'must be whsec_ and base64 of 24 to 64 bytes');
 const languages = { language: z.enum(['zh', 'en']).default('zh'), types: z.array(typePattern).min(1).optional() };

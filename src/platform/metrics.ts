@@ -22,6 +22,7 @@ export function createMetrics() {
     render: (): Promise<string> => registry.metrics(),
     rpcCalls: new CallTally(registry),
     ...rpcMetrics(registers),
+    ...certificateMetrics(registers),
     ...domainMetrics(registers),
     ...quotaMetrics(registers),
     ...eventMetrics(registers),
@@ -35,6 +36,17 @@ function rpcMetrics(registers: Registry[]) {
     rpcInflight: new Gauge({
       name: 'billing_rpc_inflight',
       help: 'Billing calls whose handler has not ended, answered or not.',
+      registers,
+    }),
+  };
+}
+
+function certificateMetrics(registers: Registry[]) {
+  return {
+    certificateExpire: new Gauge({
+      name: 'billing_certificate_expire_seconds',
+      help: 'When a certificate ends to be valid, in seconds since 1970, by which: tls, tls_ca, merchant, wechatpay_platform.',
+      labelNames: ['which'] as const,
       registers,
     }),
   };
@@ -174,6 +186,18 @@ function jobMetrics(registers: Registry[]) {
 
 function storeMetrics(registers: Registry[]) {
   return {
+    secretReloads: new Counter({
+      name: 'billing_secret_reloads_total',
+      help: 'Files of keys that changed while the process ran, by setting and whether the new content is used or refused.',
+      labelNames: ['setting', 'outcome'] as const,
+      registers,
+    }),
+    valuesUnderOldKeys: new Gauge({
+      name: 'billing_values_under_old_keys',
+      help: 'Sealed values whose key is not the first of the ring, by column; counted up to 10000 by every worker.',
+      labelNames: ['column'] as const,
+      registers,
+    }),
     transactions: new Counter({
       name: 'billing_transactions_total',
       help: 'Database transactions ended, by name and outcome.',

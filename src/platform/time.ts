@@ -63,6 +63,16 @@ export function latestSlot(
   return businessDay(addMs(instant, -(hour * 60 + minute) * MS_PER_MINUTE));
 }
 
+/**
+ * The last hour whose minute has come at an instant, as `2026-01-31T14` in Shanghai: the hour itself from that minute on, the
+ * one before until then.
+ */
+export function latestHour(instant: Date, minute: number): string {
+  const moved = addMs(instant, -minute * MS_PER_MINUTE);
+  const local = Temporal.Instant.fromEpochMilliseconds(moved.getTime()).toZonedDateTimeISO(BUSINESS_TIME_ZONE);
+  return `${local.toPlainDate().toString()}T${String(local.hour).padStart(2, '0')}`;
+}
+
 /** The instant of a full hour in Shanghai, on the business day that is so many days after that of an instant (before, if less than 0). */
 export function atBusinessHour(instant: Date, days: number, hour: number): Date {
   const local = Temporal.Instant.fromEpochMilliseconds(instant.getTime()).toZonedDateTimeISO(BUSINESS_TIME_ZONE);

@@ -1,3 +1,4 @@
+import { auditWrites, requestName, type AuditRow } from '../platform/db/audit-log';
 import { valuesTable, type SqlValue } from '../platform/db/sql-text';
 import { insertOf, type Write } from '../platform/db/statements';
 import { CLAIM_SERVICE, ownerOf } from './claim-reader';
@@ -16,7 +17,7 @@ export function writesOfClaims(book: ClaimBook, now: Date): readonly Write[] {
       claims.map(couponValues),
     ),
     updateCounts(book),
-    insertOf('audit_logs', AUDIT_COLUMNS, claims.map(auditValues)),
+    ...auditWrites(claims.map(auditRow)),
     insertEvent(claims, now),
     insertOf('request_keys', KEY_COLUMNS, claims.map(keyValues)),
   ];
@@ -37,15 +38,13 @@ function updateCounts({ countChanges }: ClaimBook): Write {
   return { sql, rows: rows.length, what: 'promotions' };
 }
 
-const AUDIT_COLUMNS = [
-  ...['action', 'actor', 'subject_type', 'subject_id', 'user_id', 'cause', 'before_state', 'after_state'],
-  'create_time',
-];
-
-function auditValues({ command, coupon }: NewClaim): readonly SqlValue[] {
+function auditRow({ command, coupon }: NewClaim): AuditRow {
   const { id, userId, promotionId, claimTime, expireTime } = coupon;
-  const after = JSON.stringify({ promotion_id: promotionId, expire_time: expireTime });
-  return ['ClaimCoupon', command.actor, 'coupon', id, userId, command.requestId, null, after, claimTime];
+  const { actor, requestId: cause } = command;
+  const subject = { subjectType: 'coupon', subjectId: id, userId } as const;
+  const after = { promotion_id: promotionId, expire_time: expireTime };
+  const request = requestName({ service: CLAIM_SERVICE, kind: 'ClaimCoupon', requestId: cause });
+  return { entry: { action: 'ClaimCoupon', actor, ...subject, cause, after }, request, createTime: claimTime };
 }
 
 const KEY_COLUMNS = ['owner', 'service', 'request_id', 'kind', 'content_hash', 'response', 'create_time'];

@@ -1,3 +1,5 @@
+import { SYSTEM_ACTOR } from '../platform/calls';
+import { appendAudit } from '../platform/db/audit-log';
 import type { Database } from '../platform/db/database';
 import { appendEvents } from '../platform/db/outbox';
 import { readOnly, withTx } from '../platform/db/tx';
@@ -28,6 +30,11 @@ export async function expireDueCoupons(db: Database, now: Date): Promise<number>
     if (unused.length === 0) return;
     const expired = unused.map(({ id }) => id);
     await CouponRow.query(tx).whereIn('id', expired).patch({ status: 'expired' });
+    const audit = unused.map(({ id, userId, expireTime }) => ({
+      ...({ action: 'ExpireCoupon', actor: SYSTEM_ACTOR, subjectType: 'coupon', subjectId: id, userId } as const),
+      ...{ cause: expireTime.toISOString(), before: { status: 'unused' }, after: { status: 'expired' } },
+    }));
+    await appendAudit(tx, audit, now);
     // One event tells of all of them: [user, coupon, promotion].
     const coupons = unused.map(({ id, userId, promotionId }) => [userId, id, promotionId]);
     await appendEvents(tx, [{ type: 'coupon.expired', userId: null, payload: { coupons } }], now);

@@ -1,5 +1,6 @@
 /** What other domains may use of quota. Meaning and invariants: README.md. */
-export type { Lot } from './account';
+export type { Lot, LotChange, Posting } from './account';
+export { LotTallies, type StoredLot } from './lot-tallies';
 export { usableUnits } from './burn-order';
 export { judgeFeature } from './feature-use';
 export { readExpiredUnits } from './expired-units';
@@ -12,7 +13,7 @@ export { readFeatureUse, readQuota, readUser } from './quota.queries';
 export { quotaErrors } from './quota.errors';
 export { createQuotaService } from './quota.rpc';
 export { toPosting, type QuotaLogRow } from './quota-log.model';
-export { verifyChain } from './log-chain';
+export { CHAIN_STATE_START, checkNextRow, verifyChain, type ChainState } from './log-chain';
 export { createUserLocks } from './user-locks';
 export { createTaskStatusSource } from './task-status.rpc';
 export type { Entitlements, EntitlementSource, Tariff, TariffSource } from './tariffs';

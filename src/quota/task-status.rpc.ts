@@ -35,6 +35,8 @@ function toTaskStates(tasks: readonly TaskKey[], statuses: readonly TaskStatus[]
 
 /** A TaskStatusSource that holds a connection. */
 export interface TaskStatusClient extends TaskStatusSource {
+  /** Connects anew with this material. */
+  renewTls(tls: RpcClientOptions['tls']): void;
   close(): void;
 }
 
@@ -49,6 +51,7 @@ export function createTaskStatusSource(options: RpcClientOptions): TaskStatusCli
       const { statuses } = await client.call(TaskStatusServiceService.getTaskStatuses, request, signal);
       return toTaskStates(tasks, statuses);
     },
+    renewTls: (tls) => client.renewTls(tls),
     close: () => client.close(),
   };
 }

@@ -1,7 +1,8 @@
 import type { Knex } from 'knex';
 import type { Posting } from './account';
-import { AccountCheck, type AccountHead, type LedgerFault, type StoredLot } from './account-check';
+import { AccountCheck, type AccountHead, type LedgerFault } from './account-check';
 import { CHAIN_START } from './log-chain';
+import type { StoredLot } from './lot-tallies';
 import { QuotaGrantRow } from './quota-grant.model';
 import { QuotaLogRow, toPosting } from './quota-log.model';
 import { UserRow } from './user.model';

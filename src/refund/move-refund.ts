@@ -1,11 +1,13 @@
 import { raiseAlert, resolveAlert, type Alert, type AlertKey } from '../alert';
 import { countRefund, returnCouponOf, type OrderRow } from '../order';
 import {
+  firstAttemptOf,
   isOpen,
   nextRefundStatus,
   openRefund,
   PaymentRow,
   RefundRow,
+  type RefundDecision,
   type RefundEvent,
   type RefundStatus,
   tellPayment,
@@ -37,7 +39,24 @@ export interface RefundMove {
   readonly successTime?: Date;
   /** WeChat Pay's code where it refused. */
   readonly code?: string;
+  /** Who decided on a proposal; of nothing else. */
+  readonly decided?: {
+    readonly decision: RefundDecision;
+    /** The identity, or SYSTEM_ACTOR. */
+    readonly identity: string;
+    /** Why it was rejected. */
+    readonly reason?: string;
+    /** The request that told so. */
+    readonly cause: string;
+  };
 }
+
+/** What a decision is in the audit trail. */
+const DECISIONS: Readonly<Record<RefundDecision, string>> = {
+  approved: 'ApproveRefund',
+  rejected: 'RejectRefund',
+  expired: 'ExpireRefund',
+};
 
 /** How often money that nobody waited for is sent back anew after WeChat Pay closed its refund. */
 const REPLACEMENTS_MAX = 5;
@@ -69,25 +88,48 @@ async function writeStatus(
   tx: Tx,
   refund: RefundRow,
   status: RefundStatus,
-  { refundId, successTime, code }: RefundMove,
+  move: RefundMove,
   now: Date,
 ): Promise<void> {
-  const { id, orderId, userId, amount, attempts } = refund;
+  const { id, orderId, userId, amount, cause } = refund;
+  const { refundId, successTime, code, decided } = move;
   const patch = {
     status,
-    nextAttemptTime: isOpen(status) ? nextAttemptAfter(attempts, now) : null,
+    nextAttemptTime: await nextAttemptOf(tx, refund, status, now),
     ...(refundId === undefined ? {} : { refundId }),
     ...(isOpen(status) ? {} : { applyTime: now }),
     ...(status === 'succeeded' ? { successTime: successTime ?? now } : {}),
+    ...(decided === undefined ? {} : decisionOf(decided, now)),
   };
   expectRows(await RefundRow.query(tx).where({ id, status: refund.status }).patch(patch), 1, `refund ${id}`);
   const subject = { subjectType: 'refund', subjectId: id, userId } as const;
+  const by =
+    decided === undefined
+      ? { action: 'MoveRefund', actor: SYSTEM_ACTOR, cause: refundId ?? id }
+      : { action: DECISIONS[decided.decision], actor: decided.identity, cause: decided.cause };
   const why = code === undefined ? {} : { wechatpay_code: code };
-  const after = { status, wechatpay_refund_id: refundId ?? refund.refundId, ...why };
-  const entry = { action: 'MoveRefund', actor: SYSTEM_ACTOR, ...subject, cause: refundId ?? id };
-  await appendAudit(tx, [{ ...entry, before: { status: refund.status }, after }], now);
+  const told = decided === undefined ? { wechatpay_refund_id: refundId ?? refund.refundId, ...why } : wordsOf(decided);
+  await appendAudit(tx, [{ ...by, ...subject, before: { status: refund.status }, after: { status, ...told } }], now);
   const payload = { refund_id: id, order_id: orderId, amount };
-  await appendEvents(tx, [{ type: `refund.${status}`, userId, payload }], now);
+  const event =
+    status === 'created'
+      ? { type: 'refund.requested', userId, payload: { ...payload, cause } }
+      : { type: `refund.${status}`, userId, payload };
+  await appendEvents(tx, [event], now);
+}
+
+/** When it is sent or asked about next. */
+async function nextAttemptOf(tx: Tx, refund: RefundRow, status: RefundStatus, now: Date): Promise<Date | null> {
+  if (status === 'created') return firstAttemptOf(tx, refund, now);
+  return isOpen(status) ? nextAttemptAfter(refund.attempts, now) : null;
+}
+
+function decisionOf({ decision, identity, reason }: NonNullable<RefundMove['decided']>, now: Date) {
+  return { decision, decidedBy: identity, decideTime: now, decisionReason: reason ?? '' };
+}
+
+function wordsOf({ decision, reason }: NonNullable<RefundMove['decided']>): Readonly<Record<string, string>> {
+  return { decision, ...(reason === undefined ? {} : { reason }) };
 }
 
 /** What a status brought about beyond the refund itself. */
@@ -108,13 +150,13 @@ async function consequences(tx: Tx, locked: LockedRefund, status: RefundStatus, 
 }
 
 /** What of a payment went back. */
-async function wentBack(tx: Tx, paymentId: string): Promise<Fen> {
+export async function sumWentBack(tx: Tx, paymentId: string): Promise<Fen> {
   const refunds = await RefundRow.query(tx).where({ paymentId, status: 'succeeded' });
   return fen(refunds.reduce((sum, { amount }) => sum + amount, 0));
 }
 
 async function moneyWentBack(tx: Tx, { order, payment, refund }: LockedRefund, now: Date): Promise<Consequences> {
-  const amount = await wentBack(tx, payment.id);
+  const amount = await sumWentBack(tx, payment.id);
   const isFull = amount === payment.amount;
   if (payment.status === 'applied') {
     await endSold(tx, order, refund, { amount: fen(refund.amount), paid: fen(payment.amount), isFull }, now);
@@ -143,28 +185,32 @@ async function replace(tx: Tx, { payment, refund }: LockedRefund, now: Date): Pr
 const SETTLED_BY_NEWS = ['refund_delayed'] as const;
 /** And those that only its end settles. */
 const SETTLED_BY_END = ['refund_abnormal'] as const;
+/** And those that a decision on a proposal settles. */
+const SETTLED_BY_DECISION = ['refund_proposed'] as const;
 
 async function writeAlerts(
   tx: Tx,
   { order, payment, refund }: LockedRefund,
   status: RefundStatus,
-  news: Consequences & Pick<RefundMove, 'code'>,
+  news: Consequences & Pick<RefundMove, 'code' | 'decided'>,
   now: Date,
 ): Promise<readonly Alert[]> {
   const subject = { subjectType: 'refund', subjectId: refund.id } as const;
-  const settled = [...SETTLED_BY_NEWS, ...(isOpen(status) ? [] : SETTLED_BY_END)];
+  const byDecision = news.decided === undefined ? [] : SETTLED_BY_DECISION;
+  const settled = [...SETTLED_BY_NEWS, ...(isOpen(status) ? [] : SETTLED_BY_END), ...byDecision];
   const ended: AlertKey[] = settled.map((kind) => ({ kind, ...subject }));
   if (news.isPaymentRefunded) {
     ended.push({ kind: 'payment_not_awaited', subjectType: 'payment', subjectId: payment.id });
   }
-  for (const key of ended) await resolveAlert(tx, key, `refund_${status}`, now);
+  for (const key of ended) await resolveAlert(tx, key, `refund_${news.decided?.decision ?? status}`, now);
 
   const about = { userId: refund.userId, details: detailsOf(refund, news.code) };
   const opened: Alert[] = [];
   const raise = async (alert: Omit<Alert, keyof typeof about>): Promise<void> => {
     opened.push(...(await raiseAlert(tx, { ...alert, ...about }, now)));
   };
-  if (status === 'closed' && !news.isReplaced) await raise({ kind: 'refund_closed', severity: 'warning', ...subject });
+  const isGivenUp = status === 'closed' && !news.isReplaced && news.decided === undefined;
+  if (isGivenUp) await raise({ kind: 'refund_closed', severity: 'warning', ...subject });
   if (status === 'abnormal') await raise({ kind: 'refund_abnormal', severity: 'critical', ...subject });
   if (status === 'failed') await raise({ kind: 'refund_failed', severity: 'critical', ...subject });
   if (status === 'succeeded' && payment.status === 'applied' && order.invoiceReference !== null) {

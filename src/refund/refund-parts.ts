@@ -4,6 +4,7 @@ import type { RefundCause, RefundStatus, WechatpayClient } from '../payment';
 import type { Clock } from '../platform/clock';
 import type { Database } from '../platform/db/database';
 import type { Logger } from '../platform/log';
+import type { AloneLimits } from './refund-alone';
 
 /** What refunds need, and whom they tell. */
 export interface RefundParts {
@@ -17,6 +18,8 @@ export interface RefundParts {
   readonly notifyUrl: string;
   /** The grace of units that come back late, for those frozen now. */
   readonly compensationGraceDays: number;
+  /** What one person may give back without another. */
+  readonly aloneLimits: AloneLimits;
   /** A refund entered a status. Called after the commit. */
   readonly onStatus: (cause: RefundCause, status: RefundStatus) => void;
   /** An order entered a status. Called after the commit. */

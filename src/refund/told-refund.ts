@@ -50,9 +50,10 @@ export function findUnbookable(
 
 /**
  * Money that moved after we gave the refund up, or did not move after it went back: never to be taken for old news that
- * came late, as an earlier state of the same refund is.
+ * came late, as an earlier state of the same refund is. Of a proposal, which nobody sent, there is nothing to tell.
  */
 function contradicts(status: RefundStatus, told: ToldRefund['status']): boolean {
+  if (status === 'proposed') return true;
   if (status === 'succeeded') return told === 'CLOSED';
   if (status === 'closed') return told === 'SUCCESS';
   return status === 'failed' && told !== 'CLOSED';

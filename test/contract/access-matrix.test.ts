@@ -10,6 +10,9 @@ import { moneyState } from '../support/observe';
 
 /** R12, must show 8: who may call what, written out from the public contract apart from the code that decides it. */
 const MAY_CALL: Readonly<Record<string, readonly string[]>> = {
+  'billing.v1.AuditService/ListAuditLogs': ['auditor'],
+  'billing.v1.AuditService/ListAccessLogs': ['auditor'],
+  'billing.v1.AuditService/ExportEvidence': ['auditor'],
   'billing.v1.CatalogService/CreatePlan': ['operations'],
   'billing.v1.CatalogService/AddPlanPrice': ['operations'],
   'billing.v1.CatalogService/SetPlanStatus': ['operations'],
@@ -53,9 +56,19 @@ const MAY_CALL: Readonly<Record<string, readonly string[]>> = {
   'billing.v1.OrderService/CancelOrder': ['order-service'],
   'billing.v1.OrderService/QuoteRefund': ['order-service', 'operations', 'finance', 'auditor'],
   'billing.v1.OrderService/RefundOrder': ['finance'],
+  'billing.v1.OrderService/ApproveRefund': ['finance'],
+  'billing.v1.OrderService/RejectRefund': ['finance'],
+  'billing.v1.OrderService/ListProposedRefunds': ['operations', 'finance', 'auditor'],
   'billing.v1.OrderService/AttachInvoice': ['order-service', 'finance'],
   'billing.v1.PaymentService/ListNotifications': ['operations', 'finance', 'auditor'],
   'billing.v1.PaymentService/ReplayNotification': ['operations'],
+  'billing.v1.PrivacyService/RotateDataKeys': ['operations'],
+  'billing.v1.PrivacyService/GetKeyRotation': ['operations', 'finance', 'auditor'],
+  'billing.v1.PrivacyService/EraseUser': ['operations'],
+  'billing.v1.PrivacyService/ApproveErasure': ['operations'],
+  'billing.v1.PrivacyService/RejectErasure': ['operations'],
+  'billing.v1.PrivacyService/GetErasure': ['operations', 'finance', 'auditor'],
+  'billing.v1.PrivacyService/ListErasures': ['operations', 'finance', 'auditor'],
   'billing.v1.EventService/GetEventStatus': ['operations', 'finance', 'auditor'],
   'billing.v1.EventService/ListEventDeliveries': ['operations', 'finance', 'auditor'],
   'billing.v1.EventService/ReplayEvents': ['operations'],
@@ -149,7 +162,7 @@ describe('who may call what', () => {
       if (MAY_CALL[rpc]?.includes(role) === true) {
         const outcome = reply.ok ? 'answered' : reply.reason;
         const isAnswerable =
-          /\/(GetEventStatus|List(Catalog|TaskTariffs|Plans|SettlementCases|Promotions|SuspiciousClaimers|Notifications|Jobs|DeadLetters|GiftCampaigns|EventDeliveries))$/.test(
+          /\/(GetEventStatus|GetKeyRotation|List(Erasures|Catalog|TaskTariffs|Plans|SettlementCases|Promotions|SuspiciousClaimers|Notifications|Jobs|DeadLetters|ProposedRefunds|AuditLogs|AccessLogs|GiftCampaigns|EventDeliveries))$/.test(
             rpc,
           );
         expect(outcome).toBe(isAnswerable ? 'answered' : 'INVALID_REQUEST');

@@ -3,10 +3,13 @@ import { BILLING_RPCS } from '../../src/access-matrix';
 import { catalogErrors } from '../../src/catalog/catalog.errors';
 import { giftErrors } from '../../src/gift/gift.errors';
 import { jobErrors } from '../../src/job/job.errors';
+import { reviewErrors } from '../../src/audit/review/review.errors';
+import { evidenceErrors } from '../../src/audit/evidence/evidence.errors';
 import { eventErrors } from '../../src/event/event.errors';
 import { orderErrors } from '../../src/order/order.errors';
 import { paymentErrors } from '../../src/payment/payment.errors';
 import { wechatpayErrors } from '../../src/payment/wechatpay/wechatpay.errors';
+import { privacyErrors } from '../../src/privacy/privacy.errors';
 import { platformErrors, type ErrorFactory } from '../../src/platform/errors';
 import { promotionErrors } from '../../src/promotion/promotion.errors';
 import { quotaErrors } from '../../src/quota/quota.errors';
@@ -16,6 +19,8 @@ import { readSources } from '../support/sources';
 
 /** Every catalogue of src. */
 const CATALOGUES = [
+  evidenceErrors,
+  reviewErrors,
   eventErrors,
   platformErrors,
   jobErrors,
@@ -25,6 +30,7 @@ const CATALOGUES = [
   giftErrors,
   orderErrors,
   paymentErrors,
+  privacyErrors,
   wechatpayErrors,
   refundErrors,
 ];
@@ -48,9 +54,14 @@ const CONTRACT: Readonly<Record<string, readonly string[]>> = {
     'EVENT_DELIVERY_NOT_FOUND',
     'DEAD_LETTER_NOT_FOUND',
     'GIFT_CAMPAIGN_NOT_FOUND',
+    'KEY_ROTATION_NOT_FOUND',
+    'ERASURE_NOT_FOUND',
+    'REFUND_NOT_FOUND',
+    'REVIEW_NOT_FOUND',
   ],
   ALREADY_EXISTS: ['REQUEST_ID_REUSED', 'COUPON_ALREADY_CLAIMED', 'GIFT_ALREADY_GRANTED'],
   FAILED_PRECONDITION: [
+    'REVIEW_IN_PROGRESS',
     'QUOTA_INSUFFICIENT',
     'REFUND_EXCEEDS_CONSUMED',
     'HOLD_NOT_OPEN',
@@ -64,12 +75,18 @@ const CONTRACT: Readonly<Record<string, readonly string[]>> = {
     'ORDER_NOT_PAYABLE',
     'ORDER_NOT_CANCELLABLE',
     'ORDER_NOT_REFUNDABLE',
+    'REFUND_NOT_PROPOSED',
+    'EVIDENCE_GONE',
+    'EVIDENCE_TOO_LARGE',
     'ORDER_NOT_PAID',
     'TOO_MANY_OPEN_ORDERS',
     'UPGRADE_NOT_POSSIBLE',
     'DEAD_LETTER_RESOLVED',
     'GIFT_CAMPAIGN_NOT_ACTIVE',
     'GIFT_BUDGET_EXHAUSTED',
+    'KEY_ROTATION_RUNNING',
+    'ERASURE_UNDER_WAY',
+    'ERASURE_NOT_PROPOSED',
   ],
   ABORTED: ['CONTENTION'],
   RESOURCE_EXHAUSTED: ['OVERLOADED', 'RATE_LIMITED'],
@@ -100,6 +117,7 @@ describe('the catalogue of errors', () => {
   test('is compared whole: every file that defines errors is in this test', () => {
     const definers = sources.filter(({ text }) => /= defineErrors\(/.test(text)).map(({ path }) => path);
     expect(definers.sort()).toEqual([
+      'src/audit/evidence/evidence.errors.ts',
       'src/catalog/catalog.errors.ts',
       'src/event/event.errors.ts',
       'src/gift/gift.errors.ts',
@@ -108,6 +126,7 @@ describe('the catalogue of errors', () => {
       'src/payment/payment.errors.ts',
       'src/payment/wechatpay/wechatpay.errors.ts',
       'src/platform/errors.ts',
+      'src/privacy/privacy.errors.ts',
       'src/promotion/promotion.errors.ts',
       'src/quota/quota.errors.ts',
       'src/refund/refund.errors.ts',

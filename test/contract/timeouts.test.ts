@@ -7,7 +7,7 @@ import { requiredSettings } from '../support/settings';
 const PAGE = readFileSync('docs/timeouts.md', 'utf8');
 
 /** Settings whose name says that they bound something. */
-const BOUND = /_(MS|SECONDS|MINUTES|DAYS|MAX|ATTEMPTS|SIZE|UNITS|LIMIT|PER_USER|PER_CALLER)$/;
+const BOUND = /_(MS|SECONDS|MINUTES|DAYS|MAX|ATTEMPTS|SIZE|UNITS|LIMIT|FEN|PER_USER|PER_CALLER|PER_PERSON)$/;
 
 /** `const NAME = 1_000;` and `'grpc.name': 1_000,` of constants that bound something. */
 const CONSTANT = /^(?:export )?const (\w+_(?:MS|SECONDS|MAX|SIZE|DEFAULT)) = ([\d_]+);$/gm;

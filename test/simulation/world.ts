@@ -1,5 +1,7 @@
 import { buildLanes, observe, type Closable, type Foundation } from '../../src/composition/foundation';
 import { orderParts, refundParts } from '../../src/composition/payment-parts';
+import { openSecrets } from '../../src/composition/secrets';
+import { openTls } from '../../src/composition/tls-parts';
 import { grantGift } from '../../src/gift/grant-gift';
 import { readMembership } from '../../src/membership';
 import { createIdentityIndex, indexIdentities } from '../../src/membership/registration-identities';
@@ -99,8 +101,14 @@ export async function openWorld(databaseSuffix: string, overrides: Overrides = {
   const pool = openDatabase(config, observe(metrics));
   const closables: Closable[] = [{ name: 'database', close: () => pool.knex.destroy() }];
   const shared = { config, log, clock, metrics, db: pool };
-  const wechatpay = { client: closingWechatpay(), keys: { get: () => undefined, learn: () => Promise.resolve() } };
-  const foundation: Foundation = { ...shared, ...buildLanes(shared, closables), wechatpay };
+  const wechatpay = {
+    client: closingWechatpay(),
+    keys: { get: () => undefined, learn: () => Promise.resolve() },
+    certificatesExpireTime: () => undefined,
+  };
+  const tls = openTls(shared, closables);
+  const secrets = openSecrets({ config, log, metrics }, closables);
+  const foundation: Foundation = { ...shared, ...buildLanes(shared, closables), wechatpay, tls, ...secrets };
   const ids = new Map<string, KnownIds>();
   const idsOf = (user: string): KnownIds => {
     const known = ids.get(user) ?? { orders: new Map(), refunds: new Map() };

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { credentials, Metadata, type ChannelCredentials, type ServiceError } from '@grpc/grpc-js';
+import { AuditServiceClient } from '../../src/gen/billing/v1/audit_service.pb';
 import { CatalogServiceClient } from '../../src/gen/billing/v1/catalog_service.pb';
 import { EventServiceClient } from '../../src/gen/billing/v1/event_service.pb';
 import { GiftServiceClient } from '../../src/gen/billing/v1/gift_service.pb';
@@ -8,6 +9,7 @@ import { JobServiceClient } from '../../src/gen/billing/v1/job_service.pb';
 import { MembershipServiceClient } from '../../src/gen/billing/v1/membership_service.pb';
 import { OrderServiceClient } from '../../src/gen/billing/v1/order_service.pb';
 import { PaymentServiceClient } from '../../src/gen/billing/v1/payment_service.pb';
+import { PrivacyServiceClient } from '../../src/gen/billing/v1/privacy_service.pb';
 import { PromotionServiceClient } from '../../src/gen/billing/v1/promotion_service.pb';
 import { QuotaServiceClient } from '../../src/gen/billing/v1/quota_service.pb';
 import { BadRequest, ErrorInfo } from '../../src/gen/google/rpc/error_details.pb';
@@ -90,6 +92,8 @@ export interface BillingClient {
   readonly gift: GiftServiceClient;
   readonly job: JobServiceClient;
   readonly event: EventServiceClient;
+  readonly privacy: PrivacyServiceClient;
+  readonly audit: AuditServiceClient;
   close(): void;
 }
 
@@ -106,6 +110,8 @@ export function connectClient(address: string, tlsDir: string, identity: Identit
   const gift = new GiftServiceClient(address, channelCredentials, options);
   const job = new JobServiceClient(address, channelCredentials, options);
   const event = new EventServiceClient(address, channelCredentials, options);
+  const privacy = new PrivacyServiceClient(address, channelCredentials, options);
+  const audit = new AuditServiceClient(address, channelCredentials, options);
   return {
     quota,
     membership,
@@ -116,6 +122,8 @@ export function connectClient(address: string, tlsDir: string, identity: Identit
     gift,
     job,
     event,
+    privacy,
+    audit,
     close: () => {
       quota.close();
       payment.close();
@@ -126,6 +134,8 @@ export function connectClient(address: string, tlsDir: string, identity: Identit
       gift.close();
       job.close();
       event.close();
+      privacy.close();
+      audit.close();
     },
   };
 }

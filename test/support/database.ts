@@ -40,7 +40,8 @@ async function createIfMissing(infra: Infra, name: string): Promise<void> {
   const root = await connectAs(infra, 'root', undefined);
   try {
     await root.query(`CREATE DATABASE IF NOT EXISTS ${name} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`);
-    const privileges = 'SELECT, INSERT, UPDATE, CREATE, ALTER, INDEX, REFERENCES, TRIGGER, CREATE VIEW';
+    const routines = 'CREATE ROUTINE, ALTER ROUTINE, EXECUTE';
+    const privileges = `SELECT, INSERT, UPDATE, CREATE, ALTER, INDEX, REFERENCES, TRIGGER, CREATE VIEW, ${routines}`;
     await root.query(`GRANT ${privileges} ON ${name}.* TO ?@'%' WITH GRANT OPTION`, [infra.accounts.migrate.user]);
     for (const table of ['request_refusals', 'outbox', 'event_deliveries']) {
       const cleaned = `CREATE, DELETE ON ${name}.${table}`;

@@ -57,6 +57,7 @@ export function serviceEnvironment(infra: Infra, databaseUrl: string, wechatpayU
     EVENTS_STREAM_KEY: `${new URL(databaseUrl).pathname.slice(1)}.events`,
     DATA_KEYS: infra.dataKeys,
     IDENTITY_INDEX_KEY: infra.identityIndexKey,
+    AUDIT_SIGNING_KEY: infra.auditSigningKey,
     WECHATPAY_BASE_URL: wechatpayUrl,
     WECHATPAY_MCHID: merchant['mchid'] ?? '',
     WECHATPAY_APPID: merchant['appid'] ?? '',
@@ -68,9 +69,18 @@ export function serviceEnvironment(infra: Infra, databaseUrl: string, wechatpayU
     WECHATPAY_NOTIFY_URL: 'http://127.0.0.1:1/wechatpay/notify/transaction',
     // Many tests order again and again as one user; the bound has tests of its own.
     OPEN_ORDERS_MAX: '1000',
+    // The same of what one person gives back alone.
+    REFUND_SECOND_PERSON_FEN: '999999999',
+    REFUNDS_ALONE_PER_DAY_FEN: '999999999',
     DRAIN_NOTICE_MS: '1',
     WORKER_POLL_INTERVAL_MS: '50',
   };
+}
+
+/** Settings with some of them changed: one that is given as a file stands in the place of its value. */
+export function changed(settings: Overrides, overrides: Overrides): Record<string, string> {
+  const given = Object.entries(settings).filter(([name]) => overrides[`${name}_FILE`] === undefined);
+  return { ...Object.fromEntries(given), ...overrides };
 }
 
 /** What earlier test files left waiting, waits for a WeChat Pay that is gone, and would disturb who looks at whole tables. */
@@ -88,12 +98,12 @@ export async function startHarness(overrides: Overrides = {}, databaseSuffix = '
   const simulator = await startSimulator({ port: 0, materialDir: infra.wechatpayDir, clock });
   // WeChat Pay must know where to call, so the service is told its port before it starts.
   const [edgePort = 0] = await freePorts(1);
-  const env = {
+  const own = {
     ...serviceEnvironment(infra, overrides['DATABASE_URL'] ?? db.url, simulator.url),
     EDGE_PORT: String(edgePort),
     WECHATPAY_NOTIFY_URL: `http://127.0.0.1:${edgePort}/wechatpay/notify/transaction`,
-    ...overrides,
   };
+  const env = changed(own, overrides);
   const logs: Record<string, unknown>[] = [];
   const destination = { write: (line: string) => void logs.push(JSON.parse(line) as Record<string, unknown>) };
   const service = await startService(

@@ -15,6 +15,8 @@ export interface Infra {
   >;
   readonly dataKeys: string;
   readonly identityIndexKey: string;
+  /** Ed25519, PEM. */
+  readonly auditSigningKey: string;
 }
 
 /** Reads where the servers are. Tests that need them run under `npm test`, never under jest alone. */

@@ -22,6 +22,12 @@ const forgedPayment = (status: string): string =>
 const BY_UNIQUE_KEY = 1062;
 const BY_TRIGGER = 1644;
 
+/** An audit row of the user, forged in one more column. */
+const forgedAudit = (column: string, value: string): string => {
+  const columns = 'action, actor, subject_type, subject_id, user_id, cause, after_state, create_time';
+  return `INSERT INTO audit_logs (${column}, ${columns}) SELECT ${value}, ${columns} FROM audit_logs WHERE user_id = ? AND action = 'RegisterUser' LIMIT 1`;
+};
+
 /** How each invariant is broken, and whether the database refuses it or only the check finds it. */
 export const BREAKS: Readonly<Record<string, { readonly sql: string; readonly outcome: 'found' | number }>> = {
   'INV-1': {
@@ -195,6 +201,20 @@ export const BREAKS: Readonly<Record<string, { readonly sql: string; readonly ou
     sql: "UPDATE gift_campaigns SET status = 'active', approved_by = created_by, approve_time = create_time WHERE status = 'draft' LIMIT 1",
     outcome: BY_TRIGGER,
   },
+  'INV-45': {
+    sql:
+      'INSERT INTO audit_chain (position, audit_id, hash_version, hash) SELECT position + 1000000, -1, hash_version, hash ' +
+      'FROM audit_chain ORDER BY position DESC LIMIT 1',
+    outcome: 'found',
+  },
+  'INV-46': { sql: forgedAudit('id', '-1'), outcome: 'found' },
+  'INV-47': { sql: forgedAudit('role', "'auditor'"), outcome: 'found' },
+  'INV-48': {
+    sql:
+      "INSERT INTO granted_identities (identity_index, user_id, create_time) SELECT REPEAT('y', 32), '', create_time " +
+      'FROM users WHERE id = ?',
+    outcome: 'found',
+  },
 };
 
 /** Further ways to break an invariant of several parts, each of which only its check finds. */
@@ -282,5 +302,17 @@ export const FURTHER_BREAKS: readonly { readonly id: string; readonly how: strin
     sql:
       "UPDATE gift_campaigns SET status = 'active', approved_by = 'spiffe://billing/operations/forged', approve_time = create_time " +
       "WHERE status = 'draft' LIMIT 1",
+  },
+  {
+    id: 'INV-45',
+    how: 'the end of the chain is not where the head says',
+    sql: 'UPDATE audit_chain_head SET position = position + 1, hash = REPEAT(CHAR(1), 32)',
+  },
+  {
+    id: 'INV-47',
+    how: 'a coupon is there that nobody claimed',
+    sql:
+      'INSERT INTO user_coupons (id, user_id, promotion_id, status, claim_time, expire_time) ' +
+      "SELECT 'forged', 'forged', promotion_id, 'unused', claim_time, expire_time FROM user_coupons LIMIT 1",
   },
 ];

@@ -36,6 +36,8 @@ export const REFUND_REASON: Faults = [
   ['27 Chinese characters', '退'.repeat(27)],
   ['a bell', 'a\u0007b'],
 ];
+/** For people alone. */
+export const REJECT_REASON: Faults = [['nothing', ''], ['spaces', '  '], ...FREE_TEXT];
 const ORDER_ID: Faults = [
   ['nothing', ''],
   ['5 characters', 'abcde'],

@@ -1,14 +1,17 @@
 import {
+  ApproveRefundRequest,
   AttachInvoiceRequest,
   CancelOrderRequest,
   CreateOrderRequest,
   GetOrderPaymentRequest,
   GetOrderRequest,
   ListOrdersRequest,
+  ListProposedRefundsRequest,
   PaymentChannel,
   QuoteOrderRequest,
   QuoteRefundRequest,
   RefundOrderRequest,
+  RejectRefundRequest,
 } from '../../src/gen/billing/v1/order_service.pb';
 import { ListDeadLettersRequest, RerunDeadLetterRequest } from '../../src/gen/billing/v1/job_service.pb';
 import { ListNotificationsRequest, ReplayNotificationRequest } from '../../src/gen/billing/v1/payment_service.pb';
@@ -18,6 +21,7 @@ import {
   OPTIONAL_ID,
   UNITS,
   REFUND_REASON,
+  REJECT_REASON,
   OPENID,
   CLIENT_IP,
   UNKNOWN_ENUM,
@@ -85,6 +89,25 @@ export const MALFORMED_ORDER_CALLS: readonly MalformedCalls[] = [
     valid: (userId) => ({ requestId: 'f', ...anOrder(userId), amount: 1, reason: '用户申请退款' }),
     faults: { requestId: ID, ...order, amount: UNITS, reason: REFUND_REASON },
     send: (h, fields) => call(bound(h.as('finance').order, 'refundOrder'), RefundOrderRequest.create(fields)),
+  },
+  {
+    rpc: 'OrderService/ApproveRefund',
+    valid: () => ({ requestId: 'a', refundId: 'r' }),
+    faults: { requestId: ID, refundId: ID },
+    send: (h, fields) => call(bound(h.as('finance').order, 'approveRefund'), ApproveRefundRequest.create(fields)),
+  },
+  {
+    rpc: 'OrderService/RejectRefund',
+    valid: () => ({ requestId: 'a', refundId: 'r', reason: '金额有误' }),
+    faults: { requestId: ID, refundId: ID, reason: REJECT_REASON },
+    send: (h, fields) => call(bound(h.as('finance').order, 'rejectRefund'), RejectRefundRequest.create(fields)),
+  },
+  {
+    rpc: 'OrderService/ListProposedRefunds',
+    valid: () => ({}),
+    faults: paging,
+    send: (h, fields) =>
+      call(bound(h.as('auditor').order, 'listProposedRefunds'), ListProposedRefundsRequest.create(fields)),
   },
   {
     rpc: 'PaymentService/ListNotifications',

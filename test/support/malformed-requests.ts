@@ -46,9 +46,12 @@ import {
   bound,
   type MalformedCalls,
 } from './malformed-fields';
+import { MALFORMED_AUDIT_CALLS } from './malformed-audit';
 import { MALFORMED_CATALOG_CALLS } from './malformed-catalog';
+import { MALFORMED_EVIDENCE_CALLS } from './malformed-evidence';
 import { MALFORMED_GIFT_CALLS } from './malformed-gifts';
 import { MALFORMED_ORDER_CALLS } from './malformed-orders';
+import { MALFORMED_PRIVACY_CALLS } from './malformed-privacy';
 
 /** Every RPC of the services. What is wrong within a promotion: test/integration/promotion. */
 export const MALFORMED_CALLS: readonly MalformedCalls[] = [
@@ -235,7 +238,10 @@ export const MALFORMED_CALLS: readonly MalformedCalls[] = [
     send: (h, fields) =>
       call(bound(h.as('auditor').promotion, 'listSuspiciousClaimers'), ListSuspiciousClaimersRequest.create(fields)),
   },
+  ...MALFORMED_AUDIT_CALLS,
   ...MALFORMED_CATALOG_CALLS,
+  ...MALFORMED_EVIDENCE_CALLS,
   ...MALFORMED_GIFT_CALLS,
   ...MALFORMED_ORDER_CALLS,
+  ...MALFORMED_PRIVACY_CALLS,
 ];

@@ -17,6 +17,7 @@ import { refundOrder } from '../../src/refund/refund-order';
 import { openTestDatabase, type Row, type TestDatabase } from './database';
 import { newId, serviceEnvironment } from './harness';
 import { readInfra } from './infra';
+import { ALONE_WITHOUT_LIMIT } from './refund-calls';
 import { openServiceDatabase } from './service-database';
 import { TestClock } from './test-clock';
 
@@ -102,6 +103,7 @@ export async function openMembershipShop(
       wechatpay: { refund: nobody, queryRefund: nobody },
       onStatus: () => undefined,
       onOrderStatus: () => undefined,
+      aloneLimits: ALONE_WITHOUT_LIMIT,
     },
   };
   const orders = {

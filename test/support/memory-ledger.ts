@@ -8,7 +8,8 @@ import type {
   Posting,
   ReportedOutcome,
 } from '../../src/quota/account';
-import { AccountCheck, type LedgerFault, type StoredLot } from '../../src/quota/account-check';
+import { AccountCheck, type LedgerFault } from '../../src/quota/account-check';
+import type { StoredLot } from '../../src/quota/lot-tallies';
 import { Book } from '../../src/quota/book';
 import type { QuotaCommand, QuotaOutcome, QuotaPolicy } from '../../src/quota/commands';
 import { isTaking } from '../../src/quota/listed-commands';

@@ -1,9 +1,15 @@
 import {
+  ApproveRefundRequest,
+  ListProposedRefundsRequest,
   QuoteRefundRequest,
   RefundOrderRequest,
+  RejectRefundRequest,
+  type ApproveRefundResponse,
+  type ListProposedRefundsResponse,
   type QuoteRefundResponse,
   type Refund,
   type RefundOrderResponse,
+  type RejectRefundResponse,
 } from '../../src/gen/billing/v1/order_service.pb';
 import { call, mustSucceed, type Identity, type Reply } from './clients';
 import type { Row, TestDatabase } from './database';
@@ -11,6 +17,9 @@ import { newId, until } from './harness';
 import type { Callers } from './promotion-calls';
 
 /** Refunds as finance asks for them. */
+
+/** One person gives back alone whatever there is, for tests that are about something else. */
+export const ALONE_WITHOUT_LIMIT = { orderMax: Number.MAX_SAFE_INTEGER, dayMax: Number.MAX_SAFE_INTEGER };
 
 /** RefundOrder of all that may go back, but for the fields given. */
 export function refundOrderCall(
@@ -30,6 +39,38 @@ export function quoteRefundCall(
 ): Promise<Reply<QuoteRefundResponse>> {
   const { order } = h.as(as);
   return call(order.quoteRefund.bind(order), QuoteRefundRequest.fromPartial(fields));
+}
+
+/** ApproveRefund by another person of finance than refunds are asked for by. */
+export function approveRefundCall(
+  h: Callers,
+  fields: Partial<ApproveRefundRequest>,
+  as: Identity = 'finance-2',
+): Promise<Reply<ApproveRefundResponse>> {
+  const { order } = h.as(as);
+  return call(
+    order.approveRefund.bind(order),
+    ApproveRefundRequest.fromPartial({ requestId: newId('approve'), ...fields }),
+  );
+}
+
+export function rejectRefundCall(
+  h: Callers,
+  fields: Partial<RejectRefundRequest>,
+  as: Identity = 'finance-2',
+): Promise<Reply<RejectRefundResponse>> {
+  const { order } = h.as(as);
+  const usual = { requestId: newId('reject'), reason: '金额有误' };
+  return call(order.rejectRefund.bind(order), RejectRefundRequest.fromPartial({ ...usual, ...fields }));
+}
+
+export function listProposedCall(
+  h: Callers,
+  fields: Partial<ListProposedRefundsRequest> = {},
+  as: Identity = 'finance-2',
+): Promise<Reply<ListProposedRefundsResponse>> {
+  const { order } = h.as(as);
+  return call(order.listProposedRefunds.bind(order), ListProposedRefundsRequest.fromPartial(fields));
 }
 
 /** Asks for a refund that is there to be made, and returns it as it was answered. */

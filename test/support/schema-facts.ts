@@ -19,16 +19,14 @@ const ONCE_SET: Readonly<Record<string, readonly string[]>> = {
   wechatpay_notifications: ['apply_time'],
   quota_grants: ['revoke_time'],
   membership_periods: ['revoke_time'],
-  refunds: ['refund_id', 'success_time', 'apply_time'],
+  refunds: ['refund_id', 'success_time', 'apply_time', 'decision', 'decided_by', 'decide_time'],
   settlement_cases: ['resolve_time'],
   gift_campaigns: ['approved_by', 'approve_time'],
 };
 
-/** Columns that no application may change but that a person with all power may: names, retirement, re-sealing. */
+/** Columns that no application may change but that a person with all power may: names. */
 const FOR_PEOPLE: Readonly<Record<string, readonly string[]>> = {
   plans: ['name'],
-  wechatpay_notification_bodies: ['sealed_body'],
-  order_payers: ['sealed_payer'],
 };
 
 /** Whether a column may be set once. */

@@ -7,7 +7,7 @@ import { CreateOrderRequest, PaymentChannel } from '../../src/gen/billing/v1/ord
 import { call, connectClient, mustSucceed, type BillingClient, type Identity } from './clients';
 import { openTestDatabase, type TestDatabase } from './database';
 import { freePorts } from '../../bench/runner/free-ports';
-import { forgetWaiting, newId, serviceEnvironment } from './harness';
+import { changed, forgetWaiting, newId, serviceEnvironment } from './harness';
 import { readInfra, type Infra } from './infra';
 import { TestClock } from './test-clock';
 
@@ -32,6 +32,8 @@ export interface ServiceProcess {
 export interface Place {
   readonly grpcAddress: string;
   readonly internalUrl: string;
+  /** Where WeChat Pay's notifications arrive. */
+  readonly edgeUrl: string;
   /** Starts the service; resolves when it says that it is up, rejects with its output when it ends before. */
   start(): Promise<ServiceProcess>;
   as(identity: Identity): BillingClient;
@@ -91,6 +93,7 @@ async function makePlace(infra: Infra, settings: Readonly<Record<string, string>
   return {
     grpcAddress,
     internalUrl: `http://127.0.0.1:${internal}`,
+    edgeUrl: `http://127.0.0.1:${edge}`,
     as: (identity) => {
       const client = clients.get(identity) ?? connectClient(grpcAddress, infra.tlsDir, identity);
       clients.set(identity, client);
@@ -118,7 +121,8 @@ export async function setStage(overrides: Readonly<Record<string, string>> = {},
   const db = await openTestDatabase(infra);
   await forgetWaiting(db);
   const simulator = await startSimulator({ port: 0, materialDir: infra.wechatpayDir, clock: new TestClock() });
-  const settings = { ...serviceEnvironment(infra, db.url, simulator.url), ...overrides };
+  const own = serviceEnvironment(infra, overrides['DATABASE_URL'] ?? db.url, simulator.url);
+  const settings = changed(own, overrides);
   const first = await makePlace(infra, settings);
   const places = [first];
   while (places.length < processes) places.push(await makePlace(infra, settings));

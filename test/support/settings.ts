@@ -12,6 +12,8 @@ export function requiredSettings(): Record<string, string> {
     REDIS_URL: 'redis://127.0.0.1:1',
     DATA_KEYS: `k1:${Buffer.alloc(32).toString('base64')}`,
     IDENTITY_INDEX_KEY: Buffer.alloc(32).toString('base64'),
+    AUDIT_SIGNING_KEY: pem('PRIVATE KEY'),
+    ANCHOR_DIR: '/nowhere/anchors',
     WECHATPAY_BASE_URL: 'https://wechatpay.invalid',
     WECHATPAY_MCHID: '1900000001',
     WECHATPAY_APPID: 'wx0123456789abcdef',

@@ -1,6 +1,7 @@
 /** The compiled program under dist/. */
-import { chmodSync, existsSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { readCommit } from '../build-commit.mjs';
 import { filesBelow, hashOf, readIfThere, writeAtomic } from '../files.mjs';
 import { ROOT, inRoot } from '../paths.mjs';
 import { run } from '../processes.mjs';
@@ -18,8 +19,25 @@ function removeOrphans() {
   }
 }
 
+/** What the program reads beside its code: the reviewed schema, and which commit it is of. Reviews compare both. */
+function placeFacts() {
+  const facts = {
+    [path.join('migrations', 'schema.sql')]: readFileSync(inRoot('migrations', 'schema.sql'), 'utf8'),
+    'build.json': `${JSON.stringify({ commit: readCommit() })}\n`,
+  };
+  for (const [name, content] of Object.entries(facts)) {
+    const file = path.join(DIST, name);
+    if (readIfThere(file) !== content) writeAtomic(file, content);
+  }
+}
+
 /** Compiles unless dist/ is what the sources give. */
 export async function build() {
+  await compile();
+  placeFacts();
+}
+
+async function compile() {
   const wanted = hashOf(ROOT, INPUTS, { words: [process.version], extensions: ['.ts', '.json'] });
   if (readIfThere(STAMP) === wanted) return;
   await step('Compiling', async () => {

@@ -1,5 +1,5 @@
 /**
- * The database accounts of design: one owns the schema, one serves, one reports. Nobody but root may DROP or
+ * The database accounts of design: one owns the schema, one serves, one reports, one takes backups. Nobody but root may DROP or
  * TRUNCATE, nor DELETE but what is no history; the serving and reporting accounts hold nothing until `billing migrate` grants them table by table.
  */
 const SCHEMA_OWNER_PRIVILEGES = [
@@ -13,7 +13,20 @@ const SCHEMA_OWNER_PRIVILEGES = [
   'TRIGGER',
   'CREATE VIEW',
   'SHOW VIEW',
+  // Procedures by which a review sees what no reading account may: triggers, and what each account may do.
+  'CREATE ROUTINE',
+  'ALTER ROUTINE',
+  'EXECUTE',
 ].join(', ');
+
+/** What those procedures read of the server's own tables: who may do what, no passwords. */
+const SEEN_BY_REVIEWS = [
+  ...['tables_priv', 'columns_priv', 'procs_priv', 'db'].map((table) => `SELECT ON mysql.${table}`),
+  `SELECT (${[
+    ...['Host', 'User', 'Select_priv', 'Insert_priv', 'Update_priv', 'Delete_priv', 'Create_priv', 'Drop_priv'],
+    ...['Alter_priv', 'Trigger_priv', 'Create_user_priv', 'Grant_priv', 'Super_priv', 'File_priv'],
+  ].join(', ')}) ON mysql.user`,
+];
 
 /** Old rows of these are deleted: refusals, events that were delivered, and deliveries that ended. */
 const CLEANED_TABLES = ['request_refusals', 'outbox', 'event_deliveries'];
@@ -22,6 +35,17 @@ export const DATABASE = 'billing';
 export const MIGRATE_USER = 'billing_migrate';
 export const APP_USER = 'billing_app';
 export const REPORT_USER = 'billing_report';
+export const BACKUP_USER = 'billing_backup';
+
+/**
+ * What `billing backup` needs: to read everything there is to dump, its triggers and procedures, and who may do what; to follow
+ * the binary log. It writes nothing.
+ */
+const BACKUP_GRANTS = [
+  `SELECT, SHOW VIEW, TRIGGER ON \`${DATABASE}\`.*`,
+  'REPLICATION SLAVE, BINLOG MONITOR ON *.*',
+  ...['db', 'tables_priv', 'columns_priv', 'procs_priv', 'proc'].map((table) => `SELECT ON mysql.${table}`),
+];
 
 /** Statements run before the server takes its first connection, at every start: they set the passwords we know. */
 export function accountStatements(secrets) {
@@ -37,7 +61,10 @@ export function accountStatements(secrets) {
     ...user(MIGRATE_USER, '%', secrets.databaseMigrate),
     ...user(APP_USER, '%', secrets.databaseApp),
     ...user(REPORT_USER, '%', secrets.databaseReport),
+    ...user(BACKUP_USER, '%', secrets.databaseBackup),
     `GRANT ${SCHEMA_OWNER_PRIVILEGES} ON \`${DATABASE}\`.* TO '${MIGRATE_USER}'@'%' WITH GRANT OPTION`,
+    ...SEEN_BY_REVIEWS.map((privilege) => `GRANT ${privilege} TO '${MIGRATE_USER}'@'%'`),
+    ...BACKUP_GRANTS.map((privilege) => `GRANT ${privilege} TO '${BACKUP_USER}'@'%'`),
     // What is no history and is cleaned up. CREATE, so that it may be named before it is there.
     ...CLEANED_TABLES.map(
       (table) => `GRANT CREATE, DELETE ON \`${DATABASE}\`.${table} TO '${MIGRATE_USER}'@'%' WITH GRANT OPTION`,

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { writeAtomic } from '../files.mjs';
 import { ROOT } from '../paths.mjs';
-import { APP_USER, MIGRATE_USER, databaseUrl } from './database-accounts.mjs';
+import { APP_USER, BACKUP_USER, MIGRATE_USER, databaseUrl } from './database-accounts.mjs';
 import { redisUrl } from './redis.mjs';
 import { IDENTITY_NAMES } from './tls.mjs';
 
@@ -23,6 +23,12 @@ export function writeEndpoints(stack, pids) {
     databaseUrl: databaseUrl(stack, APP_USER, stack.secrets.databaseApp),
     adminDatabaseUrl: databaseUrl(stack, MIGRATE_USER, stack.secrets.databaseMigrate),
     redisUrl: redisUrl(stack),
+    backup: {
+      BACKUP_DIR: stack.within('backup'),
+      BACKUP_KEY_FILE: stack.within('backup.key'),
+      BACKUP_DATABASE_URL: databaseUrl(stack, BACKUP_USER, stack.secrets.databaseBackup),
+      AUDIT_SIGNING_KEY_FILE: stack.within('audit-signing.key'),
+    },
     tls: { ca: inTls('ca.crt'), identities: Object.fromEntries(identities) },
     pids,
   };

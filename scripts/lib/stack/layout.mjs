@@ -1,5 +1,5 @@
 /** The directory that holds all state of one local stack, its version, its ports and its secrets. */
-import { randomBytes } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import path from 'node:path';
 import { readIfThere, readJsonIfThere, writeAtomic } from '../files.mjs';
@@ -59,9 +59,12 @@ function settleSecrets(file) {
     databaseMigrate: secret(),
     databaseApp: secret(),
     databaseReport: secret(),
+    databaseBackup: secret(),
     redis: secret(),
     dataKeys: `k1:${randomBytes(32).toString('base64')}`,
     identityIndexKey: randomBytes(32).toString('base64'),
+    backupKey: randomBytes(32).toString('base64'),
+    auditSigningKey: generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }),
   };
   const before = readJsonIfThere(file) ?? {};
   const secrets = { ...made, ...before };

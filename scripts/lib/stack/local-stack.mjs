@@ -1,6 +1,6 @@
 /** The whole local stack: up, down, reset. Each takes the stack's lock, so that two launchers never fight over it. */
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { writeAtomic } from '../files.mjs';
+import { readIfThere, writeAtomic } from '../files.mjs';
 import { withLock, withLockIfFree } from '../lock.mjs';
 import { STATE_DIRECTORIES } from '../paths.mjs';
 import { say, step } from '../terminal.mjs';
@@ -34,8 +34,13 @@ async function startAll() {
   const stack = await openStack(local);
   const { mariadb, redisPid } = await startInfrastructure(stack);
   mkdirSync(stack.within('wechatpay-state'), { recursive: true, mode: 0o700 });
-  writeAtomic(stack.within('data-keys'), stack.secrets.dataKeys, 0o600);
+  // Kept once it is there: its keys may have been rotated since (docs/keys.md).
+  if (readIfThere(stack.within('data-keys')) === undefined) {
+    writeAtomic(stack.within('data-keys'), stack.secrets.dataKeys, 0o600);
+  }
   writeAtomic(stack.within('identity-index-key'), stack.secrets.identityIndexKey, 0o600);
+  writeAtomic(stack.within('audit-signing.key'), stack.secrets.auditSigningKey, 0o600);
+  writeAtomic(stack.within('backup.key'), stack.secrets.backupKey, 0o600);
   const isCurrent = await isServiceCurrent(stack);
   if (!isCurrent || mariadb.wasStarted) await step('Migrating the database', () => migrate(stack));
   const wechatpay = await startListening(stack, ['wechatpay'], simulatorProgram);

@@ -1,7 +1,7 @@
 /** What our programs of the local stack are told: the service's configuration and the simulator's. */
 import { readIfThere, readJsonIfThere } from '../files.mjs';
 import { inRoot } from '../paths.mjs';
-import { APP_USER, databaseUrl } from './database-accounts.mjs';
+import { APP_USER, REPORT_USER, databaseUrl } from './database-accounts.mjs';
 import { redisUrl } from './redis.mjs';
 import { usersSettings } from './users-settings.mjs';
 
@@ -46,6 +46,7 @@ function wechatpaySettings(stack) {
     WECHATPAY_APIV3_KEY_FILE: stack.within('wechatpay', 'apiv3.key'),
     WECHATPAY_MERCHANT_SERIAL: merchant.merchantSerial,
     WECHATPAY_MERCHANT_KEY_FILE: stack.within('wechatpay', 'merchant.key'),
+    WECHATPAY_MERCHANT_CERT_FILE: stack.within('wechatpay', 'merchant.crt'),
     WECHATPAY_PUBLIC_KEY_ID: merchant.publicKeyId,
     WECHATPAY_PUBLIC_KEY_FILE: stack.within('wechatpay', 'public.pem'),
   };
@@ -69,10 +70,17 @@ function stackSettings(stack) {
     REDIS_URL: redisUrl(stack),
     DATA_KEYS_FILE: stack.within('data-keys'),
     IDENTITY_INDEX_KEY_FILE: stack.within('identity-index-key'),
+    AUDIT_SIGNING_KEY_FILE: stack.within('audit-signing.key'),
+    ANCHOR_DIR: stack.within('anchors'),
+    BACKUP_DIR: stack.within('backup'),
+    REVIEW_DATABASE_URL: databaseUrl(stack, REPORT_USER, stack.secrets.databaseReport),
     DEV_CLOCK_FILE: stack.within('clock.json'),
     ...wechatpaySettings(stack),
   };
 }
+
+/** What a stack that one person tries things on all day needs otherwise than production; whoever starts it may change it. */
+const LOCAL_DEFAULTS = { REFUNDS_ALONE_PER_DAY_FEN: '999999999' };
 
 /** The billing service; the rest of its settings may come from the environment of whoever starts the stack. */
 export function serviceProgram(stack) {
@@ -80,6 +88,6 @@ export function serviceProgram(stack) {
   return withFiles({
     ...SERVICE,
     healthUrl: `http://127.0.0.1:${stack.state.ports.internal}/readyz`,
-    environment: { ...own, ...usersSettings(own) },
+    environment: { ...LOCAL_DEFAULTS, ...own, ...usersSettings(own) },
   });
 }

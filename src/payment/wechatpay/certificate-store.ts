@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../../platform/clock';
+import { fromEpochMs } from '../../platform/time';
 import { ANSWER_AGE_MAX_SECONDS, type Belief } from './client/answer';
 import type { AttemptLog, Caller } from './client/caller';
 import { CERTIFICATES_PATH, readCertificates, type PlatformCertificate } from './certificates';
@@ -21,6 +22,8 @@ export interface CertificateStoreOptions {
 
 /** The platform certificates as they are known now. */
 export interface CertificateStore extends WechatpayKeys {
+  /** Until when the last of them is valid; undefined while none is known. */
+  lastExpireTime(): Date | undefined;
   /** Ends the downloads. */
   close(): void;
 }
@@ -76,6 +79,10 @@ export function openCertificateStore(options: CertificateStoreOptions): Certific
       // Whoever comes while a download runs waits for it; nobody starts another so soon.
       if (download !== undefined) await download;
       else if (elapsedMs() - lastDownloadMs >= DOWNLOAD_GAP_MS) await startDownload();
+    },
+    lastExpireTime() {
+      const times = [...certificates.values()].map(({ expireTime }) => expireTime.getTime());
+      return times.length === 0 ? undefined : fromEpochMs(Math.max(...times));
     },
     close() {
       closing.abort();

@@ -33,6 +33,8 @@ export interface Wechatpay {
   readonly client: WechatpayClient;
   /** The keys that answers and notifications may be signed with. */
   readonly keys: WechatpayKeys;
+  /** Until when the last of the platform certificates is valid; undefined where none is known, or none is used. */
+  readonly certificatesExpireTime: () => Date | undefined;
 }
 
 /** Opens the way to WeChat Pay for one merchant and app. Certificates are downloaded in the background. */
@@ -60,7 +62,8 @@ export function createWechatpay(options: WechatpayOptions): Wechatpay {
     store?.close();
     await caller.close();
   };
-  return { client: createWechatpayClient({ ...options, caller, keys, close }), keys };
+  const client = createWechatpayClient({ ...options, caller, keys, close });
+  return { client, keys, certificatesExpireTime: () => store?.lastExpireTime() };
 }
 
 const NO_KEYS: WechatpayKeys = { get: () => undefined, learn: () => Promise.resolve() };

@@ -1,5 +1,6 @@
 import assert from 'node:assert';
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createKeyRing, type FieldKey, type KeyRing } from './key-ring';
 
 /**
  * Encryption of single columns: AES-256-GCM under a ring of keys. One sealed value is
@@ -10,21 +11,12 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
  * The iv is random: a key must be replaced before it sealed 2^32 values (NIST SP 800-38D §8.3).
  */
 const VERSION = 1;
-const KEY_BYTES = 32;
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 const ALGORITHM = 'aes-256-gcm';
 
-/** One key of the ring. */
-interface FieldKey {
-  /** 1–16 of [a-z0-9-]; stands in clear in every value it sealed. */
-  readonly id: string;
-  /** 32 bytes. */
-  readonly key: Buffer;
-}
-
 /** Where a sealed value lives. */
-interface FieldPlace {
+export interface FieldPlace {
   readonly table: string;
   readonly column: string;
   readonly primaryKey: string;
@@ -48,20 +40,18 @@ export interface FieldCipher {
   decrypt(sealed: Buffer, place: FieldPlace): string;
 }
 
-/** Makes the cipher. The first key seals, all open: rotation puts the new key in front and keeps the old one. */
-export function createFieldCipher(keys: readonly FieldKey[]): FieldCipher {
-  const ring = new Map(keys.map(({ id, key }) => [id, key]));
-  const [first] = keys;
-  assert(first !== undefined, 'the data key ring is empty');
-  assert(ring.size === keys.length, 'a data key id is given twice');
-  assert(new Set(keys.map(({ key }) => key.toString('hex'))).size === keys.length, 'a data key is given twice');
-  for (const { id, key } of keys) {
-    assert(/^[a-z0-9-]{1,16}$/.test(id) && key.length === KEY_BYTES, `data key ${id} is not well-formed`);
-  }
+/** Makes a cipher of a ring, as it is at each use. A list of keys is a ring that nobody changes. */
+export function createFieldCipher(keys: KeyRing | readonly FieldKey[]): FieldCipher {
+  const ring = 'first' in keys ? keys : createKeyRing(keys);
   return {
-    encrypt: (plaintext, place) => seal(first, plaintext, additionalData(place)),
+    encrypt: (plaintext, place) => seal(ring.first(), plaintext, additionalData(place)),
     decrypt: (sealed, place) => open(ring, sealed, additionalData(place)),
   };
+}
+
+/** The id of the key that a value says it was sealed with; empty for what is no sealed value. */
+export function keyIdOf(sealed: Buffer): string {
+  return sealed[0] === VERSION ? sealed.toString('latin1', 2, 2 + (sealed[1] ?? 0)) : '';
 }
 
 function seal({ id, key }: FieldKey, plaintext: string, context: Buffer): Buffer {
@@ -73,13 +63,13 @@ function seal({ id, key }: FieldKey, plaintext: string, context: Buffer): Buffer
   return Buffer.concat([Buffer.from([VERSION, keyId.length]), keyId, iv, cipher.getAuthTag(), ciphertext]);
 }
 
-function open(ring: ReadonlyMap<string, Buffer>, sealed: Buffer, context: Buffer): string {
+function open(ring: KeyRing, sealed: Buffer, context: Buffer): string {
   const keyIdEnd = 2 + (sealed[1] ?? 0);
   const ivEnd = keyIdEnd + IV_BYTES;
   const tagEnd = ivEnd + TAG_BYTES;
   if (sealed[0] !== VERSION || sealed.length < tagEnd) throw new FieldCipherError('format');
   // latin1 keeps every byte apart; 'ascii' would drop the top bit and let an altered key id pass.
-  const key = ring.get(sealed.toString('latin1', 2, keyIdEnd));
+  const key = ring.find(sealed.toString('latin1', 2, keyIdEnd));
   if (key === undefined) throw new FieldCipherError('key_unknown');
 
   const decipher = createDecipheriv(ALGORITHM, key, sealed.subarray(keyIdEnd, ivEnd), { authTagLength: TAG_BYTES });

@@ -1,6 +1,6 @@
 import { platformErrors } from '../errors';
 import { contentHash, type ContentValue } from '../request-content';
-import { auditWrites, type AuditEntry } from './audit-log';
+import { auditWrites, requestName, serveRequest, type AuditEntry } from './audit-log';
 import type { Database } from './database';
 import { eventWrites, type OutboxEvent } from './outbox';
 import { isDuplicateKey } from './sql-errors';
@@ -77,12 +77,15 @@ export async function runCommand<Locked, Response>(
   },
 ): Promise<CommandResult<Response>> {
   const hash = contentHash(command.kind, command.content);
+  const request = requestName(command);
   const perform = async (tx: Tx): Promise<CommandResult<Response>> => {
+    serveRequest(tx, request);
     const locked = await steps.lock(tx);
     const earlier = await findEarlier<Response>(tx, command, hash);
     if (earlier !== undefined) return { response: earlier, replayed: true };
     const effect = await steps.run(tx, locked);
-    const traces = [...auditWrites(effect.audit, command.now), ...eventWrites(effect.events, command.now)];
+    const audit = effect.audit.map((entry) => ({ entry, request, createTime: command.now }));
+    const traces = [...auditWrites(audit), ...eventWrites(effect.events, command.now)];
     await writeTogether(tx, [...traces, keyWrite(command, hash, effect.response)]);
     await effect.countLast?.(tx);
     return { response: effect.response, replayed: false };

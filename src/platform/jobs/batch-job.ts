@@ -19,8 +19,13 @@ export interface BatchJob {
  */
 export type SweepJob = BatchJob;
 
-/** A batch job that is due once a day, at a time of day in Shanghai. A day that was missed is made up for. */
-export type DailyJob = BatchJob;
+/**
+ * A batch job that is due once a day or once an hour, at a time in Shanghai. The last day or hour that was missed is made up
+ * for. It is told which one it is about: `2026-01-31`, or `2026-01-31T14`.
+ */
+export interface SlotJob extends Omit<BatchJob, 'run'> {
+  readonly run: (signal: AbortSignal, slot: string) => Promise<number>;
+}
 
 /** How long full batches follow each other before the job says that it ran. */
 const TURN_MS = 10_000;

@@ -41,7 +41,7 @@ const LOOK_SIZE = 500;
 const ASSERT_MS = 1_000;
 /** The same while Redis is away, so that little is waited for once it is back. */
 const AWAY_MS = 100;
-/** Between two looks for days that were missed, beside the tick at the time of day. */
+/** Between two looks for days and hours that were missed, beside the tick at their time. */
 const MAKE_UP_MS = 60_000;
 /** How long an aborted job has for coming to its end. */
 const ABORT_GRACE_MS = 500;
@@ -171,7 +171,7 @@ async function takeTick(
 
 /**
  * Makes the schedulers that are missing, as long as the process runs. It looks at every job itself when it begins, and for
- * days that were missed from time to time: their tick may have come while Redis was away, and not come again.
+ * days and hours that were missed from time to time: their tick may have come while Redis was away, and not come again.
  */
 async function keepScheduled(
   works: readonly JobWork[],
@@ -194,7 +194,7 @@ async function keepScheduled(
       if (isReady()) {
         await assert();
         if (!isBegun) await lookAt(works);
-        else if (monotonicMs() >= makeUpMs) await lookAt(works.filter(({ daily }) => daily !== undefined));
+        else if (monotonicMs() >= makeUpMs) await lookAt(works.filter(({ slots }) => slots !== undefined));
         if (!isBegun || monotonicMs() >= makeUpMs) makeUpMs = monotonicMs() + MAKE_UP_MS;
         isBegun = true;
       }

@@ -20,7 +20,7 @@ export interface DeadLetters {
   resolve(job: string, subject?: string): Promise<void>;
 }
 
-/** Days on which daily jobs were done: a slot has effect once, whoever finds that it is due. */
+/** Days and hours of jobs that are done once for each: a slot has effect once, whoever finds that it is due. */
 export interface JobSlots {
   /** Whether a slot is still to be done and nobody is at it. */
   isFree(job: string, slot: string): Promise<boolean>;

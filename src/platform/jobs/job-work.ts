@@ -1,7 +1,7 @@
 import type { Clock } from '../clock';
-import { latestSlot } from '../time';
-import { runTurn, type DailyJob, type SweepJob } from './batch-job';
-import type { DailySchedule } from './job-entry';
+import { latestHour, latestSlot } from '../time';
+import { runTurn, type SlotJob, type SweepJob } from './batch-job';
+import type { SlotSchedule } from './job-entry';
 import type { DeadLetters, JobSlots } from './job-storage';
 import type { QueuedJob } from './queued-job';
 
@@ -12,8 +12,8 @@ export interface JobWork {
   readonly queue: string;
   /** How many of its ids one process works on at the same time. */
   readonly concurrency: number;
-  /** The time of day when it is looked at; undefined: at every poll. */
-  readonly daily?: DailySchedule;
+  /** The time of the day or the hour when it is looked at; undefined: at every poll. */
+  readonly slots?: SlotSchedule;
   /** What is to be worked on now, at most `most` ids. */
   readonly findDue: (most: number) => Promise<readonly DueWork[]>;
   readonly run: (id: string, signal: AbortSignal) => Promise<void>;
@@ -75,10 +75,15 @@ export function sweepWork(job: SweepJob, letters: DeadLetters): JobWork {
   };
 }
 
-/** A daily job: the last day that has begun for it, if that is not done. Days before it would do the same. */
-export function dailyWork(
-  job: DailyJob,
-  daily: DailySchedule,
+/** The last day or hour that has begun for a job. */
+function latestSlotOf(schedule: SlotSchedule, now: Date): string {
+  return 'hour' in schedule ? latestSlot(now, schedule) : latestHour(now, schedule.minute);
+}
+
+/** A daily or hourly job: the last slot that has begun for it, if that is not done. Those before it would do the same. */
+export function slotWork(
+  job: SlotJob,
+  schedule: SlotSchedule,
   stores: { readonly letters: DeadLetters; readonly slots: JobSlots; readonly clock: Pick<Clock, 'now'> },
 ): JobWork {
   const { name } = job;
@@ -87,11 +92,11 @@ export function dailyWork(
     name,
     queue: BATCH_QUEUE,
     concurrency: 1,
-    daily,
+    slots: schedule,
     findDue: async () => {
       const unresolved = await letters.unresolved(name, DEAD_LETTERS_MAX);
       const again = [...unresolved].filter(([, state]) => state === 'rerun').map(([slot]) => slot);
-      const slot = latestSlot(clock.now(), daily);
+      const slot = latestSlotOf(schedule, clock.now());
       const isDue = !unresolved.has(slot) && (await slots.isFree(name, slot));
       const due = [...again, ...(isDue ? [slot] : [])];
       return due.map((id) => ({ id, isDeadLetter: unresolved.size > 0 }));
@@ -101,12 +106,13 @@ export function dailyWork(
   };
 }
 
-/** Does a day's work under its slot, which one process has at a time, and which comes to its end once. */
-async function runSlot(job: DailyJob, slot: string, slots: JobSlots, signal: AbortSignal): Promise<void> {
+/** Does the work of a day or an hour under its slot, which one process has at a time, and which comes to its end once. */
+async function runSlot(job: SlotJob, slot: string, slots: JobSlots, signal: AbortSignal): Promise<void> {
   const { name } = job;
   if (!(await slots.take(name, slot))) return;
+  const batches = { ...job, run: (stop: AbortSignal) => job.run(stop, slot) };
   try {
-    while ((await runTurn(job, signal)).isFull && !signal.aborted) await slots.hold(name, slot);
+    while ((await runTurn(batches, signal)).isFull && !signal.aborted) await slots.hold(name, slot);
     if (signal.aborted) await slots.giveBack(name, slot);
     else await slots.end(name, slot);
   } catch (error) {

@@ -1,6 +1,6 @@
 import type { JobSchedulerJson, Queue, RepeatOptions } from 'bullmq';
 import { BUSINESS_TIME_ZONE } from '../time';
-import type { DailySchedule } from './job-entry';
+import type { SlotSchedule } from './job-entry';
 import { KEEP_NOTHING } from './work-queue';
 
 /**
@@ -15,13 +15,14 @@ const LOST_AFTER_MS = 5_000;
 /** When a job's ticks come. */
 export interface Ticking {
   readonly name: string;
-  /** The time of day; undefined: every so many milliseconds. */
-  readonly daily?: DailySchedule;
+  /** The time of the day or the hour; undefined: every so many milliseconds. */
+  readonly slots?: SlotSchedule;
 }
 
-function repeatOf({ daily }: Ticking, everyMs: number): RepeatOptions {
-  if (daily === undefined) return { every: everyMs };
-  return { pattern: `${daily.minute} ${daily.hour} * * *`, tz: BUSINESS_TIME_ZONE };
+function repeatOf({ slots }: Ticking, everyMs: number): RepeatOptions {
+  if (slots === undefined) return { every: everyMs };
+  const hour = 'hour' in slots ? String(slots.hour) : '*';
+  return { pattern: `${slots.minute} ${hour} * * *`, tz: BUSINESS_TIME_ZONE };
 }
 
 function isAsWanted({ every, pattern, tz, next }: JobSchedulerJson, wanted: RepeatOptions, nowMs: number): boolean {

@@ -50,14 +50,18 @@ export interface RpcClient {
     request: Request,
     signal?: AbortSignal,
   ): Promise<Response>;
+  /** Calls from now on go over a connection made with this material; calls in flight end as they would have. */
+  renewTls(tls: TlsMaterial): void;
   /** Calls in flight end as they would have; no more may be made. */
   close(): void;
 }
 
 /** Makes a client with mutual TLS. Connects at the first call, and again whenever the connection is lost. */
 export function createRpcClient(options: RpcClientOptions): RpcClient {
-  const { address, tls, timeoutMs } = options;
-  const client = new Client(address, clientCredentials(tls), { ...CONNECTION_OPTIONS, ...ROUTE_OPTIONS });
+  const { address, timeoutMs } = options;
+  const open = (tls: TlsMaterial): Client =>
+    new Client(address, clientCredentials(tls), { ...CONNECTION_OPTIONS, ...ROUTE_OPTIONS });
+  let client = open(options.tls);
   const call = <Request, Response>(
     method: UnaryMethod<Request, Response>,
     request: Request,
@@ -87,7 +91,12 @@ export function createRpcClient(options: RpcClientOptions): RpcClient {
       );
       signal?.addEventListener('abort', cancel, { once: true });
     });
-  return { call, close: () => client.close() };
+  const renewTls = (tls: TlsMaterial): void => {
+    const before = client;
+    client = open(tls);
+    before.close();
+  };
+  return { call, renewTls, close: () => client.close() };
 }
 
 function callError(path: string, code: status, details: string): RpcCallError {

@@ -1,4 +1,4 @@
-import { checkServerIdentity, createSecureContext, type PeerCertificate } from 'node:tls';
+import { checkServerIdentity, createSecureContext, type PeerCertificate, type SecureContextOptions } from 'node:tls';
 import { credentials, ServerCredentials, type ChannelCredentials } from '@grpc/grpc-js';
 
 /** PEM texts: the CA that the other side's certificates must come from, and the service's own certificate and key. */
@@ -21,16 +21,22 @@ const CIPHERS = [
   'ECDHE-RSA-AES128-GCM-SHA256',
 ].join(':');
 
+function contextOf({ ca, cert, key }: TlsMaterial): SecureContextOptions {
+  return { ca, cert, key, minVersion: 'TLSv1.2', ciphers: CIPHERS, honorCipherOrder: true };
+}
+
 /**
  * Mutual TLS: a client without a certificate of our CA does not get past the handshake. `ServerCredentials.createSsl`
  * offers neither a minimum version nor a cipher list, hence a class of our own.
  */
 export class MutualTlsCredentials extends ServerCredentials {
   constructor(tls: TlsMaterial) {
-    super(
-      { requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.2', ciphers: CIPHERS, honorCipherOrder: true },
-      { ca: tls.ca, cert: tls.cert, key: tls.key },
-    );
+    super({ requestCert: true, rejectUnauthorized: true }, contextOf(tls));
+  }
+
+  /** New handshakes use it from now on; connections that are open go on. It must be usable (tls-files.ts). */
+  renew(tls: TlsMaterial): void {
+    this.updateSecureContextOptions(contextOf(tls));
   }
 
   override _equals(other: ServerCredentials): boolean {
@@ -48,7 +54,6 @@ function checkAlternativeNames(host: string, certificate: PeerCertificate): Erro
  * have the host that was called among its subject alternative names. `createSsl` offers no minimum version.
  */
 export function clientCredentials(tls: TlsMaterial): ChannelCredentials {
-  const { ca, cert, key } = tls;
-  const context = createSecureContext({ ca, cert, key, minVersion: 'TLSv1.2', ciphers: CIPHERS });
+  const context = createSecureContext(contextOf(tls));
   return credentials.createFromSecureContext(context, { checkServerIdentity: checkAlternativeNames });
 }

@@ -2,6 +2,8 @@ import { Server, type ServerOptions } from '@grpc/grpc-js';
 import type { Logger } from '../log';
 import type { Metrics } from '../metrics';
 import { createAccessCheck, type AccessMatrix } from './access';
+import type { AccessLog } from './access-log';
+import type { CallLimits } from './call-limits';
 import { CallRecorder } from './call-record';
 import { MutualTlsCredentials, type TlsMaterial } from './credentials';
 import { createHealth } from './health';
@@ -32,6 +34,9 @@ export interface RpcServerOptions {
   readonly tls: TlsMaterial;
   readonly services: readonly RpcService[];
   readonly access: AccessMatrix;
+  readonly accessLog: AccessLog;
+  /** Health and reflection are not counted. */
+  readonly callLimits: CallLimits;
   readonly log: Logger;
   readonly metrics: Metrics;
   /** Calls whose handlers may run at once; more are refused with OVERLOADED. */
@@ -51,6 +56,8 @@ export interface RpcServer {
   /** Resolves with the port, which is the one asked for unless that was 0. */
   listen(host: string, port: number): Promise<number>;
   setServing(isServing: boolean): void;
+  /** New handshakes use this material; connections that are open go on, until they are renewed (at most 10 minutes). */
+  renewTls(tls: TlsMaterial): void;
   beginDrain(): void;
   /** Resolves true when every handler has ended, false when some have not after `timeoutMs`. */
   drained(timeoutMs: number): Promise<boolean>;
@@ -60,11 +67,15 @@ export interface RpcServer {
 
 /** Makes the server with mutual TLS; it serves the given services, health and reflection. Health is NOT_SERVING. */
 export function createRpcServer(options: RpcServerOptions): RpcServer {
-  const { log, metrics, deadlineDefaultMs, deadlineMaxMs } = options;
+  const { log, metrics, accessLog, callLimits, deadlineDefaultMs, deadlineMaxMs } = options;
   const gate = new InflightGate(options.inflightMax, metrics.rpcInflight);
   const checkAccess = createAccessCheck(options.access);
   const recorder = new CallRecorder(log, metrics);
-  const frame: CallFrame = { checkAccess, gate, log, recorder, deadlineDefaultMs, deadlineMaxMs };
+  const frame: CallFrame = {
+    ...{ checkAccess, accessLog, callLimits, gate, log, recorder },
+    ...{ deadlineDefaultMs, deadlineMaxMs },
+  };
+  const credentials = new MutualTlsCredentials(options.tls);
   const server = new Server({ ...CONNECTION_OPTIONS, 'grpc.max_receive_message_length': options.messageBytesMax });
   for (const service of options.services) {
     const handlers = service.methods.map((method) => [method.rpc, adaptUnary(frame, method)] as const);
@@ -81,7 +92,8 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
   // A second tryShutdown would never call back.
   let closed: Promise<void> | undefined;
   return {
-    listen: (host, port) => bind(server, `${host.includes(':') ? `[${host}]` : host}:${port}`, options.tls),
+    listen: (host, port) => bind(server, `${host.includes(':') ? `[${host}]` : host}:${port}`, credentials),
+    renewTls: (tls) => credentials.renew(tls),
     setServing: (isServing) => health.setServing(isServing),
     beginDrain: () => gate.beginDrain(),
     drained: (timeoutMs) => gate.drained(timeoutMs),
@@ -94,9 +106,9 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
   };
 }
 
-function bind(server: Server, address: string, tls: TlsMaterial): Promise<number> {
+function bind(server: Server, address: string, credentials: MutualTlsCredentials): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.bindAsync(address, new MutualTlsCredentials(tls), (error, port) => {
+    server.bindAsync(address, credentials, (error, port) => {
       if (error === null) resolve(port);
       else reject(error);
     });

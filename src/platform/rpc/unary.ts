@@ -4,6 +4,8 @@ import { monotonicMs, systemClock } from '../clock';
 import { type DomainError, platformErrors } from '../errors';
 import type { Logger } from '../log';
 import type { AccessCheck } from './access';
+import type { AccessLog } from './access-log';
+import type { CallLimits } from './call-limits';
 import type { CallRecorder } from './call-record';
 import type { CallContext } from './context';
 import { undecodableRefusal, UndecodableRequest } from './decode';
@@ -16,6 +18,8 @@ import { refusalOf, statusOf } from './status';
 /** What every call of a server shares. */
 export interface CallFrame {
   readonly checkAccess: AccessCheck;
+  readonly accessLog: AccessLog;
+  readonly callLimits: CallLimits;
   readonly gate: InflightGate;
   readonly log: Logger;
   readonly recorder: CallRecorder;
@@ -29,9 +33,9 @@ export interface CallFrame {
 const DEADLINE_SLACK_MS = 20;
 
 /**
- * Makes a grpc-js handler of an RpcMethod. In this order: who calls, may they, is there room, is the request decodable,
- * is there time left; then the handler. Whatever happens, the caller is answered exactly once, one line is logged and
- * the call is counted. A call past its deadline is answered at once while its handler is still awaited: it counts as
+ * Makes a grpc-js handler of an RpcMethod. In this order: who calls, may they, so often, is there room, is the request decodable,
+ * is there time left; then the handler; then the record of it, where a person looks at what is sensitive. Whatever happens,
+ * the caller is answered exactly once, one line is logged and the call is counted. A call past its deadline is answered at once while its handler is still awaited: it counts as
  * in flight until it has really ended.
  */
 export function adaptUnary(frame: CallFrame, method: RpcMethod): handleUnaryCall<unknown, Buffer> {
@@ -58,6 +62,7 @@ class UnaryCall {
     try {
       this.caller = callerOf(this.call);
       this.frame.checkAccess(this.caller, this.method.rpc);
+      this.frame.callLimits.spend(this.caller);
       const leave = this.frame.gate.enter();
       void this.run(this.caller, leave);
     } catch (error) {
@@ -71,6 +76,9 @@ class UnaryCall {
       const context = this.contextFor(caller);
       const response = await this.method.handler(context, this.call.request);
       const bytes = this.method.encode(response);
+      // No record, no answer.
+      const recorded = this.frame.accessLog.record(caller, this.method.rpc, this.call.request);
+      if (recorded !== undefined) await recorded;
       this.answer(undefined, bytes);
     } catch (error) {
       const refusal = refusalOf(error);

@@ -17,8 +17,9 @@ import { call, mustSucceed } from '../../support/clients';
 import { grantGiftCall, openCampaign } from '../../support/gift-calls';
 import { readInfra } from '../../support/infra';
 import { createOrderCall } from '../../support/order-calls';
+import { proposeErasure, rotate } from '../../support/privacy-calls';
 import { reportOutcome } from '../../support/quota-calls';
-import { refundOf, untilRefunds } from '../../support/refund-calls';
+import { approveRefundCall, refundOf, untilRefunds } from '../../support/refund-calls';
 import { registerWith } from '../../support/registrations';
 import { openPlan, orderUpgrade } from '../../support/upgrade-calls';
 import * as facts from '../../support/schema-facts';
@@ -29,8 +30,8 @@ const TABLES = Object.keys(TABLE_PRIVILEGES);
 const NO_HISTORY = ['request_refusals', 'outbox', 'event_deliveries', 'event_sinks'];
 const HISTORY = TABLES.filter((table) => !NO_HISTORY.includes(table));
 const APPEND_ONLY = [
-  ...['quota_logs', 'quota_task_outcomes', 'request_keys', 'audit_logs'],
-  ...['user_identities', 'granted_identities', 'order_credits', 'task_tariffs'],
+  ...['quota_logs', 'quota_task_outcomes', 'audit_logs', 'audit_chain', 'access_logs'],
+  ...['order_credits', 'task_tariffs'],
 ];
 const DAY_MS = 86_400_000;
 
@@ -45,7 +46,7 @@ let before: Awaited<ReturnType<typeof facts.checksums>>;
 async function fillEveryTable(): Promise<void> {
   // A sink that is not there, so that a delivery waits.
   const sink = { name: 'void', kind: 'webhook', url: 'http://127.0.0.1:1/', secrets: [`whsec_${'A'.repeat(32)}`] };
-  const h = await startHarness({ EVENT_SINKS: JSON.stringify([sink]) }, '_frozen');
+  const h = await startHarness({ EVENT_SINKS: JSON.stringify([sink]), REFUND_SECOND_PERSON_FEN: '9000' }, '_frozen');
   try {
     await fill(h);
   } finally {
@@ -71,6 +72,12 @@ async function fill(h: Harness): Promise<void> {
   await mustSucceed(grantGiftCall(h, userId, await openCampaign(h)));
   await refundAndName(h, userId);
   await mustSucceed(replayCall(h));
+  await mustSucceed(rotate(h));
+  await mustSucceed(proposeErasure(h, userId));
+  const { audit } = h.as('auditor');
+  await mustSucceed(call(audit.runReview.bind(audit), { requestId: newId('review'), reviewer: '' }));
+  await mustSucceed(call(h.as('auditor').quota.getQuota.bind(h.as('auditor').quota), { userId }));
+  await until('audit rows are sealed', async () => (await h.db.query('SELECT 1 FROM audit_chain')).length > 0);
   await until('a delivery was tried', async () => (await h.db.query('SELECT 1 FROM event_sinks')).length > 0);
   // Refusals as old as this clock makes the first are dropped again: one of now stays.
   expect(await consume(h, { requestId: 'c3', userId, amount: 1_000 })).toMatchObject({ ok: false });
@@ -82,10 +89,12 @@ function replayCall(h: Harness) {
   return call(event.replayEvents.bind(event), request);
 }
 
-/** An order that was refunded, and with it its period revoked; one that names its payer; and an upgrade. */
+/** An order that was refunded with the approval of two people, and with it its period revoked; another by one; one that names its payer; and an upgrade. */
 async function refundAndName(h: Harness, userId: string): Promise<void> {
   const refunded = await registerMember(h);
-  await refundOf(h, refunded);
+  const { refundId } = await refundOf(h, refunded);
+  await mustSucceed(approveRefundCall(h, { refundId }));
+  await refundOf(h, { ...(await registerMember(h)), amount: 1 });
   await untilRefunds(h, refunded.orderId, ['succeeded']);
   await mustSucceed(createOrderCall(h, { userId, channel: PaymentChannel.JSAPI, openid: 'oTestPayer' }));
   const upgrading = await registerMember(h);
@@ -197,7 +206,7 @@ describe('the rows of request_refusals', () => {
 describe('the columns', () => {
   test('are each of one kind, and some of them of every kind', () => {
     expect(columns.filter(facts.isFrozen).length).toBeGreaterThan(100);
-    expect(columns.filter(facts.isOnceSet)).toHaveLength(13);
+    expect(columns.filter(facts.isOnceSet)).toHaveLength(16);
     for (const [table, { update }] of Object.entries(TABLE_PRIVILEGES)) {
       const known = columns.filter((column) => column.table === table).map(({ column }) => column);
       expect(known).toEqual(expect.arrayContaining([...update]));

@@ -55,7 +55,10 @@ describe('the reviewed privileges', () => {
       report ? [`${table} SELECT`] : [],
     );
     expect((await privilegesOf('report', 'table')).sort()).toEqual(readable.sort());
-    expect(await privilegesOf('report', 'column')).toEqual([]);
+    const columns = Object.entries(TABLE_PRIVILEGES).flatMap(([table, { reportColumns = [] }]) =>
+      reportColumns.map((column) => `${table}.${column} SELECT`),
+    );
+    expect((await privilegesOf('report', 'column')).sort()).toEqual(columns.sort());
   });
 
   test('give neither of them anything on the whole schema or the whole server', async () => {

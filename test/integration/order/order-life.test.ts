@@ -17,6 +17,7 @@ import {
   readPaymentWords,
   type OrderWithCoupon,
 } from '../../support/order-views';
+import { ALONE_WITHOUT_LIMIT } from '../../support/refund-calls';
 import { digestTables } from '../../support/table-digest';
 import { newTransactionId } from '../../support/wechat-notifier';
 import { moneyState } from '../../support/observe';
@@ -59,7 +60,7 @@ describe('the life of an order', () => {
     h = await startHarness({ BILLING_ROLE: 'rpc' }, '_order_life');
     parts = openOrderParts(h);
     const told = { notifyUrl: parts.refundNotifyUrl, onStatus: () => undefined, onOrderStatus: () => undefined };
-    refunds = { ...parts, ...told, compensationGraceDays: 7 };
+    refunds = { ...parts, ...told, compensationGraceDays: 7, aloneLimits: ALONE_WITHOUT_LIMIT };
   });
   afterAll(async () => {
     await parts.close();

@@ -1,7 +1,7 @@
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { systemClock } from '../../../src/platform/clock';
-import { dailyWork, sweepWork } from '../../../src/platform/jobs/job-work';
+import { slotWork, sweepWork } from '../../../src/platform/jobs/job-work';
 import { assertSchedulers } from '../../../src/platform/jobs/schedulers';
 import { latestSlot } from '../../../src/platform/time';
 import { until } from '../../support/harness';
@@ -40,7 +40,7 @@ describe('the schedulers of jobs', () => {
   const assert = (everyMs: number, nowMs = systemClock.machineNow().getTime(), daily?: typeof DAILY) =>
     assertSchedulers(
       queue,
-      [daily === undefined ? { name: 'test-work' } : { name: 'test-work', daily }],
+      [daily === undefined ? { name: 'test-work' } : { name: 'test-work', slots: daily }],
       everyMs,
       nowMs,
     );
@@ -139,7 +139,7 @@ describe('the schedulers of jobs', () => {
       const ran: number[] = [];
       const job = batch(ran, [5, 5, 2]);
       const stores = { letters: stage.letters, slots, clock: systemClock };
-      const works = [dailyWork(job, DAILY, stores), work.job()];
+      const works = [slotWork(job, DAILY, stores), work.job()];
       for (let replica = 0; replica < 3; replica += 1) stage.start(works);
       const slot = latestSlot(systemClock.now(), DAILY);
       await until('the day is done', () => Promise.resolve(slots.ended.includes(slot)));
@@ -156,7 +156,7 @@ describe('the schedulers of jobs', () => {
       const ran: number[] = [];
       let now = new Date('2026-03-01T00:00:00Z');
       const stores = { letters: stage.letters, slots, clock: { now: () => now } };
-      const daily = dailyWork(batch(ran, []), DAILY, stores);
+      const daily = slotWork(batch(ran, []), DAILY, stores);
       const dueNow = async () => (await daily.findDue(10)).map(({ id }) => id);
       expect(await dueNow()).toEqual(['2026-03-01']);
       await daily.run('2026-03-01', new AbortController().signal);
@@ -174,7 +174,7 @@ describe('the schedulers of jobs', () => {
       let runs = 0;
       const run = () => ((runs += 1) < 3 ? Promise.reject(new Error('not yet')) : Promise.resolve(0));
       const stores = { letters: stage.letters, slots, clock: systemClock };
-      stage.start([dailyWork({ name: 'test-daily', run }, DAILY, stores)], { intervalMs: NEVER_MS });
+      stage.start([slotWork({ name: 'test-daily', run }, DAILY, stores)], { intervalMs: NEVER_MS });
       await until('the day is done', () => Promise.resolve(slots.ended.length === 1));
       expect(runs).toBe(3);
     });

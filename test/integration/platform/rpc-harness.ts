@@ -64,6 +64,8 @@ export async function startRpc(
     tls: { ca: ca.ca, ...ca.issueServer() },
     services: [defineService(QuotaServiceService, { ...all, ...handlers })],
     access: ACCESS_MATRIX,
+    accessLog: { record: () => undefined },
+    callLimits: { spend: () => undefined },
     log: createLogger({ level: 'debug', role: 'rpc', destination }),
     metrics,
     inflightMax: 100,

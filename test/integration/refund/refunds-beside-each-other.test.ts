@@ -7,7 +7,14 @@ import { newId, registerMember, startHarness, until, type Harness } from '../../
 import { createOrderCall, getOrderCall } from '../../support/order-calls';
 import { openOrderParts } from '../../support/order-parts';
 import { getQuota } from '../../support/quota-calls';
-import { quoteRefundCall, readAlertWords, readRefundRows, refundOf, untilRefunds } from '../../support/refund-calls';
+import {
+  ALONE_WITHOUT_LIMIT,
+  quoteRefundCall,
+  readAlertWords,
+  readRefundRows,
+  refundOf,
+  untilRefunds,
+} from '../../support/refund-calls';
 import { expectBalanced, readLogWords, readUserRows } from '../../support/user-rows';
 import { notify, refundNotification } from '../../support/wechat-notifier';
 
@@ -277,7 +284,7 @@ describe('a refund notification that names another merchant', () => {
     };
     const forRefunds = {
       ...{ ...parts, notifyUrl: '', compensationGraceDays: 7, wechatpayTimeoutMs: 1_000 },
-      ...{ onStatus: () => undefined, onOrderStatus: () => undefined },
+      ...{ onStatus: () => undefined, onOrderStatus: () => undefined, aloneLimits: ALONE_WITHOUT_LIMIT },
     };
     const result = await applyRefundNotification(forRefunds, { id: String(id), refund: told }, h.clock.now());
     await parts.close();

@@ -6,18 +6,19 @@ import {
   type RefundStatus,
 } from '../../../src/payment/refund-state';
 
-const STATUSES = ['created', 'processing', 'succeeded', 'closed', 'abnormal', 'failed'] as const;
-const EVENTS = ['accepted', 'succeeded', 'closed', 'stuck', 'refused'] as const;
+const STATUSES = ['proposed', 'created', 'processing', 'succeeded', 'closed', 'abnormal', 'failed'] as const;
+const EVENTS = ['approved', 'rejected', 'accepted', 'succeeded', 'closed', 'stuck', 'refused'] as const;
 
 /** Must-show 3: the life of a refund, written out; what is `-` changes nothing. */
 const TABLE: Readonly<Record<RefundStatus, readonly (RefundStatus | '-')[]>> = {
-  //            accepted      succeeded    closed    stuck       refused
-  created: ['processing', 'succeeded', 'closed', 'abnormal', 'failed'],
-  processing: ['-', 'succeeded', 'closed', 'abnormal', '-'],
-  succeeded: ['-', '-', '-', '-', '-'],
-  closed: ['-', '-', '-', '-', '-'],
-  abnormal: ['processing', 'succeeded', 'closed', '-', '-'],
-  failed: ['-', '-', '-', '-', '-'],
+  //           approved   rejected  accepted      succeeded    closed    stuck       refused
+  proposed: ['created', 'closed', '-', '-', '-', '-', '-'],
+  created: ['-', '-', 'processing', 'succeeded', 'closed', 'abnormal', 'failed'],
+  processing: ['-', '-', '-', 'succeeded', 'closed', 'abnormal', '-'],
+  succeeded: ['-', '-', '-', '-', '-', '-', '-'],
+  closed: ['-', '-', '-', '-', '-', '-', '-'],
+  abnormal: ['-', '-', 'processing', 'succeeded', 'closed', '-', '-'],
+  failed: ['-', '-', '-', '-', '-', '-', '-'],
 };
 
 describe('what may follow what in the life of a refund', () => {
@@ -30,13 +31,13 @@ describe('what may follow what in the life of a refund', () => {
   });
 
   test('every pair is in the table', () => {
-    expect(pairs).toHaveLength(30);
+    expect(pairs).toHaveLength(49);
     expect(pairs.map(([, , next]) => next)).not.toContain('missing');
   });
 
   test('a refund is open until its end is known, and takes its amount unless it ended without moving money', () => {
-    expect(STATUSES.filter(isOpen)).toEqual(['created', 'processing', 'abnormal']);
-    expect(STATUSES.filter(isCounted)).toEqual(['created', 'processing', 'succeeded', 'abnormal']);
+    expect(STATUSES.filter(isOpen)).toEqual(['proposed', 'created', 'processing', 'abnormal']);
+    expect(STATUSES.filter(isCounted)).toEqual(['proposed', 'created', 'processing', 'succeeded', 'abnormal']);
     for (const status of STATUSES) {
       expect(EVENTS.some((event) => nextRefundStatus(status, event) !== undefined)).toBe(isOpen(status));
     }

@@ -40,6 +40,8 @@ describe('what WeChat Pay tells of a refund is booked', () => {
 describe('what contradicts the end of a refund', () => {
   const TELLS = ['PROCESSING', 'SUCCESS', 'CLOSED', 'ABNORMAL'] as const;
   const CONTRADICTIONS: Readonly<Record<RefundStatus, readonly (typeof TELLS)[number][]>> = {
+    // Nobody sent it.
+    proposed: ['PROCESSING', 'SUCCESS', 'CLOSED', 'ABNORMAL'],
     created: [],
     processing: [],
     abnormal: [],

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { raw } from 'objection';
 import type { FieldCipher } from '../../../platform/crypto/field-cipher';
+import { placeIn, type SealedColumn } from '../../../platform/crypto/sealed-column';
 import type { Database } from '../../../platform/db/database';
 import { expectRows } from '../../../platform/db/rows';
 import { isDuplicateKey } from '../../../platform/db/sql-errors';
@@ -26,9 +27,11 @@ export interface InboxEntry {
 }
 
 /** What lies sealed beside a row of the inbox. */
-interface Evidence {
+export interface Evidence {
   readonly headers: IncomingHttpHeaders;
   readonly resource: string;
+  /** When what names the payer was taken out of both, ISO 8601; absent while they are as they came. */
+  readonly erased?: string;
 }
 
 /** Where a row of the inbox stands. */
@@ -51,6 +54,9 @@ const FIRST_RETRY_MS = 10_000;
 const RETRY_MAX_MS = 600_000;
 export const DUE_NOTIFICATIONS_MAX = 50;
 const BODIES = 'wechatpay_notification_bodies';
+
+/** Where evidence lies. */
+export const BODY_COLUMN: SealedColumn = { table: BODIES, column: 'sealed_body', primaryKey: 'id' };
 
 /** A stored row, with what it tells. */
 function toItem({ id, eventType, status, reason, content }: NotificationRow): InboxItem {
@@ -79,9 +85,7 @@ async function insertEntry(tx: Tx, entry: InboxEntry, cipher: FieldCipher, now: 
   return row;
 }
 
-function placeOf(id: string) {
-  return { table: BODIES, column: 'sealed_body', primaryKey: id };
-}
+const placeOf = (id: string) => placeIn(BODY_COLUMN, id);
 
 async function insertBody(tx: Tx, inboxId: string, entry: InboxEntry, cipher: FieldCipher, now: Date): Promise<void> {
   const id = mintId(now);

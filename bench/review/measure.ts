@@ -1,0 +1,46 @@
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { SignedReview } from '../../src/audit/review/sign-review';
+import { DIST, peakMemoryMib } from '../runner/child';
+
+/** One run of `billing audit review --database`, as an operator runs it, measured from outside. */
+export interface Measured {
+  readonly seconds: number;
+  /** The most memory that the process ever had, in MiB. */
+  readonly peakMib: number;
+  readonly exitCode: number;
+  readonly signed: SignedReview;
+}
+
+const LOOK_MS = 200;
+
+export async function measureReview(databaseUrl: string, directory: string, signingKey: string): Promise<Measured> {
+  const script = join(DIST, 'src', 'cli', 'main.js');
+  const words = ['audit', 'review', '--database', databaseUrl, '--format', 'all', '--out', directory];
+  const startMs = performance.now();
+  const child = spawn(process.execPath, [script, ...words], {
+    env: { AUDIT_SIGNING_KEY: signingKey },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  let peakMib = 0;
+  const look = setInterval(() => {
+    // It may have ended since.
+    if (child.pid !== undefined && child.exitCode === null) peakMib = Math.max(peakMib, peakOf(child.pid));
+  }, LOOK_MS);
+  const exitCode = await new Promise<number>((resolve, reject) => {
+    child.once('error', reject).once('exit', (code) => resolve(code ?? -1));
+  }).finally(() => clearInterval(look));
+  const seconds = (performance.now() - startMs) / 1_000;
+  if (exitCode !== 0 && exitCode !== 1) throw new Error(`the review ended with ${exitCode}`);
+  const file = join(directory, 'REVIEW-BillingGuard.json');
+  return { seconds, peakMib, exitCode, signed: JSON.parse(readFileSync(file, 'utf8')) as SignedReview };
+}
+
+function peakOf(pid: number): number {
+  try {
+    return peakMemoryMib(pid);
+  } catch {
+    return 0;
+  }
+}

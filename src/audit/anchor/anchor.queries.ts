@@ -1,0 +1,44 @@
+import type { Database } from '../../platform/db/database';
+import { readOnly } from '../../platform/db/tx';
+import { cutPage, POSITION_KEY, readPageToken, type Page } from '../../platform/paging';
+import { readSignedAnchor, type SignedAnchor } from './anchor-document';
+import { AnchorRow } from './anchor.model';
+
+/** Anchors handed out by one run, before it looks for more. */
+const EXPORTED_MAX = 50;
+
+/** The last anchor; undefined before the first. */
+export function readLastAnchor(db: Database): Promise<AnchorRow | undefined> {
+  return readOnly(db, (reader) => AnchorRow.query(reader).orderBy('number', 'desc').first());
+}
+
+/** One anchor; undefined when there is none of that number. */
+export function readAnchor(db: Database, number: number): Promise<AnchorRow | undefined> {
+  return readOnly(db, (reader) => AnchorRow.query(reader).findById(number));
+}
+
+/** Anchors that nobody has handed out yet, in their order. */
+export function readUnexported(db: Database): Promise<readonly AnchorRow[]> {
+  return readOnly(db, (reader) =>
+    AnchorRow.query(reader).whereNull('exportTime').orderBy('number').limit(EXPORTED_MAX),
+  );
+}
+
+/** One page of anchors, newest first. Throws INVALID_REQUEST for a foreign token. */
+export async function listAnchors(db: Database, pageSize: number, pageToken: string): Promise<Page<AnchorRow>> {
+  const filters = { list: 'anchors' };
+  const after = readPageToken(pageToken, filters, POSITION_KEY);
+  const rows = await readOnly(db, (reader) => {
+    const query = AnchorRow.query(reader)
+      .orderBy('number', 'desc')
+      .limit(pageSize + 1);
+    if (after !== undefined) void query.where('number', '<', Number(after));
+    return query;
+  });
+  return cutPage(rows, pageSize, filters, ({ number }) => String(number));
+}
+
+/** The anchor that a row holds. Throws NotAnAnchor for one that somebody else wrote. */
+export function anchorOfRow({ document, signature }: Pick<AnchorRow, 'document' | 'signature'>): SignedAnchor {
+  return readSignedAnchor(JSON.parse(document), signature);
+}

@@ -1,0 +1,5 @@
+/** The languages of a report. */
+export type Language = 'zh' | 'en';
+
+/** A text in both. */
+export type Bilingual = Readonly<Record<Language, string>>;

@@ -1,0 +1,68 @@
+import type { Check } from '../check';
+import { invariantCheck } from './invariant-check';
+
+/** Whether the audit log tells of everything, as it was done and by whom (R7.1, R7.2). Its hashes: audit-trail.ts. */
+
+const TRAIL = { section: 'permissions', item: 'audit-trail', severity: 'severe' } as const;
+
+export const TRACE_CHECKS: readonly Check[] = [
+  invariantCheck('INV-15', {
+    id: 'change-without-trace',
+    ...TRAIL,
+    title: { zh: '有变更没有审计记录或事件', en: 'Something changed without its audit row or its event' },
+    fix: {
+      zh: '该变更没有经过服务：对照备份找出被写入、改动或删除的行',
+      en: 'The service did not make this change: find what was written, altered or deleted by comparing with a backup',
+    },
+  }),
+  invariantCheck('INV-45', {
+    id: 'sealed-audit-row-gone',
+    ...TRAIL,
+    title: {
+      zh: '已入链的审计记录缺失，或链尾不符',
+      en: 'A sealed row of the audit log is gone, or the chain has another end',
+    },
+    fix: {
+      zh: '从备份取回被删除的行，用最近的锚点确认链尾（billing audit verify --anchor）',
+      en: 'Get the row from a backup, and confirm the end with the newest anchor (billing audit verify --anchor)',
+    },
+  }),
+  invariantCheck('INV-46', {
+    id: 'audit-row-never-sealed',
+    ...TRAIL,
+    title: {
+      zh: '有审计记录不在链中：事后补写',
+      en: 'A row of the audit log is in no chain: it was put in afterwards',
+    },
+    fix: {
+      zh: '服务写入的审计记录都会入链：查明是谁补写了该行',
+      en: 'Whatever the service writes there is sealed: find who put in the row',
+    },
+  }),
+  invariantCheck('INV-47', {
+    id: 'audit-row-wrong',
+    ...TRAIL,
+    title: {
+      zh: '审计记录的角色与操作者不符，或优惠券没有领取记录',
+      en: 'An audit row names the role of another actor, or a coupon was claimed without one',
+    },
+    fix: {
+      zh: '没有领取记录的优惠券不是由 ClaimCoupon 发出的：作废并追查；角色不符的记录用锚点核对',
+      en: 'ClaimCoupon did not give a coupon without one: void it and find who did; compare a wrong role with an anchor',
+    },
+  }),
+  invariantCheck('INV-48', {
+    id: 'erasure-without-second-person',
+    section: 'permissions',
+    item: 'second-person',
+    severity: 'severe',
+    title: {
+      zh: '个人信息删除未经第二人批准，或身份登记被擅自清除',
+      en: 'An erasure began without a second person, or fingerprints were unlinked without one',
+    },
+    fix: {
+      zh: '删除不可恢复：立即停止（billing user erase），由未提议的人复核，并查明谁清除了身份登记',
+      en: 'What is erased does not come back: stop it, have somebody who did not propose it look, and find who unlinked what',
+    },
+  }),
+];

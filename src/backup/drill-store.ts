@@ -1,0 +1,48 @@
+import { randomBytes } from 'node:crypto';
+import type { Signer } from '../platform/crypto/signing';
+import { fromEpochMs } from '../platform/time';
+import { drillSchema, type Drill } from './documents';
+import { listFulls } from './full-store';
+import { readSignedDocument, signDocument } from './signed-document';
+import { newestStream, readStreamState, type TargetReader } from './stream-store';
+import { makeDirectory, nameAt, namesIn, pathIn, PLACES, readIfThere, writeDurably, type Target } from './target';
+
+/** Results of drills, kept in the target: a review asks when a restoration was last tried. */
+
+/** Keeps a result. */
+export async function recordDrill(target: Target, signer: Signer, drill: Drill): Promise<void> {
+  await makeDirectory(pathIn(target, PLACES.drills));
+  const id = `${nameAt(fromEpochMs(Date.parse(drill.startTime)))}-${randomBytes(2).toString('hex')}`;
+  await writeDurably(pathIn(target, PLACES.drill(id)), signDocument(drill, signer));
+}
+
+/** The last drill; undefined when there was none. */
+async function readLastDrill({ target, verifiers }: TargetReader): Promise<Drill | undefined> {
+  const id = (await namesIn(pathIn(target, PLACES.drills))).at(-1);
+  if (id === undefined) return undefined;
+  const text = (await readIfThere(pathIn(target, PLACES.drill(id)))) ?? '';
+  return readSignedDocument(text, drillSchema, verifiers, PLACES.drill(id));
+}
+
+/** What a review wants to know of a target; undefined: there was none. */
+export interface BackupFacts {
+  readonly lastFullTime: Date | undefined;
+  readonly lastLogTime: Date | undefined;
+  readonly lastDrill: { readonly time: Date; readonly isClean: boolean } | undefined;
+}
+
+/** Reads it from the signed documents; whoever altered one makes this fail. */
+export async function readBackupFacts(reader: TargetReader): Promise<BackupFacts> {
+  const timeOf = (instant: string | undefined): Date | undefined =>
+    instant === undefined ? undefined : fromEpochMs(Date.parse(instant));
+  const full = (await listFulls(reader)).map(({ manifest }) => manifest).findLast((manifest) => manifest !== undefined);
+  const stream = await newestStream(reader);
+  const state = stream === undefined ? undefined : await readStreamState(reader, stream.id);
+  const drill = await readLastDrill(reader);
+  return {
+    lastFullTime: timeOf(full?.startTime),
+    lastLogTime: timeOf(state?.provenTime),
+    lastDrill:
+      drill === undefined ? undefined : { time: fromEpochMs(Date.parse(drill.startTime)), isClean: drill.isClean },
+  };
+}

@@ -1,0 +1,183 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Command } from 'commander';
+import {
+  BackupError,
+  createFullBackup,
+  readStreamState,
+  recordDrill,
+  restore,
+  shipLog,
+  startScratchServer,
+  type Drill,
+  type Manifest,
+} from '../backup';
+import { monotonicMs } from '../platform/clock';
+import {
+  findBackup,
+  openBackupParts,
+  openWritingParts,
+  signerOf,
+  type BackupCommandParts,
+  type BackupParts,
+  type WritingParts,
+} from './backup-parts';
+import type { Output } from './output';
+
+/** The restore drill: a backup that nobody has restored is a hope. Nothing of the service or of its database is touched. */
+
+/** How long the stream may take to pass a backup that a drill has taken itself. */
+const FRESH_WAIT_MS = 60_000;
+const LOOK_MS = 100;
+/** Of what a check says, so much is shown. */
+const SAID_CHARACTERS_MAX = 2_000;
+
+/** What the restored database is asked, each by the command that an operator would use. `directory` is for what it writes. */
+interface DrillCheck {
+  readonly name: string;
+  readonly words: (databaseUrl: string, directory: string) => readonly string[];
+}
+const CHECKS: readonly DrillCheck[] = [
+  { name: 'ledger verify', words: () => ['ledger', 'verify'] },
+  { name: 'audit verify', words: () => ['audit', 'verify'] },
+  { name: 'promotion check', words: () => ['promotion', 'check'] },
+  {
+    name: 'audit review',
+    words: (databaseUrl, directory) => [
+      'audit',
+      'review',
+      '--database',
+      databaseUrl,
+      // A scratch server has none of the accounts, and no backups of its own.
+      '--data-only',
+      '--format',
+      'json',
+      '--out',
+      directory,
+    ],
+  },
+];
+
+interface DrillOptions {
+  readonly backup?: string;
+  readonly fresh?: true;
+}
+
+/** Adds `backup drill`. */
+export function addDrill(backup: Command, { output }: BackupCommandParts): void {
+  backup
+    .command('drill')
+    .description(
+      'restore into a scratch server, check what came back, tell how long it took; all of it is removed again',
+    )
+    .option('--backup <id>', 'this full backup. Default: the newest')
+    .option('--fresh', 'take a full backup first, and ship the log until that is passed')
+    .action(async ({ backup: id, fresh }: DrillOptions) => {
+      const parts = openBackupParts();
+      const signer = signerOf(parts.config);
+      const manifest = fresh === true ? await takeFresh() : await findBackup(parts, id);
+      const drill = await runDrill(parts, manifest);
+      await recordDrill(parts.target, signer, drill);
+      showDrill(drill, output());
+      if (!drill.isClean) process.exitCode = 1;
+    });
+}
+
+/** Takes a full backup beside a stream of our own; where another process ships already, ours waits and that one counts. */
+async function takeFresh(): Promise<Manifest> {
+  const parts = openWritingParts();
+  const stopping = new AbortController();
+  const { BACKUP_STREAM_INTERVAL_MS: intervalMs } = parts.config;
+  const shipping = shipLog({ ...parts, intervalMs, isNew: false }, stopping.signal);
+  try {
+    return await Promise.race([backUpBesideStream(parts), shipping.then(stopped)]);
+  } finally {
+    stopping.abort();
+    await shipping.catch(() => undefined);
+  }
+}
+
+function stopped(): never {
+  throw new BackupError('the stream ended before the backup was done');
+}
+
+async function backUpBesideStream(parts: WritingParts): Promise<Manifest> {
+  const manifest = await createFullBackup(parts);
+  const { stream } = manifest;
+  for (let waitedMs = 0; stream !== null && waitedMs < FRESH_WAIT_MS; waitedMs += LOOK_MS) {
+    const state = await readStreamState(parts, stream);
+    if (state !== undefined && state.provenTime >= manifest.endTime) return manifest;
+    await delay(LOOK_MS);
+  }
+  throw new BackupError('the stream did not pass the backup: look at what it said');
+}
+
+async function runDrill(parts: BackupParts, manifest: Manifest): Promise<Drill> {
+  const startTime = parts.clock.machineNow();
+  const startMs = monotonicMs();
+  const state = manifest.stream === null ? undefined : await readStreamState(parts, manifest.stream);
+  const provenMs = Date.parse(state?.provenTime ?? manifest.startTime);
+  parts.tell('starting a scratch server');
+  const server = await startScratchServer(parts.programs, parts.spoolDirectory);
+  const stop = (): void => void server.stop().finally(() => process.exit(1));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
+  try {
+    const { database } = await restore({ ...parts, databaseUrl: server.urlOf('mysql') }, { manifest });
+    const restoreMs = sinceMs(startMs);
+    const checks: Drill['checks'] = [];
+    for (const check of CHECKS) checks.push(await runCheck(parts, check, server.urlOf(database), server.directory));
+    return {
+      kind: 'billing-guard restore drill 1',
+      backup: manifest.id,
+      startTime: startTime.toISOString(),
+      rpoMs: Math.max(0, startTime.getTime() - provenMs),
+      restoreMs,
+      rtoMs: sinceMs(startMs),
+      checks,
+      isClean: checks.every(({ isClean }) => isClean),
+    };
+  } finally {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.removeListener(signal, stop);
+    await server.stop();
+  }
+}
+
+const sinceMs = (startMs: number): number => Math.round(monotonicMs() - startMs);
+
+/** Runs one check as a process of its own, so that none sees what another left behind. */
+async function runCheck(
+  { tell, programs }: BackupParts,
+  { name, words }: DrillCheck,
+  databaseUrl: string,
+  directory: string,
+): Promise<Drill['checks'][number]> {
+  tell(`running ${name}`);
+  const startMs = monotonicMs();
+  const env = { PATH: programs.path, DATABASE_URL: databaseUrl };
+  const command = [join(__dirname, 'main.js'), '--json', ...words(databaseUrl, directory)];
+  const said = await new Promise<string | undefined>((resolve) => {
+    execFile(process.execPath, command, { env }, (error, stdout, stderr) => {
+      resolve(error === null ? undefined : `${stdout}${stderr}`.trim().slice(0, SAID_CHARACTERS_MAX));
+    });
+  });
+  if (said !== undefined) tell(`${name} is not clean: ${said}`);
+  return { name, isClean: said === undefined, milliseconds: sinceMs(startMs) };
+}
+
+const inSeconds = (milliseconds: number): number => Math.round(milliseconds / 100) / 10;
+
+function showDrill(drill: Drill, output: Output): void {
+  output.recordWithRows(
+    {
+      verdict: drill.isClean ? 'ok' : 'FAULT',
+      backup: drill.backup,
+      rpo_seconds: drill.rpoMs === null ? undefined : inSeconds(drill.rpoMs),
+      restore_seconds: inSeconds(drill.restoreMs),
+      rto_seconds: inSeconds(drill.rtoMs),
+    },
+    'checks',
+    ['check', 'verdict', 'seconds'],
+    drill.checks.map(({ name, isClean, milliseconds }) => [name, isClean ? 'ok' : 'FAULT', inSeconds(milliseconds)]),
+  );
+}

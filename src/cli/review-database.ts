@@ -1,0 +1,29 @@
+import { readReviewFacts, reviewAt, signReview, type ReviewProgress, type SignedReview } from '../audit';
+import { readBackupFacts } from '../backup';
+import { systemClock } from '../platform/clock';
+import { loadReviewConfig } from '../platform/config';
+import { createSigner, createVerifier } from '../platform/crypto/signing';
+import { mintId } from '../platform/ids';
+import { VERSION } from '../version';
+import { findLocalBackup } from './connection';
+
+/**
+ * A review made by this process, of a database that no service need stand before: one that was restored, or that is in use, with an
+ * account that only reads. Signed with the key of the environment, if it has one.
+ */
+export async function reviewDirectly(
+  databaseUrl: string,
+  wish: { readonly reviewer: string; readonly scope: 'all' | 'data' },
+  onProgress: (progress: ReviewProgress) => void,
+): Promise<SignedReview> {
+  const config = loadReviewConfig(findLocalBackup());
+  const signer = config.AUDIT_SIGNING_KEY === undefined ? undefined : createSigner(config.AUDIT_SIGNING_KEY);
+  const now = systemClock.now();
+  const publicKeys = [signer?.publicKeyPem, config.CLAIMS_PROOF_PUBLIC_KEY].filter((key) => key !== undefined);
+  const { BACKUP_DIR: directory, REVIEW_ACCOUNTS: accounts } = config;
+  const verifiers = publicKeys.map(createVerifier);
+  const readBackup = directory === undefined ? undefined : () => readBackupFacts({ target: { directory }, verifiers });
+  const facts = await readReviewFacts({ version: VERSION, publicKeys, accounts, readBackup });
+  const review = await reviewAt(databaseUrl, { ...wish, reviewId: mintId(now), now, facts, onProgress });
+  return signReview(review, signer);
+}

@@ -1,0 +1,33 @@
+import { makeAnchors, openAnchorWebhook, readReviewFacts, runReviews } from '../audit';
+import { readBackupFacts } from '../backup';
+import { createVerifier } from '../platform/crypto/signing';
+import type { SlotJob } from '../platform/jobs/batch-job';
+import type { QueuedJob } from '../platform/jobs/queued-job';
+import { VERSION } from '../version';
+import type { Closable, Foundation } from './foundation';
+
+/** Makes the anchor of an hour and hands it out to where the settings say. */
+export function anchorMaker(foundation: Foundation, closables: Closable[]): SlotJob['run'] {
+  const { config, clock, log, db, signer } = foundation;
+  const { ANCHOR_WEBHOOK_URL: url, ANCHOR_WEBHOOK_SECRETS: secrets = [] } = config;
+  const webhook =
+    url === undefined ? undefined : openAnchorWebhook({ url, secrets, timeoutMs: config.EVENT_SINK_TIMEOUT_MS, clock });
+  if (webhook !== undefined) closables.push({ name: 'anchor webhook', close: () => webhook.close() });
+  return makeAnchors({ db, clock, log, signer, databaseUrl: config.DATABASE_URL, dir: config.ANCHOR_DIR, webhook });
+}
+
+/** Makes the reviews that were asked for, with the account that only reads, where one is set. */
+export function reviewMaker(foundation: Foundation): QueuedJob {
+  const { config, clock, log, db, signer } = foundation;
+  const databaseUrl = config.REVIEW_DATABASE_URL ?? config.DATABASE_URL;
+  return runReviews({ db, clock, log, databaseUrl, signer, readFacts: () => readFacts(foundation) });
+}
+
+/** What a review knows beside the database. */
+function readFacts({ config, signer }: Foundation): ReturnType<typeof readReviewFacts> {
+  const { CLAIMS_PROOF_PUBLIC_KEY: proofKey, REVIEW_ACCOUNTS: accounts, BACKUP_DIR: directory } = config;
+  const publicKeys = [signer().publicKeyPem, ...(proofKey === undefined ? [] : [proofKey])];
+  const verifiers = publicKeys.map(createVerifier);
+  const readBackup = directory === undefined ? undefined : () => readBackupFacts({ target: { directory }, verifiers });
+  return readReviewFacts({ version: VERSION, publicKeys, accounts, readBackup });
+}

@@ -1,0 +1,5 @@
+/** What the root may use of privacy. Meaning and invariants: README.md. */
+export { eraseUsers } from './erase-users.job';
+export { measureSealedValues } from './measure-sealed-values.job';
+export { createPrivacyService } from './privacy.rpc';
+export { RESEALED_MAX, resealData } from './reseal-data.job';

@@ -1,0 +1,216 @@
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startSimulator } from '../../simulator/wechatpay/server';
+import { PaymentChannel, type CreateOrderRequest } from '../../src/gen/billing/v1/order_service.pb';
+import { call, mustSucceed, type Reply } from '../support/clients';
+import { freePorts } from '../../bench/runner/free-ports';
+import { newId } from '../support/harness';
+import { readInfra, type Infra } from '../support/infra';
+import { createOrderCall } from '../support/order-calls';
+import { configuredSecrets, findLeaks, sealedSecrets, type Secret } from '../support/run-secrets';
+import { setStage, startProcess, type ServiceProcess, type Stage } from '../support/service-process';
+import { TestClock } from '../support/test-clock';
+import {
+  envelope,
+  paidNotification,
+  signedNotification,
+  transactionOf,
+  type Notification,
+} from '../support/wechat-notifier';
+
+/** Must show 7, R11.2: logs and error messages of a full demo hold no secret, no key, no openid and no whole callback. */
+describe('everything that the service says, of a whole demo and of what goes wrong', () => {
+  const webhookSecret = `whsec_${randomBytes(32).toString('base64')}`;
+  const openid = `o${randomBytes(14).toString('hex')}`;
+  const clientIp = '203.0.113.77';
+  const identity = `sha256-${randomBytes(32).toString('hex')}`;
+  const clock = new TestClock();
+  let infra: Infra;
+  let stage: Stage;
+  let service: ServiceProcess;
+  let simulator: Awaited<ReturnType<typeof startSimulator>>;
+  let directory: string;
+  /** Whatever left the service: answers, and what its programs printed. */
+  const said: { readonly where: string; readonly text: string }[] = [];
+  const told: Secret[] = [
+    { what: 'webhook secret', text: webhookSecret },
+    { what: 'openid', text: openid },
+    { what: 'IP address of a payer', text: clientIp },
+    { what: 'identity hash', text: identity },
+  ];
+
+  beforeAll(async () => {
+    infra = readInfra();
+    simulator = await startSimulator({ port: 0, materialDir: infra.wechatpayDir, clock });
+    const [dead = 0] = await freePorts(1);
+    const sink = { name: 'away', kind: 'webhook', url: `http://127.0.0.1:${dead}/`, secrets: [webhookSecret] };
+    stage = await setStage({
+      LOG_LEVEL: 'trace',
+      WECHATPAY_BASE_URL: simulator.url,
+      // The demo reads the stream under its public name.
+      EVENTS_STREAM_KEY: 'billing.events',
+      EVENT_SINKS: JSON.stringify([sink]),
+    });
+    service = await stage.start();
+    directory = mkdtempSync(join(tmpdir(), 'secrets-'));
+  }, 60_000);
+  afterAll(async () => {
+    await stage.close();
+    await simulator.close();
+    rmSync(directory, { recursive: true });
+  });
+
+  /** Plays the demo against the service. Resolves with its exit code and everything it printed. */
+  function playDemo(): Promise<{ code: number | null; text: string }> {
+    const identities = ['ai-task-service', 'order-service', 'operations', 'operations-2', 'finance'];
+    const file = (name: string): string => join(infra.tlsDir, name);
+    const endpoints = {
+      grpc: stage.grpcAddress,
+      wechatpay: simulator.url,
+      databaseUrl: stage.db.url,
+      redisUrl: infra.redisUrl,
+      tls: {
+        ca: file('ca.crt'),
+        identities: Object.fromEntries(
+          identities.map((name) => [name, { cert: file(`${name}.crt`), key: file(`${name}.key`) }]),
+        ),
+      },
+    };
+    mkdirSync(join(directory, 'local'), { recursive: true });
+    const path = join(directory, 'local', 'endpoints.json');
+    writeFileSync(path, JSON.stringify(endpoints));
+    const main = join(__dirname, '..', '..', 'dist', 'simulator', 'demo', 'main.js');
+    const child = spawn(process.execPath, [main], { env: { BILLING_ENDPOINTS: path, PATH: process.env['PATH'] } });
+    const output: string[] = [];
+    child.stdout.on('data', (chunk: Buffer) => output.push(chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => output.push(chunk.toString()));
+    return new Promise((resolve) => child.on('close', (code) => resolve({ code, text: output.join('') })));
+  }
+
+  /** Notes what a refused caller reads. */
+  async function noteRefusal(where: string, reply: Promise<Reply<unknown>>): Promise<void> {
+    const answer = await reply;
+    if (answer.ok) throw new Error(`${where} was not refused`);
+    const { error, metadata, fields } = answer;
+    const trailers = JSON.stringify(error.metadata.getMap());
+    said.push({
+      where,
+      text: [error.message, error.details, JSON.stringify(metadata), ...fields, trailers].join('\n'),
+    });
+  }
+
+  /** Sends a notification of which something is wrong, and notes the answer. */
+  async function noteNotification(where: string, { headers, body }: Notification): Promise<void> {
+    told.push({ what: `body of ${where}`, text: body.toString('utf8') });
+    const url = `${stage.edgeUrl}/wechatpay/notify/transaction`;
+    const answer = await fetch(url, { method: 'POST', headers, body: new Uint8Array(body) });
+    if (answer.ok) throw new Error(`${where} was taken`);
+    said.push({ where, text: `${JSON.stringify([...answer.headers])}\n${await answer.text()}` });
+  }
+
+  const order = (fields: Partial<CreateOrderRequest>) =>
+    createOrderCall(stage, { channel: PaymentChannel.JSAPI, openid, ...fields });
+
+  test('the demo holds', async () => {
+    const { code, text } = await playDemo();
+    said.push({ where: 'the demo', text });
+    expect({ code, text }).toMatchObject({ code: 0 });
+  }, 120_000);
+
+  test('what is refused tells nobody what was sent', async () => {
+    const userId = await stage.register();
+    await mustSucceed(order({ userId, requestId: 'jsapi' }));
+    await mustSucceed(order({ userId, requestId: 'h5', channel: PaymentChannel.H5, openid: '', clientIp }));
+    await noteRefusal('an openid that is none', order({ userId, openid: `${openid} ` }));
+    await noteRefusal(
+      'an address that is none',
+      order({ userId, channel: PaymentChannel.H5, openid: '', clientIp: `${clientIp}.1` }),
+    );
+    await noteRefusal('another payer', order({ userId, requestId: 'jsapi', openid: `${openid}x` }));
+    const { membership } = stage.as('order-service');
+    const register = (requestId: string, identityHashes: string[]) =>
+      call(membership.registerUser.bind(membership), { requestId, userId: newId('u'), identityHashes });
+    await mustSucceed(register('known', [identity]));
+    await noteRefusal('an identity with a line break', register('broken', [`${identity}\n`]));
+    await noteRefusal(
+      'too many identities',
+      register(
+        'many',
+        Array.from({ length: 11 }, (_, i) => `${identity}${i}`),
+      ),
+    );
+    const { gift } = stage.as('ai-task-service');
+    await noteRefusal(
+      'somebody who may not',
+      call(gift.grantGift.bind(gift), { requestId: identity, userId, campaignId: openid }),
+    );
+  });
+
+  test('what WeChat Pay tells wrongly is answered without it', async () => {
+    const maker = { infra, clock };
+    const userId = await stage.register();
+    const { order: made } = await mustSucceed(order({ userId }));
+    const orderId = made?.orderId ?? '';
+    const wrong = { payer: { openid } };
+    const altered = paidNotification(maker, { orderId, lies: wrong });
+    await noteNotification('an altered one', { ...altered, body: Buffer.concat([altered.body, Buffer.from(' ')]) });
+    await noteNotification('one of another amount', paidNotification(maker, { orderId, amount: 1, lies: wrong }));
+    await noteNotification('one of no order', paidNotification(maker, { orderId: 'no-such-order', lies: wrong }));
+    await noteNotification('an old one', paidNotification(maker, { orderId, lies: wrong }, 600_000));
+    const sealed = envelope(
+      maker,
+      transactionOf(maker, { orderId, lies: wrong }),
+      'TRANSACTION.SUCCESS',
+      'x'.repeat(32),
+    );
+    await noteNotification('one that our key does not open', signedNotification(maker, sealed));
+    await noteNotification('one that is no JSON', signedNotification(maker, Buffer.from(`{"openid":"${openid}"`)));
+  });
+
+  test('a fault of the database is logged without the statement that it refused', async () => {
+    const userId = await stage.register();
+    await stage.db.query('RENAME TABLE order_payers TO order_payers_away, user_identities TO user_identities_away');
+    try {
+      await noteRefusal('an order that can not be written', order({ userId }));
+      const { membership } = stage.as('order-service');
+      const request = { requestId: 'register', userId: newId('u'), identityHashes: [identity] };
+      await noteRefusal('a registration that can not', call(membership.registerUser.bind(membership), request));
+    } finally {
+      await stage.db.query('RENAME TABLE order_payers_away TO order_payers, user_identities_away TO user_identities');
+    }
+    expect(service.logs.filter(({ reason }) => reason === 'INTERNAL')).toHaveLength(2);
+  });
+
+  test('a service that can not start says what is wrong with which setting, never what it is', async () => {
+    const settings = { DATABASE_URL: `postgres://billing:${webhookSecret}@db/billing`, DATA_KEYS: openid };
+    const failure: unknown = await startProcess(settings).catch((error: unknown) => error);
+    said.push({ where: 'a service that can not start', text: String(failure) });
+    expect(String(failure)).toContain('DATABASE_URL');
+  });
+
+  test('no line of the log and no answer holds a secret of the run, an openid or a callback', async () => {
+    const secrets = [...configuredSecrets(infra), ...(await sealedSecrets(infra, stage.db)), ...told];
+    // The scan is of something: the demo's callbacks, keys of every kind, and lines of every kind.
+    expect(secrets.length).toBeGreaterThan(40);
+    expect(secrets.filter(({ what }) => what === 'callback').length).toBeGreaterThan(3);
+    expect(secrets.every(({ text }) => text.length >= 8)).toBe(true);
+    expect(said.length).toBeGreaterThan(15);
+    expect(service.logs.length).toBeGreaterThan(100);
+    expect(service.logs.filter(({ level }) => level === 'error').length).toBeGreaterThan(2);
+
+    const lines = service.logs.map((line) => JSON.stringify(line)).join('\n');
+    expect(findLeaks(secrets, 'the log', lines)).toEqual([]);
+    expect(said.flatMap(({ where, text }) => findLeaks(secrets, where, text))).toEqual([]);
+  });
+
+  test('and the scan finds each of them where it is planted', async () => {
+    const secrets = [...configuredSecrets(infra), ...(await sealedSecrets(infra, stage.db)), ...told];
+    for (const { what, text } of secrets) {
+      const line = JSON.stringify({ level: 'info', msg: `x${text}y` });
+      expect(findLeaks([{ what, text }], 'the log', line)).toEqual([`the log holds: ${what}`]);
+    }
+  });
+});

@@ -1,0 +1,176 @@
+import { describeFaults, type Fault } from '../../../support/review-faults';
+import { readInfra } from '../../../support/infra';
+
+const { app, report } = readInfra().accounts;
+
+/** What guards the ledger, taken away or opened, and what nobody ended: must show 1 of the audit's issue (R11.3). */
+const FAULTS: readonly Fault[] = [
+  {
+    what: 'a trigger is dropped',
+    check: 'schema-triggers',
+    tables: [],
+    plant: async ({ rows }) => {
+      await rows('DROP TRIGGER quota_logs_no_delete');
+      return { trigger: 'quota_logs_no_delete', table: 'quota_logs', problem: 'missing' };
+    },
+    undo: async ({ rows }) => {
+      await rows(
+        "CREATE TRIGGER quota_logs_no_delete BEFORE DELETE ON quota_logs FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_logs: rows are never deleted'",
+      );
+    },
+  },
+  {
+    what: 'a trigger is replaced by one that does nothing',
+    check: 'schema-triggers',
+    tables: [],
+    plant: async ({ rows }) => {
+      await rows(
+        'CREATE OR REPLACE TRIGGER quota_logs_no_update BEFORE UPDATE ON quota_logs FOR EACH ROW SET NEW.actor = OLD.actor',
+      );
+      return { trigger: 'quota_logs_no_update', problem: 'changed' };
+    },
+    undo: async ({ rows }) => {
+      await rows(
+        "CREATE OR REPLACE TRIGGER quota_logs_no_update BEFORE UPDATE ON quota_logs FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_logs: rows are never changed'",
+      );
+    },
+  },
+  {
+    what: 'a trigger that nobody reviewed gives units away',
+    check: 'schema-triggers',
+    tables: [],
+    plant: async ({ rows }) => {
+      await rows("CREATE TRIGGER gift_for_me BEFORE INSERT ON alerts FOR EACH ROW SET NEW.details = '{}'");
+      return { trigger: 'gift_for_me', table: 'alerts', problem: 'not in the reviewed schema' };
+    },
+    undo: async ({ rows }) => {
+      await rows('DROP TRIGGER gift_for_me');
+    },
+  },
+  {
+    what: 'the unique key is dropped that lets a user claim once',
+    check: 'schema-unique-keys',
+    tables: [],
+    plant: async ({ rows }) => {
+      await rows('ALTER TABLE user_coupons DROP INDEX uk_user_promotion');
+      return { table: 'user_coupons', key: 'uk_user_promotion', problem: 'missing' };
+    },
+    undo: async ({ rows }) => {
+      await rows('ALTER TABLE user_coupons ADD UNIQUE KEY uk_user_promotion (user_id, promotion_id)');
+    },
+  },
+  {
+    what: 'the constraint is dropped that keeps balances from falling below zero',
+    check: 'schema-checks',
+    tables: [],
+    plant: async ({ rows }) => {
+      await rows('ALTER TABLE users DROP CONSTRAINT users_quota_remaining_not_negative');
+      return { table: 'users', check: 'users_quota_remaining_not_negative', problem: 'missing' };
+    },
+    undo: async ({ rows }) => {
+      await rows('ALTER TABLE users ADD CONSTRAINT users_quota_remaining_not_negative CHECK (quota_remaining >= 0)');
+    },
+  },
+  {
+    what: 'the serving account may delete from the log',
+    check: 'privileges-too-wide',
+    tables: [],
+    plant: async ({ rows }) => {
+      await rows(`GRANT DELETE ON quota_logs TO '${app.user}'@'%'`);
+      return { account: `${app.user}@%`, right: 'DELETE quota_logs' };
+    },
+    undo: async ({ rows }) => {
+      await rows(`REVOKE DELETE ON quota_logs FROM '${app.user}'@'%'`);
+    },
+  },
+  {
+    what: 'the serving account may change what was paid',
+    check: 'privileges-too-wide',
+    tables: [],
+    plant: async ({ rows }) => {
+      await rows(`GRANT UPDATE (amount) ON payments TO '${app.user}'@'%'`);
+      return { account: `${app.user}@%`, right: 'UPDATE payments.amount' };
+    },
+    undo: async ({ rows }) => {
+      await rows(`REVOKE UPDATE (amount) ON payments FROM '${app.user}'@'%'`);
+    },
+  },
+  {
+    what: 'the reporting account may write',
+    check: 'privileges-too-wide',
+    tables: [],
+    plant: async ({ rows }) => {
+      await rows(`GRANT INSERT ON orders TO '${report.user}'@'%'`);
+      return { account: `${report.user}@%`, right: 'INSERT orders' };
+    },
+    undo: async ({ rows }) => {
+      await rows(`REVOKE INSERT ON orders FROM '${report.user}'@'%'`);
+    },
+  },
+  {
+    what: 'a case is open of which nobody knows the end',
+    check: 'settlement-cases-open',
+    tables: ['quota_charges', 'settlement_cases'],
+    plant: async ({ one, change }) => {
+      const charge = await one(
+        "SELECT user_id, sequence, task_id, kind, units FROM quota_charges WHERE task_id <> '' AND kind = 'consume'",
+      );
+      const { user_id: userId, sequence, task_id: taskId, kind, units } = charge;
+      await change(
+        "UPDATE quota_charges SET state = 'open', returned = 0, due_time = '2099-01-01', settle_deadline = '2099-01-01' WHERE user_id = ? AND sequence = ?",
+        [userId, sequence],
+      );
+      await change(
+        "INSERT INTO settlement_cases (user_id, sequence, task_id, kind, units, reason, open_time) VALUES (?, ?, ?, ?, ?, 'unknown', '2026-01-01')",
+        [userId, sequence, taskId, kind, units],
+      );
+      return { user_id: String(userId), sequence: Number(sequence), task_id: String(taskId) };
+    },
+  },
+  {
+    what: 'a refund is abnormal',
+    check: 'refunds-stuck',
+    tables: ['refunds'],
+    plant: async ({ one, change }) => {
+      const refund = await one("SELECT id FROM refunds WHERE status = 'processing'");
+      await change("UPDATE refunds SET status = 'abnormal' WHERE id = ?", [refund['id']]);
+      return { refund_id: String(refund['id']), status: 'abnormal' };
+    },
+  },
+  {
+    what: 'a refund should have been asked about long ago',
+    check: 'work-overdue',
+    tables: ['refunds'],
+    plant: async ({ one, change }) => {
+      const refund = await one("SELECT id FROM refunds WHERE status = 'processing'");
+      await change("UPDATE refunds SET next_attempt_time = '2026-01-01' WHERE id = ?", [refund['id']]);
+      return { what: 'refund', subject: String(refund['id']) };
+    },
+  },
+  {
+    what: 'a critical alert is open',
+    check: 'critical-alerts-open',
+    tables: ['alerts'],
+    plant: async ({ change }) => {
+      await change(
+        `INSERT INTO alerts (id, kind, severity, subject_type, subject_id, details, open_time, last_time)
+        VALUES ('alert', 'payment_mismatch', 'critical', 'order', 'an-order', '{}', '2026-01-01', '2026-01-01')`,
+      );
+      return { alert_id: 'alert', kind: 'payment_mismatch' };
+    },
+  },
+  {
+    what: 'a job failed for the last time',
+    check: 'dead-letters-open',
+    tables: ['job_dead_letters'],
+    plant: async ({ change }) => {
+      await change(
+        `INSERT INTO job_dead_letters (id, job, subject, state, error, attempts, first_time, last_time)
+        VALUES ('letter', 'settle-due-charges', 'a-user', 'open', 'it failed', 8, '2026-01-01', '2026-01-01')`,
+      );
+      return { dead_letter_id: 'letter', job: 'settle-due-charges' };
+    },
+  },
+];
+
+describeFaults('faults in what guards the ledger, and what is in limbo', FAULTS);

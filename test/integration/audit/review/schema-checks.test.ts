@@ -1,0 +1,175 @@
+import { SCHEMA_KEY_CHECKS } from '../../../../src/audit/review/checks/schema-keys';
+import { SCHEMA_PRIVILEGE_CHECKS } from '../../../../src/audit/review/checks/schema-privileges';
+import { SCHEMA_TRIGGER_CHECKS } from '../../../../src/audit/review/checks/schema-triggers';
+import type { Evidence } from '../../../../src/audit/review/check';
+import { reviewDatabase } from '../../../../src/audit/review/review';
+import { withSnapshot } from '../../../../src/platform/db/snapshot';
+import { migrate } from '../../../../src/cli/migrate';
+import { migrateConfigOf, openTestDatabase, type TestDatabase } from '../../../support/database';
+import { readInfra, type Infra } from '../../../support/infra';
+import { factsWith } from '../../../support/review-files';
+
+const CHECKS = [...SCHEMA_KEY_CHECKS, ...SCHEMA_TRIGGER_CHECKS, ...SCHEMA_PRIVILEGE_CHECKS];
+
+let infra: Infra;
+let db: TestDatabase;
+let reportUrl: string;
+beforeAll(async () => {
+  infra = readInfra();
+  db = await openTestDatabase(infra, '_guards');
+  const { user, password } = infra.accounts.report;
+  reportUrl = `mysql://${user}:${encodeURIComponent(password)}@${infra.host}:${infra.port}/${db.name}`;
+});
+afterAll(() => db.close());
+
+/** What the checks of the schema find, by check; as the account that only reads, unless another URL is given. */
+async function findings(url = reportUrl): Promise<Readonly<Record<string, readonly Evidence[]>>> {
+  const { app, report, migrate } = infra.accounts;
+  const accounts = { app: app.user, report: report.user, migrate: migrate.user, backup: 'billing_backup' };
+  const { checks } = await withSnapshot(url, {}, (snapshot) =>
+    reviewDatabase(snapshot, {
+      ...{ reviewId: 'r', reviewer: 'me', now: new Date(), scope: 'all', checks: CHECKS, onProgress: () => undefined },
+      facts: factsWith({ accounts }),
+    }),
+  );
+  const made = checks.filter(({ id }) => !id.startsWith('unbacked-'));
+  expect(made.filter(({ error }) => error !== '').map(({ id, error }) => `${id}: ${error}`)).toEqual([]);
+  return Object.fromEntries(
+    made.filter(({ outcome }) => outcome === 'found').map(({ id, evidence }) => [id, evidence]),
+  );
+}
+
+/** Tampers as root, reviews, and mends it again. */
+async function foundAfter(tamper: readonly string[], mend: readonly string[]) {
+  for (const sql of tamper) await db.query(sql);
+  try {
+    return await findings();
+  } finally {
+    for (const sql of mend) await db.query(sql);
+  }
+}
+
+/** R10, R13.9: unique keys, CHECKs, triggers and privileges are really there; seen by an account that may read and nothing else. */
+describe('the checks of the schema', () => {
+  test('find nothing in a database that was migrated, with whatever account they look', async () => {
+    expect(await findings()).toEqual({});
+    expect(await findings(db.url)).toEqual({});
+  });
+
+  test('find a unique key that is gone, and one that has other columns', async () => {
+    const [row] = await db.query('SHOW CREATE TABLE user_coupons');
+    const create = String(row?.['Create Table']);
+    const [, name = '', columns = ''] = /UNIQUE KEY `(\w+)` \((.+?)\)/.exec(create) ?? [];
+    expect(name).not.toBe('');
+    const gone = [`ALTER TABLE user_coupons DROP KEY \`${name}\``];
+    const mend = [`ALTER TABLE user_coupons ADD UNIQUE KEY \`${name}\` (${columns})`];
+    const missing = await foundAfter(gone, mend);
+    expect(missing).toEqual({
+      'schema-unique-keys': [expect.objectContaining({ table: 'user_coupons', key: name, problem: 'missing' })],
+    });
+    const other = [...gone, `ALTER TABLE user_coupons ADD UNIQUE KEY \`${name}\` (${columns}, id)`];
+    const changed = await foundAfter(other, [...gone, ...mend]);
+    expect(changed['schema-unique-keys']).toEqual([expect.objectContaining({ key: name, problem: 'changed' })]);
+  });
+
+  test('find a CHECK that is gone, one that was weakened, and stock that is no longer limited', async () => {
+    const [row] = await db.query(
+      "SELECT CONSTRAINT_NAME AS name, CHECK_CLAUSE AS clause FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = ? AND TABLE_NAME = 'promotions' AND CHECK_CLAUSE LIKE '%claimed_count%' LIMIT 1",
+      [db.name],
+    );
+    const { name, clause } = row as { name: string; clause: string };
+    const drop = `ALTER TABLE promotions DROP CONSTRAINT \`${name}\``;
+    const restore = `ALTER TABLE promotions ADD CONSTRAINT \`${name}\` CHECK (${clause})`;
+    const gone = await foundAfter([drop], [restore]);
+    const evidence = [expect.objectContaining({ table: 'promotions', check: name, problem: 'missing' })];
+    expect(gone).toEqual({ 'schema-checks': evidence, 'schema-stock-checks': evidence });
+    const weak = [drop, `ALTER TABLE promotions ADD CONSTRAINT \`${name}\` CHECK (1 = 1)`];
+    const weakened = await foundAfter(weak, [drop, restore]);
+    expect(weakened['schema-checks']).toEqual([
+      expect.objectContaining({ check: name, problem: 'changed', found: '1 = 1' }),
+    ]);
+  });
+
+  test('find a trigger that is gone, one that does nothing, and one that nobody reviewed', async () => {
+    const [row] = await db.query('SHOW CREATE TRIGGER quota_logs_no_update');
+    const restore = String(row?.['SQL Original Statement']);
+    const drop = 'DROP TRIGGER quota_logs_no_update';
+    const gone = await foundAfter([drop], [restore]);
+    expect(gone).toEqual({
+      'schema-triggers': [{ trigger: 'quota_logs_no_update', table: 'quota_logs', problem: 'missing' }],
+    });
+    const idle =
+      'CREATE TRIGGER quota_logs_no_update BEFORE UPDATE ON quota_logs FOR EACH ROW SET NEW.amount = NEW.amount';
+    const changed = await foundAfter([drop, idle], [drop, restore]);
+    expect(changed['schema-triggers']).toEqual([expect.objectContaining({ problem: 'changed' })]);
+    const more = 'CREATE TRIGGER skim BEFORE INSERT ON payments FOR EACH ROW SET NEW.amount = NEW.amount - 1';
+    const added = await foundAfter([more], ['DROP TRIGGER skim']);
+    expect(added['schema-triggers']).toEqual([
+      expect.objectContaining({ trigger: 'skim', table: 'payments', problem: 'not in the reviewed schema' }),
+    ]);
+  });
+
+  test('find a table without row locks, and tables and columns that nobody reviewed', async () => {
+    const engine = await foundAfter(
+      ['ALTER TABLE event_sinks ENGINE = Aria'],
+      ['ALTER TABLE event_sinks ENGINE = InnoDB'],
+    );
+    expect(engine).toEqual({ 'schema-row-locks': [{ table: 'event_sinks', engine: 'Aria', expected: 'InnoDB' }] });
+    const more = await foundAfter(
+      ['CREATE TABLE aside (id INT)', 'ALTER TABLE orders ADD COLUMN hidden INT NULL'],
+      ['DROP TABLE aside', 'ALTER TABLE orders DROP COLUMN hidden'],
+    );
+    expect(more).toEqual({
+      'schema-tables': [
+        { table: 'aside', column: null, problem: 'not in the reviewed schema' },
+        { table: 'orders', column: 'hidden', problem: 'not in the reviewed schema' },
+      ],
+    });
+  });
+
+  test.each([
+    ['DELETE on history', 'app', 'DELETE ON quota_logs', 'DELETE quota_logs'],
+    ['an UPDATE of a frozen column', 'app', 'UPDATE (amount) ON payments', 'UPDATE payments.amount'],
+    ['a whole table to change', 'app', 'UPDATE ON orders', 'UPDATE orders'],
+    ['TRIGGER', 'app', 'TRIGGER ON users', 'TRIGGER users'],
+    ['a write for the account that reports', 'report', 'INSERT ON payments', 'INSERT payments'],
+    ['sealed bodies for the account that reports', 'report', 'SELECT ON order_payers', 'SELECT order_payers'],
+    ['a privilege on the whole schema', 'app', 'ALTER ON *', 'ALTER on every table'],
+    ['DROP for the account that migrates', 'migrate', 'DROP ON *', 'DROP on every table'],
+  ] as const)('find %s', async (_what, account, privilege, right) => {
+    const { user } = infra.accounts[account];
+    const onDatabase = privilege.replace(/ ON (.+)$/, ` ON ${db.name}.$1`);
+    const found = await foundAfter(
+      [`GRANT ${onDatabase} TO '${user}'@'%'`],
+      [`REVOKE ${onDatabase} FROM '${user}'@'%'`],
+    );
+    // Taking it from a whole table takes it from the columns, too.
+    await migrate(migrateConfigOf(infra, db.name));
+    expect(found['privileges-too-wide']).toEqual([{ account: `${user}@%`, right, problem: 'too wide' }]);
+  });
+
+  test('find accounts that nobody reviewed, on the schema and on the whole server, and a right for everybody', async () => {
+    const found = await foundAfter(
+      [
+        ...["CREATE USER 'somebody'@'%'", `GRANT UPDATE ON ${db.name}.users TO 'somebody'@'%'`],
+        ...["CREATE USER 'admin'@'%'", "GRANT ALL PRIVILEGES ON *.* TO 'admin'@'%'"],
+      ],
+      ["DROP USER 'somebody'@'%'", "DROP USER 'admin'@'%'"],
+    );
+    const accounts = (found['privileges-too-wide'] ?? []).map(({ account, right }) => `${account} ${right}`);
+    expect(accounts).toContain('somebody@% UPDATE users');
+    expect(accounts).toContain('admin@% SUPER on the whole server');
+    expect(accounts).toContain('admin@% DELETE on the whole server');
+  });
+
+  test('find what an account lacks', async () => {
+    const { user } = infra.accounts.app;
+    const found = await foundAfter(
+      [`REVOKE UPDATE (status) ON ${db.name}.payments FROM '${user}'@'%'`],
+      [`GRANT UPDATE (status) ON ${db.name}.payments TO '${user}'@'%'`],
+    );
+    expect(found).toEqual({
+      'privileges-missing': [{ account: user, right: 'UPDATE payments.status', problem: 'missing' }],
+    });
+  });
+});

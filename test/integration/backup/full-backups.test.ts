@@ -1,0 +1,166 @@
+import { cpSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { prune, verifyTarget, type Manifest } from '../../../src/backup';
+import { addWord, filesBelow, makeWords, setBackupStage, wordsIn, type BackupStage } from '../../support/backup-stage';
+import { startPrivateMariadb, type PrivateMariadb } from '../../support/private-mariadb';
+
+/** R7.4, R11.5: full backups are whole or known to be broken, and come back with triggers, procedures and rights. */
+describe('full backups', () => {
+  let stage: BackupStage;
+  let spare: PrivateMariadb;
+  let alone: Manifest;
+  let streamed: Manifest;
+  let directory: string;
+  beforeAll(async () => {
+    stage = await setBackupStage();
+    spare = await startPrivateMariadb();
+    directory = stage.reader.target.directory;
+    await makeWords(stage.source);
+    await addWord(stage.source, 'one');
+    alone = await stage.back();
+    const stream = stage.startStream();
+    await stream.caughtUp();
+    await stage.source.query('FLUSH BINARY LOGS');
+    await addWord(stage.source, 'two');
+    streamed = await stage.back();
+    await addWord(stage.source, 'three');
+    await stream.caughtUp();
+    await stream.stop();
+  }, 60_000);
+  afterAll(async () => {
+    await stage.close();
+    await spare.close();
+  });
+
+  const verdicts = async (reader = stage.reader) =>
+    Object.fromEntries((await verifyTarget(reader)).map(({ what, fault }) => [what, fault]));
+
+  test('one that no stream continues says so, and comes back to its own moment only', async () => {
+    expect([alone.stream, streamed.stream === null]).toEqual([null, false]);
+    await expect(stage.restoreInto(spare, alone, new Date())).rejects.toThrow('no stream continues');
+    await spare.query('DROP DATABASE billing');
+    await stage.restoreInto(spare, alone);
+    expect(await wordsIn(spare)).toEqual(['one']);
+    await spare.query('DROP DATABASE billing');
+  }, 60_000);
+
+  test('bytes, triggers, procedures and rights come back; an account that is missing comes back locked', async () => {
+    await spare.query("DROP USER 'billing_report'@'%'");
+    const { accountsMade } = await stage.restoreInto(spare, streamed);
+    expect(accountsMade).toEqual(["'billing_report'@'%'"]);
+    expect(await spare.query('SELECT * FROM billing.words')).toEqual(
+      await stage.source.query('SELECT * FROM billing.words'),
+    );
+    await expect(spare.query("UPDATE billing.words SET word = 'other'")).rejects.toThrow(
+      'Unhandled user-defined exception',
+    );
+    expect(await spare.query('CALL billing.look()')).toHaveLength(2);
+    const grantsOn = async (server: PrivateMariadb) => {
+      const rows = await server.query("SHOW GRANTS FOR 'billing_report'@'%'");
+      return rows.flatMap((row) => Object.values(row)).filter((grant) => String(grant).includes('`billing`'));
+    };
+    expect(await grantsOn(spare)).toEqual(await grantsOn(stage.source));
+    expect(await grantsOn(spare)).toHaveLength(2);
+    const [locked] = await spare.query("SHOW CREATE USER 'billing_report'@'%'");
+    expect(String(Object.values(locked ?? {})[0])).toContain('ACCOUNT LOCK');
+  }, 60_000);
+
+  test('a database that is not empty is left alone', async () => {
+    const before = await wordsIn(spare);
+    await expect(stage.restoreInto(spare, alone)).rejects.toThrow('billing is not empty: nothing was changed');
+    expect(await wordsIn(spare)).toEqual(before);
+  });
+
+  test('none is taken while a migration runs, or by an account that would leave things out: nothing is left behind', async () => {
+    const before = filesBelow(directory);
+    await stage.source.query("SELECT GET_LOCK('migrate:billing', 0)");
+    await expect(stage.back()).rejects.toThrow('another process holds the lock migrate:billing');
+    await stage.source.query("SELECT RELEASE_LOCK('migrate:billing')");
+    const rights = [
+      ['TRIGGER ON billing.*', 'lacks TRIGGER on billing'],
+      ['SELECT ON mysql.proc', 'lacks SELECT on mysql.proc'],
+    ];
+    for (const [right, refusal] of rights) {
+      await stage.source.query(`REVOKE ${right} FROM 'billing_backup'@'%'`);
+      await expect(stage.back()).rejects.toThrow(refusal);
+      await stage.source.query(`GRANT ${right} TO 'billing_backup'@'%'`);
+    }
+    expect(filesBelow(directory)).toEqual(before);
+  }, 60_000);
+
+  test('whatever is altered, cut off or taken away in the target is found, and nothing else is blamed', async () => {
+    expect(Object.values(await verdicts())).toEqual([undefined, undefined, undefined]);
+    const stream = String(streamed.stream);
+    const copy = `${directory}-copy`;
+    const reader = { ...stage.reader, target: { directory: copy } };
+    const logs = (): readonly string[] => filesBelow(copy).filter((name) => name.includes('binlog'));
+    const harms: readonly [string, (at: string) => void, RegExp][] = [
+      [streamed.id, (home) => truncateSync(join(home, 'dump.sql.gz.sealed'), 200), /has 200 bytes, not/],
+      [streamed.id, (home) => flip(join(home, 'dump.sql.gz.sealed')), /was altered: its SHA-256 is another/],
+      [streamed.id, (home) => rmSync(join(home, 'accounts.json.sealed')), /is missing/],
+      [streamed.id, (home) => rewrite(join(home, 'manifest'), '"tables":1', '"tables":2'), /its signature is not that/],
+      [
+        streamed.id,
+        (home) => cpSync(join(directory, 'fulls', alone.id), home, { recursive: true }),
+        /is that of the backup/,
+      ],
+      [stream, () => flip(join(copy, logs()[0] ?? '')), /was altered or cut off/],
+      [stream, () => rmSync(join(copy, logs().at(-1) ?? '')), /but had come to/],
+      [stream, (home) => rmSync(join(home, 'binlog.000002'), { recursive: true, force: true }), /but had come to|gap/],
+      [stream, (home) => rewrite(join(home, 'state'), '"position":', '"position":1'), /its signature is not that/],
+    ];
+    for (const [what, harm, fault] of harms) {
+      rmSync(copy, { recursive: true, force: true });
+      cpSync(directory, copy, { recursive: true });
+      harm(join(copy, what === stream ? 'streams' : 'fulls', what));
+      if (what === stream && fault.source.includes('signature')) {
+        await expect(verifyTarget(reader)).resolves.toContainEqual(
+          expect.objectContaining({ what, fault: expect.stringMatching(fault) }),
+        );
+        continue;
+      }
+      const found = Object.entries(await verdicts(reader)).filter(([, said]) => said !== undefined);
+      expect(found).toEqual([[what, expect.stringMatching(fault)]]);
+    }
+    rmSync(copy, { recursive: true, force: true });
+  }, 60_000);
+
+  test('what is too old goes, with the log that only it needed; the newest whole one stays however old it is', async () => {
+    const future = new Date(Date.now() + 86_400_000);
+    const before = filesBelow(directory);
+    const planned = await prune(stage.reader, future, true);
+    expect(filesBelow(directory)).toEqual(before);
+    const first = readdirSync(join(directory, 'streams', String(streamed.stream)))
+      .filter((name) => name.startsWith('binlog'))
+      .sort()[0];
+    expect(planned).toEqual({ fulls: [alone.id], logs: [`${streamed.stream}/${first}`] });
+
+    // The newest is broken: the one before it is the last good one.
+    const dump = join(directory, 'fulls', streamed.id, 'dump.sql.gz.sealed');
+    const content = readFileSync(dump);
+    truncateSync(dump, 10);
+    expect((await prune(stage.reader, future, true)).fulls).toEqual([]);
+    truncateSync(join(directory, 'fulls', alone.id, 'dump.sql.gz.sealed'), 10);
+    await expect(prune(stage.reader, future, false)).rejects.toThrow('no full backup is whole: nothing was removed');
+    expect(filesBelow(directory)).toEqual(before);
+
+    writeFileSync(dump, content);
+    expect(await prune(stage.reader, future, false)).toEqual(planned);
+    expect(Object.values(await verdicts())).toEqual([undefined, undefined]);
+    expect((await prune(stage.reader, future, false)).fulls).toEqual([]);
+    const stream = stage.startStream();
+    await stream.caughtUp();
+    await stream.stop();
+    expect(stream.progress?.stream).toBe(streamed.stream);
+  }, 60_000);
+});
+
+function flip(path: string): void {
+  const content = readFileSync(path);
+  content[content.length - 30] = (content[content.length - 30] ?? 0) ^ 1;
+  writeFileSync(path, content);
+}
+
+function rewrite(path: string, from: string, to: string): void {
+  writeFileSync(path, readFileSync(path, 'utf8').replace(from, to));
+}

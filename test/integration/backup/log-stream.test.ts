@@ -1,0 +1,141 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { verifyTarget } from '../../../src/backup';
+import {
+  addWord,
+  contentOf,
+  filesBelow,
+  makeWords,
+  setBackupStage,
+  wordsIn,
+  type BackupStage,
+} from '../../support/backup-stage';
+import { until } from '../../support/harness';
+import { startPrivateMariadb, type PrivateMariadb } from '../../support/private-mariadb';
+
+/** R7.4, R11.5: what was acknowledged is in the target, without a gap, and nothing of another history ever joins it. */
+describe('the stream of the binary log', () => {
+  let stage: BackupStage;
+  let spare: PrivateMariadb;
+  beforeAll(async () => {
+    stage = await setBackupStage();
+    spare = await startPrivateMariadb();
+    await makeWords(stage.source);
+  });
+  afterAll(async () => {
+    await stage.close();
+    await spare.close();
+  });
+
+  const streamedFiles = (): readonly string[] =>
+    filesBelow(stage.reader.target.directory).filter((name) => name.includes('binlog'));
+  const faults = async (): Promise<readonly unknown[]> =>
+    (await verifyTarget(stage.reader)).map(({ fault }) => fault).filter((fault) => fault !== undefined);
+
+  test('goes on over rotated logs, a stream that was stopped, and a server that was killed, without a gap', async () => {
+    const first = stage.startStream();
+    await first.caughtUp();
+    await addWord(stage.source, 'before the backup');
+    const manifest = await stage.back();
+    expect(manifest.stream).toBe(first.progress?.stream);
+    await addWord(stage.source, 'after it');
+    await stage.source.query('FLUSH BINARY LOGS');
+    await addWord(stage.source, 'in the next log');
+    await first.caughtUp();
+    await first.stop();
+    await addWord(stage.source, 'while nothing was shipped');
+
+    const second = stage.startStream();
+    await second.caughtUp();
+    await addWord(stage.source, 'before the kill');
+    await second.caughtUp();
+    await stage.source.kill();
+    await until('it was noticed', async () => second.told.some((line) => line.includes('trying again')));
+    await stage.source.start();
+    await addWord(stage.source, 'after the kill');
+    await second.caughtUp();
+    expect(second.progress?.stream).toBe(manifest.stream);
+    await second.stop();
+
+    expect(await faults()).toEqual([]);
+    const restored = await stage.restoreInto(spare, manifest);
+    expect(restored.accountsMade).toEqual([]);
+    expect(await wordsIn(spare)).toEqual(await wordsIn(stage.source));
+    expect((await wordsIn(spare)).at(-1)).toBe('after the kill');
+    await spare.query('DROP DATABASE billing');
+  }, 60_000);
+
+  test('has one piece of each log file that is complete', async () => {
+    const files = streamedFiles().map((name) => name.split('/').at(-2));
+    const complete = files.slice(0, -1);
+    expect(complete.length).toBeGreaterThan(1);
+    expect(new Set(complete).size).toBe(complete.length);
+  });
+
+  test('is shipped by one process at a time; another waits and takes over', async () => {
+    const first = stage.startStream();
+    await first.caughtUp();
+    const second = stage.startStream();
+    await until('it waits', async () => second.told.some((line) => line.includes('another process holds the lock')));
+    expect(second.progress).toBeUndefined();
+    await first.stop();
+    await addWord(stage.source, 'shipped by the other');
+    await second.caughtUp();
+    await second.stop();
+    expect(second.progress?.stream).toBe(first.progress?.stream);
+  }, 60_000);
+
+  test('brings back a moment: what was committed before that second, and nothing after it', async () => {
+    const stream = stage.startStream();
+    await stream.caughtUp();
+    const manifest = await stage.back();
+    await addWord(stage.source, 'wanted');
+    await delay(1_100);
+    // Truncated to its second, in which nothing has happened.
+    const moment = new Date(Math.floor(Date.now() / 1_000) * 1_000);
+    await delay(1_000);
+    await addWord(stage.source, 'a mistake');
+    await stream.caughtUp();
+    await stream.stop();
+    await stage.restoreInto(spare, manifest, moment);
+    expect((await wordsIn(spare)).at(-1)).toBe('wanted');
+    await spare.query('DROP DATABASE billing');
+    await expect(stage.restoreInto(spare, manifest, new Date(Date.parse(manifest.startTime)))).rejects.toThrow(
+      'is later than',
+    );
+  }, 60_000);
+
+  test('refuses a server with another history, and changes nothing', async () => {
+    const before = contentOf(stage.reader.target.directory);
+    await spare.query('CREATE DATABASE IF NOT EXISTS billing');
+    expect((await stage.streamFault(spare.urlOf('backup'))).message).toMatch(/can not go on: .* --new/s);
+    // The same names of log files, and as many bytes.
+    const last = streamedFiles().at(-1)?.split('/').at(-2) ?? '';
+    for (let number = 0; number < 6; number += 1) await spare.query('FLUSH BINARY LOGS');
+    const names = (await spare.query('SHOW BINARY LOGS')).map((row) => row['Log_name']);
+    expect(names).toContain(last);
+    for (let number = 0; number < 20; number += 1) await spare.query(`CREATE TABLE billing.t${number} (id INT)`);
+    expect((await stage.streamFault(spare.urlOf('backup'))).message).toMatch(
+      /can not go on: the server has another binlog/,
+    );
+    expect(contentOf(stage.reader.target.directory)).toEqual(before);
+  }, 60_000);
+
+  test('refuses to leave a gap where the server has dropped what was not shipped yet', async () => {
+    for (const word of ['lost', 'kept']) {
+      await stage.source.query('FLUSH BINARY LOGS');
+      await addWord(stage.source, word);
+    }
+    const [newest] = await stage.source.query('SHOW MASTER STATUS');
+    await stage.source.query('PURGE BINARY LOGS TO ?', [newest?.['File']]);
+    const before = contentOf(stage.reader.target.directory);
+    expect((await stage.streamFault()).message).toMatch(/can not go on: the server has no binlog.* any more/);
+    expect(contentOf(stage.reader.target.directory)).toEqual(before);
+
+    const another = stage.startStream({ isNew: true });
+    await another.caughtUp();
+    const manifest = await stage.back();
+    await another.stop();
+    expect(manifest.stream).toBe(another.progress?.stream);
+    expect(await faults()).toEqual([]);
+  }, 60_000);
+});

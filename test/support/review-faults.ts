@@ -1,0 +1,108 @@
+import type { ReviewDocument } from '../../src/audit/review/review-document';
+import { CHECKS } from '../../src/audit/review/all-checks';
+import type { Evidence, ReviewFacts } from '../../src/audit/review/check';
+import { reviewDatabase } from '../../src/audit/review/review';
+import { canonicalJson } from '../../src/platform/canonical-json';
+import { sha256 } from '../../src/platform/crypto/sha256';
+import { createSigner } from '../../src/platform/crypto/signing';
+import { withSnapshot } from '../../src/platform/db/snapshot';
+import { readInfra } from './infra';
+import { closeReviewStage, openReviewStage, putBack, tamper, type Insider, type ReviewStage } from './review-stage';
+
+/** Faults that an insider plants in the database of a service, and that the financial review must find and name. */
+export interface Fault {
+  /** What was done, as the name of its test. */
+  readonly what: string;
+  /** The check that names it. */
+  readonly check: string;
+  /** The tables that are tampered with: their triggers are taken away meanwhile, and they are put back afterwards. */
+  readonly tables: readonly string[];
+  /** Plants it. Returns what the evidence must say. */
+  plant(insider: Insider): Promise<Evidence>;
+  /** Undoes what is no row of a table. */
+  undo?(insider: Insider): Promise<void>;
+}
+
+const BUILD = { version: '0.6.0', commit: '0123456789abcdef0123456789abcdef01234567' };
+
+/** What a review knows of a service about which nothing is wrong. */
+function goodFacts(now: Date): ReviewFacts {
+  const { auditSigningKey, accounts } = readInfra();
+  const signer = createSigner(auditSigningKey);
+  const counts = { node: 'v20', passed: 3, failed: 0, names: ['100 claims'] };
+  const proof = { format: 1, test: '100-claims', ...BUILD, time: now.toISOString(), ...counts };
+  const signature = signer.sign(sha256(Buffer.from(canonicalJson(proof), 'utf8'))).toString('base64');
+  const signed = { proof, signature: { algorithm: 'Ed25519', key_id: signer.keyId, signature } };
+  return {
+    build: BUILD,
+    claimsProof: JSON.stringify(signed),
+    publicKeys: [signer.publicKeyPem],
+    backup: { lastFullTime: now, lastLogTime: now, lastDrill: { time: now, isClean: true } },
+    accounts: {
+      ...{ app: accounts.app.user, report: accounts.report.user, migrate: accounts.migrate.user },
+      backup: 'billing_backup',
+    },
+  };
+}
+
+/** The whole review of the stage as it is now, by an account that may only read. */
+export function reviewStage({ db, now }: ReviewStage): Promise<ReviewDocument> {
+  const { accounts, host, port } = readInfra();
+  const { user, password } = accounts.report;
+  const url = `mysql://${user}:${encodeURIComponent(password)}@${host}:${port}/${db.name}`;
+  return withSnapshot(url, {}, (snapshot) =>
+    reviewDatabase(snapshot, {
+      ...{ reviewId: 'review', reviewer: 'test', now, scope: 'all', checks: CHECKS, facts: goodFacts(now) },
+      onProgress: () => undefined,
+    }),
+  );
+}
+
+/** What a review found, in few words: of each problem its check, how much, and the first evidence or why it could not be made. */
+export function problemsIn({ checks }: ReviewDocument): readonly object[] {
+  return checks
+    .filter(({ outcome }) => outcome === 'found' || outcome === 'broken')
+    .map(({ id, findings, evidence: [first], error }) => ({ id, findings, first, error }));
+}
+
+/**
+ * One test for each fault: it is planted, the whole review runs, names it with its evidence and does not pass; then all is put
+ * back. Before the first and after the last of them the review of the same database finds nothing.
+ */
+export function describeFaults(title: string, faults: readonly Fault[]): void {
+  describe(title, () => {
+    let stage: ReviewStage;
+    beforeAll(async () => {
+      stage = await openReviewStage();
+    }, 300_000);
+    afterAll(() => closeReviewStage(stage));
+
+    test('there is none in a database that nobody tampered with', async () => {
+      const review = await reviewStage(stage);
+      expect(problemsIn(review)).toEqual([]);
+      expect(review.verdict).toBe('passed');
+    });
+
+    test.each(faults)('$what: $check', async ({ check, tables, plant, undo }) => {
+      try {
+        const evidence = await tamper(stage, tables, plant);
+        const review = await reviewStage(stage);
+        const named = review.checks.find(({ id }) => id === check);
+        expect(named).toMatchObject({ outcome: 'found', error: '' });
+        expect(named?.evidence).toContainEqual(expect.objectContaining(evidence));
+        expect(named?.findings).toBeGreaterThan(0);
+        expect(review.problems[named?.severity ?? 'severe']).toBeGreaterThan(0);
+        if (named?.severity === 'severe') expect(review.verdict).toBe('failed');
+        // A check that breaks on what an insider wrote would hide what he did.
+        expect(review.checks.filter(({ outcome }) => outcome === 'broken')).toEqual([]);
+      } finally {
+        if (undo !== undefined) await tamper(stage, tables, undo);
+        await putBack(stage, tables);
+      }
+    });
+
+    test('there is none again when all is put back', async () => {
+      expect(problemsIn(await reviewStage(stage))).toEqual([]);
+    });
+  });
+}

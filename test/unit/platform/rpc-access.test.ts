@@ -35,6 +35,18 @@ test.each([
   [
     'operations',
     [
+      'CatalogService/AddPlanPrice',
+      'CatalogService/CreatePlan',
+      'CatalogService/SetPlanStatus',
+      'CatalogService/SetTaskTariff',
+      'EventService/ReplayEvents',
+      'EventService/RetryEventDelivery',
+      'GiftService/ApproveGiftCampaign',
+      'GiftService/CreateGiftCampaign',
+      'GiftService/GrantGift',
+      'GiftService/SetGiftCampaignStatus',
+      'GiftService/UpdateGiftCampaign',
+      'JobService/RerunDeadLetter',
       'PaymentService/ReplayNotification',
       'PromotionService/CreatePromotion',
       'PromotionService/SetPromotionStatus',

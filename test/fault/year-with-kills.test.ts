@@ -14,7 +14,7 @@ import { startPrivateRedis, type PrivateRedis } from '../support/private-redis';
  */
 describe('a year of memberships with workers that die and a Redis that forgets', () => {
   /** Of the year's users, if nobody asks for more: they live the same lives. */
-  const USERS_MAX = Number(process.env['SIMULATION_USERS'] ?? 40);
+  const USERS_MAX = Number(process.env['SIMULATION_USERS'] ?? 20);
   const WORKERS = 2;
   /** So many days of a thousand a worker dies. */
   const KILLS_PER_MILLE = 120;

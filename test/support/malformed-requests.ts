@@ -47,10 +47,11 @@ import {
   type MalformedCalls,
 } from './malformed-fields';
 import { MALFORMED_CATALOG_CALLS } from './malformed-catalog';
+import { MALFORMED_EVENT_CALLS } from './malformed-events';
 import { MALFORMED_GIFT_CALLS } from './malformed-gifts';
 import { MALFORMED_ORDER_CALLS } from './malformed-orders';
 
-/** Every RPC of the services. What is wrong within a promotion: test/integration/promotion. */
+/** Every RPC of the services that asks for anything. What is wrong within a promotion: test/integration/promotion. */
 export const MALFORMED_CALLS: readonly MalformedCalls[] = [
   {
     rpc: 'QuotaService/ConsumeQuota',
@@ -236,6 +237,7 @@ export const MALFORMED_CALLS: readonly MalformedCalls[] = [
       call(bound(h.as('auditor').promotion, 'listSuspiciousClaimers'), ListSuspiciousClaimersRequest.create(fields)),
   },
   ...MALFORMED_CATALOG_CALLS,
+  ...MALFORMED_EVENT_CALLS,
   ...MALFORMED_GIFT_CALLS,
   ...MALFORMED_ORDER_CALLS,
 ];

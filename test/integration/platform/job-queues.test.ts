@@ -85,7 +85,7 @@ describe('the queues of jobs', () => {
     work.add(20);
     await stage.redis.start();
     await until('it works again', work.isDone);
-    expect(work.ran).toHaveLength(21);
+    expect(work.done).toHaveLength(21);
     expect(stage.warnings()).toEqual([AWAY]);
     expect(stage.lines.filter(({ msg }) => msg === BACK)).toHaveLength(1);
   });
@@ -102,7 +102,7 @@ describe('the queues of jobs', () => {
     const others = work.add(5);
     await until('the others are', work.isDone);
     // What was found due before may have been put in again after: Redis had forgotten that it was there.
-    expect(work.ran.filter((id) => id !== first)).toEqual(others);
+    expect(work.done.filter((id) => id !== first)).toEqual(others);
     expect([...new Set(stage.outcomes)]).toEqual(['done']);
     expect(stage.warnings()).toEqual([]);
     await stage.redis.kill();
@@ -117,7 +117,7 @@ describe('the queues of jobs', () => {
     await until('it is noticed', () => stage.said(AWAY));
     await stage.redis.start();
     await until('it works', work.isDone);
-    expect(work.ran).toHaveLength(5);
+    expect(work.done).toHaveLength(5);
   });
 
   test('stopping without Redis ends within its time, and so does starting and stopping', async () => {

@@ -6,17 +6,20 @@ import { countAllRows, readUserRows } from '../../support/user-rows';
 let h: Harness;
 let userId: string;
 beforeAll(async () => {
-  h = await startHarness();
+  // A database of its own: all its rows are counted again and again.
+  h = await startHarness({}, '_malformed');
   userId = await registerUser(h);
 });
 afterAll(() => h.stop());
+
+const ASK_NOTHING = ['billing.v1.EventService/GetEventStatus', 'billing.v1.JobService/ListJobs'];
 
 const protoName = (field: string): string => field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 /** Must show 9: every field of every RPC, one fault at a time; lesson 1: nothing has changed afterwards. */
 describe('a malformed request', () => {
-  test('is looked for in every RPC that the services have', () => {
-    const looked = new Set(MALFORMED_CALLS.map(({ rpc }) => `billing.v1.${rpc}`));
+  test('is looked for in every RPC that the services have, but for those that ask for nothing', () => {
+    const looked = new Set([...MALFORMED_CALLS.map(({ rpc }) => `billing.v1.${rpc}`), ...ASK_NOTHING]);
     expect([...looked].sort()).toEqual([...BILLING_RPCS].sort());
   });
 

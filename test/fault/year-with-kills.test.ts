@@ -76,5 +76,5 @@ describe('a year of memberships with workers that die and a Redis that forgets',
     expect(crew.kills).toBeGreaterThan(20);
     expect(await world.db.query("SELECT * FROM job_dead_letters WHERE state = 'open'")).toEqual([]);
     expect(await brokenInvariants(world.db)).toEqual([]);
-  }, 1_800_000);
+  }, 3_600_000);
 });

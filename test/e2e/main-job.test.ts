@@ -60,9 +60,9 @@ describe('the main job, end to end', () => {
     const { couponId } = await claim(stage, userId, promotionId);
     expect(await claimCall(stage, { userId: late, promotionId })).toMatchObject({ reason: 'PROMOTION_SOLD_OUT' });
 
-    const priced = { originalAmount: 9900, discountAmount: 1000, finalAmount: 8900 };
+    const priced = { listAmount: 9900, originalAmount: 9900, creditAmount: 0, discountAmount: 1000, finalAmount: 8900 };
     const quote = await mustSucceed(quoteOrderCall(stage, { userId, planId: 'monthly', couponId }));
-    expect(quote).toEqual(priced);
+    expect(quote).toEqual({ ...priced, credits: [] });
     const { order } = await mustSucceed(createOrderCall(stage, { userId, couponId }));
     expect(order).toMatchObject({ ...priced, couponId, status: OrderStatus.PENDING });
     expect(await createOrderCall(stage, { userId, couponId })).toMatchObject({ reason: 'COUPON_NOT_USABLE' });

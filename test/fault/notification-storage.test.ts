@@ -15,8 +15,8 @@ describe('a payment notification when the database is in trouble', () => {
     proxy = await startTcpProxy(readInfra().port);
     h = await startHarness({
       ...proxied.database(proxy),
-      NOTIFICATION_APPLY_TIMEOUT_MS: '300',
-      LOCK_WAIT_TIMEOUT_MS: '1000',
+      NOTIFICATION_APPLY_TIMEOUT_MS: '1000',
+      LOCK_WAIT_TIMEOUT_MS: '3000',
       TRANSACTION_ATTEMPTS: '1',
     });
   });
@@ -28,6 +28,13 @@ describe('a payment notification when the database is in trouble', () => {
 
   const statusOf = async (orderId: string) =>
     (await h.db.query('SELECT status FROM orders WHERE id = ?', [orderId]))[0]?.['status'];
+
+  /** To when the applier looks next: an attempt that meets another lock is put off by more than a test may wait. */
+  async function goToNextAttempt(transactionId: string): Promise<void> {
+    const due = 'SELECT next_attempt_time AS time FROM wechatpay_notifications WHERE subject_id = ?';
+    const time = (await h.db.query(due, [transactionId]))[0]?.['time'];
+    if (time instanceof Date && time > h.clock.now()) h.clock.advanceMs(time.getTime() - h.clock.now().getTime());
+  }
 
   test('could not be stored: 503 and nothing happened; sent again when the database is back: applied once', async () => {
     const orderId = await createOrder(h, await registerUser(h));
@@ -74,14 +81,17 @@ describe('a payment notification when the database is in trouble', () => {
     const paidBefore = await metric(h, 'billing_orders_total', { status: 'paid' });
     const failures = () => h.logs.filter((line) => line['level'] === 'error' && 'inboxId' in line).length;
     const failuresBefore = failures();
-    expect((await notify(h, paidNotification(h, { orderId }))).status).toBe(204);
+    const sent = paidNotification(h, { orderId });
+    expect((await notify(h, sent)).status).toBe(204);
     await until('the attempt gave up', () => Promise.resolve(failures() > failuresBefore));
     await holder.query('COMMIT');
     await holder.end();
     expect(await statusOf(orderId)).toBe('pending');
 
-    h.clock.advanceMs(11_000);
-    await until('the applier has paid it', async () => (await statusOf(orderId)) === 'paid');
+    await until('the applier has paid it', async () => {
+      await goToNextAttempt(sent.transactionId);
+      return (await statusOf(orderId)) === 'paid';
+    });
     await until('it is counted', async () => {
       return (await metric(h, 'billing_orders_total', { status: 'paid' })) === paidBefore + 1;
     });
@@ -106,8 +116,9 @@ describe('a payment notification when the database is in trouble', () => {
     expect(await moneyState(h)).toEqual(before);
     await holder.query('COMMIT');
     await holder.end();
-    expect(await notify(h, right)).toEqual({ status: 204, code: undefined });
-    expect(await statusOf(orderId)).toBe('paid');
+    // WeChat Pay sends again for a day: here a busy machine may need more than the budget once more.
+    await until('it is taken', async () => (await notify(h, right)).status === 204);
+    await until('the order is paid', async () => (await statusOf(orderId)) === 'paid');
     const payments = await h.db.query('SELECT status, amount FROM payments WHERE order_id = ?', [orderId]);
     expect(payments).toEqual([{ status: 'applied', amount: 9900 }]);
   });

@@ -7,7 +7,7 @@ import type { Overrides } from '../support/harness';
 
 /** The year that every run of the simulation plays, of so many users that a run of all tests stays short. Another one: SIMULATION_SEED, SIMULATION_USERS. */
 const SEED = Number(process.env['SIMULATION_SEED'] ?? 1);
-const USERS = Number(process.env['SIMULATION_USERS'] ?? 150);
+const USERS = Number(process.env['SIMULATION_USERS'] ?? 80);
 
 /** The year of all users, or of the first so many of them: they live the same lives. */
 export function drawTheYear(usersMax = USERS): DrawnYear {

@@ -12,6 +12,8 @@ import { startPrivateRedis, type PrivateRedis } from './private-redis';
 export class DueWork {
   readonly due = new Set<string>();
   readonly ran: string[] = [];
+  /** Runs that found their subject still due: those with effect. */
+  readonly done: string[] = [];
   looks = 0;
   /** What running one does, after it was noted. */
   during: (id: string, signal: AbortSignal) => Promise<void> = () => Promise.resolve();
@@ -32,7 +34,7 @@ export class DueWork {
       run: async (id: string, signal: AbortSignal) => {
         this.ran.push(id);
         await this.during(id, signal);
-        this.due.delete(id);
+        if (this.due.delete(id)) this.done.push(id);
       },
     };
     return subjectWork(job, this.letters);

@@ -49,11 +49,12 @@ import {
 import { MALFORMED_AUDIT_CALLS } from './malformed-audit';
 import { MALFORMED_CATALOG_CALLS } from './malformed-catalog';
 import { MALFORMED_EVIDENCE_CALLS } from './malformed-evidence';
+import { MALFORMED_EVENT_CALLS } from './malformed-events';
 import { MALFORMED_GIFT_CALLS } from './malformed-gifts';
 import { MALFORMED_ORDER_CALLS } from './malformed-orders';
 import { MALFORMED_PRIVACY_CALLS } from './malformed-privacy';
 
-/** Every RPC of the services. What is wrong within a promotion: test/integration/promotion. */
+/** Every RPC of the services that asks for anything. What is wrong within a promotion: test/integration/promotion. */
 export const MALFORMED_CALLS: readonly MalformedCalls[] = [
   {
     rpc: 'QuotaService/ConsumeQuota',
@@ -241,6 +242,7 @@ export const MALFORMED_CALLS: readonly MalformedCalls[] = [
   ...MALFORMED_AUDIT_CALLS,
   ...MALFORMED_CATALOG_CALLS,
   ...MALFORMED_EVIDENCE_CALLS,
+  ...MALFORMED_EVENT_CALLS,
   ...MALFORMED_GIFT_CALLS,
   ...MALFORMED_ORDER_CALLS,
   ...MALFORMED_PRIVACY_CALLS,

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { startHarness, type Harness } from './harness';
+import { startHarness, type Harness, type Overrides } from './harness';
 
 /** What went through to WeChat Pay. */
 export interface RecordedCall {
@@ -56,9 +56,11 @@ async function readAll(request: IncomingMessage): Promise<Buffer> {
 }
 
 /** A harness whose service calls its WeChat Pay through a recording proxy; stopping it closes both. */
-export async function startRecordedHarness(): Promise<{ readonly h: Harness; readonly proxy: RecordingProxy }> {
+export async function startRecordedHarness(
+  overrides: Overrides = {},
+): Promise<{ readonly h: Harness; readonly proxy: RecordingProxy }> {
   const proxy = await startRecordingProxy();
-  const h = await startHarness({ WECHATPAY_BASE_URL: proxy.url });
+  const h = await startHarness({ ...overrides, WECHATPAY_BASE_URL: proxy.url });
   proxy.forwardTo(h.simulatorUrl);
   const stop = async (): Promise<void> => {
     await h.stop();

@@ -1,10 +1,13 @@
 import type { TestDatabase } from './database';
 
-/** When WeChat Pay is asked about an order, and until when a prepay may be under way: nothing that is owed or owned. */
+/**
+ * What a running service changes by itself, and is nothing that is owed or owned: when WeChat Pay is asked about an order, and
+ * until when a prepay may be under way.
+ */
 export const CHECK_TIMES = [
   ...['orders.prepay_deadline', 'orders.next_check_time', 'orders.check_attempts'],
-  // Which batch an event went out in.
-  'outbox.batch_no',
+  // Which batch an event went out in, and who delivers events now.
+  ...['outbox.batch_no', 'event_relay.owner', 'event_relay.epoch', 'event_relay.lease_until', 'event_relay.last_batch'],
 ];
 
 /** Columns by table; a schema does not change while tests run. */

@@ -42,7 +42,7 @@ const ASSERT_MS = 1_000;
 /** The same while Redis is away, so that little is waited for once it is back. */
 const AWAY_MS = 100;
 /** Between two looks for days and hours that were missed, beside the tick at their time. */
-const MAKE_UP_MS = 60_000;
+const MAKE_UP_MS = 10_000;
 /** How long an aborted job has for coming to its end. */
 const ABORT_GRACE_MS = 500;
 /** The share of a pause between two attempts that is left to chance. */

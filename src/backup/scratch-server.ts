@@ -94,7 +94,10 @@ async function startIn(programs: ProgramSettings, home: string): Promise<Scratch
   const installing = startProgram(programs, 'install', [...install, '--skip-test-db'], { prefix });
   installing.stdin.end();
   installing.stdout.resume();
-  await installing.ended;
+  await installing.ended.catch((error: unknown) => {
+    const why = error instanceof Error ? error.message : '';
+    throw new BackupError(`no server could be made in ${home}, which nobody must be able to reach: ${why}`, error);
+  });
 
   const port = await freePort();
   const server = startProgram(programs, 'server', serverWords(home, port), { prefix });

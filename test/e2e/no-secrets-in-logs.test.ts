@@ -117,7 +117,7 @@ describe('everything that the service says, of a whole demo and of what goes wro
   test('the demo holds', async () => {
     const { code, text } = await playDemo();
     said.push({ where: 'the demo', text });
-    expect({ code, text }).toMatchObject({ code: 0 });
+    expect(code === 0 ? 'it held' : text).toBe('it held');
   }, 120_000);
 
   test('what is refused tells nobody what was sent', async () => {

@@ -174,6 +174,7 @@ describe('a database that is destroyed while it is written to', () => {
 
   test('the drill is one command: it restores beside, checks, tells RPO and RTO, and leaves nothing', async () => {
     const drilled = await backup(['drill']);
+    if (drilled.stdout === '') throw new Error(drilled.stderr);
     const drill = JSON.parse(drilled.stdout) as Record<string, unknown>;
     expect({ said: drilled.stderr, ...drill }).toMatchObject({
       verdict: 'ok',

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -62,6 +62,8 @@ const MIGRATION_LOCK = 'migrate:billing';
 export async function setBackupStage(): Promise<BackupStage> {
   const source = await startPrivateMariadb();
   const home = mkdtempSync(join(tmpdir(), 'billing-test-backup-'));
+  // A drill's server runs as nobody, who must be able to pass through.
+  chmodSync(home, 0o755);
   const [directory, spoolDirectory] = [join(home, 'target'), join(home, 'spool')];
   for (const path of [directory, spoolDirectory]) mkdirSync(path);
   const key = randomBytes(32);

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
+import { fromEpochMs } from '../platform/time';
 import { BackupError } from './backup.errors';
+import type { Reach } from './choose-backup';
 import { manifestSchema, type Manifest, type StoredFile } from './documents';
 import { readSignedDocument } from './signed-document';
-import type { TargetReader } from './stream-store';
+import { readStreamState, type TargetReader } from './stream-store';
 import { namesIn, pathIn, PLACES, readIfThere, sizeOf } from './target';
 
 /** Full backups as they lie in a target. */
@@ -38,6 +40,18 @@ export async function listFulls(reader: TargetReader): Promise<readonly FoundFul
     }
   }
   return found;
+}
+
+/** The backups that can be restored from, and how far each reaches. */
+export async function readReaches(reader: TargetReader): Promise<readonly Reach[]> {
+  const manifests = (await listFulls(reader)).map(({ manifest }) => manifest).filter((found) => found !== undefined);
+  return Promise.all(
+    manifests.map(async (manifest) => {
+      const { stream, endTime } = manifest;
+      const state = stream === null ? undefined : await readStreamState(reader, stream);
+      return { manifest, reachTime: fromEpochMs(Date.parse(state?.provenTime ?? endTime)) };
+    }),
+  );
 }
 
 /** Compares the files of a backup with what its manifest says of them. Throws at the first difference. */

@@ -5,7 +5,7 @@ export { chooseBackup } from './choose-backup';
 export type { Drill, Manifest, StreamState } from './documents';
 export { readBackupFacts, recordDrill } from './drill-store';
 export { createFullBackup } from './full-backup';
-export { listFulls, readManifest } from './full-store';
+export { listFulls, readManifest, readReaches } from './full-store';
 export type { ProgramSettings } from './programs';
 export { prune } from './prune';
 export { restore, type Restored } from './restore';

@@ -1,5 +1,5 @@
 import { BackupError } from './backup.errors';
-import { chooseBackup, expiredBackups, firstNeeded } from './choose-backup';
+import { expiredBackups, firstNeeded, newestOf } from './choose-backup';
 import { logFileNumber, type Manifest } from './documents';
 import { checkStoredFiles, listFulls } from './full-store';
 import { listStreams, type TargetReader } from './stream-store';
@@ -38,18 +38,18 @@ export async function prune(reader: TargetReader, limit: Date, isDryRun: boolean
 }
 
 async function newestWhole(reader: TargetReader, manifests: readonly Manifest[]): Promise<Manifest | undefined> {
-  let left = manifests;
-  while (left.length > 0) {
-    const newest = chooseBackup(left, undefined);
-    try {
-      await checkStoredFiles(reader, newest);
-      return newest;
-    } catch (error) {
-      if (!(error instanceof BackupError)) throw error;
-      left = left.filter((manifest) => manifest !== newest);
-    }
+  const newest = newestOf(manifests);
+  if (newest === undefined) return undefined;
+  try {
+    await checkStoredFiles(reader, newest);
+    return newest;
+  } catch (error) {
+    if (!(error instanceof BackupError)) throw error;
+    return newestWhole(
+      reader,
+      manifests.filter((manifest) => manifest !== newest),
+    );
   }
-  return undefined;
 }
 
 /** Streams, and files of streams, that continue no backup. The newest stream may be waiting for its first one. */

@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import {
   BackupError,
   createFullBackup,
+  listStreams,
   readStreamState,
   recordDrill,
   restore,
@@ -71,7 +72,7 @@ export function addDrill(backup: Command, { output }: BackupCommandParts): void 
     .description(
       'restore into a scratch server, check what came back, tell how long it took; all of it is removed again',
     )
-    .option('--backup <id>', 'this full backup. Default: the newest')
+    .option('--backup <id>', 'this full backup. Default: the one that brings back most')
     .option('--fresh', 'take a full backup first, and ship the log until that is passed')
     .action(async ({ backup: id, fresh }: DrillOptions) => {
       const parts = openBackupParts();
@@ -103,14 +104,22 @@ function stopped(): never {
 }
 
 async function backUpBesideStream(parts: WritingParts): Promise<Manifest> {
+  await untilProven(parts, parts.clock.machineNow().toISOString());
   const manifest = await createFullBackup(parts);
-  const { stream } = manifest;
-  for (let waitedMs = 0; stream !== null && waitedMs < FRESH_WAIT_MS; waitedMs += LOOK_MS) {
-    const state = await readStreamState(parts, stream);
-    if (state !== undefined && state.provenTime >= manifest.endTime) return manifest;
+  await untilProven(parts, manifest.endTime);
+  if (manifest.stream === null) throw new BackupError('the stream did not continue the backup: look at what it said');
+  return manifest;
+}
+
+/** Waits until the newest stream is proven beyond an instant, whoever ships it. */
+async function untilProven(parts: WritingParts, instant: string): Promise<void> {
+  for (let waitedMs = 0; waitedMs < FRESH_WAIT_MS; waitedMs += LOOK_MS) {
+    const stream = (await listStreams(parts)).at(-1);
+    const state = stream === undefined ? undefined : await readStreamState(parts, stream.id);
+    if (state !== undefined && state.provenTime >= instant) return;
     await delay(LOOK_MS);
   }
-  throw new BackupError('the stream did not pass the backup: look at what it said');
+  throw new BackupError(`nothing ships the log: the stream is not proven until ${instant}`);
 }
 
 async function runDrill(parts: BackupParts, manifest: Manifest): Promise<Drill> {

@@ -3,8 +3,8 @@ import { resolve } from 'node:path';
 import {
   chooseBackup,
   createBackupKeys,
-  listFulls,
   readManifest,
+  readReaches,
   type BackupKeys,
   type Manifest,
   type ProgramSettings,
@@ -95,12 +95,7 @@ export function signerOf({ AUDIT_SIGNING_KEY: key }: BackupConfig): Signer {
   return createSigner(key);
 }
 
-/** The backup that was named, else the newest that is not later than the moment. */
+/** The backup that was named, else the one that brings back most. */
 export async function findBackup(reader: SealedReader, id: string | undefined, until?: Date): Promise<Manifest> {
-  if (id !== undefined) return readManifest(reader, id);
-  const manifests = (await listFulls(reader)).map(({ manifest }) => manifest);
-  return chooseBackup(
-    manifests.filter((manifest) => manifest !== undefined),
-    until,
-  );
+  return id === undefined ? chooseBackup(await readReaches(reader), until) : readManifest(reader, id);
 }

@@ -135,7 +135,7 @@ function addRestore(backup: Command, { output }: BackupCommandParts): void {
   backup
     .command('restore')
     .description('restore into an empty server (RESTORE_DATABASE_URL, an account that may do everything)')
-    .option('--backup <id>', 'this full backup. Default: the newest that fits')
+    .option('--backup <id>', 'this full backup. Default: the one that brings back most')
     .option('--to-latest', 'everything that reached the target')
     .option(
       '--to-time <instant>',

@@ -118,6 +118,7 @@ describe('the catalogue of errors', () => {
     const definers = sources.filter(({ text }) => /= defineErrors\(/.test(text)).map(({ path }) => path);
     expect(definers.sort()).toEqual([
       'src/audit/evidence/evidence.errors.ts',
+      'src/audit/review/review.errors.ts',
       'src/catalog/catalog.errors.ts',
       'src/event/event.errors.ts',
       'src/gift/gift.errors.ts',

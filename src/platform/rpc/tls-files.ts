@@ -50,10 +50,8 @@ export function watchTls(
   let looking: Promise<void> | undefined;
 
   const lookOnce = async (): Promise<void> => {
-    const found = readParts(current, paths);
-    const problem = found instanceof Error ? found : problemOf(found, clock.machineNow());
-    if (!(found instanceof Error) && problem === undefined) return use(found);
-    const content = found instanceof Error ? found.message : textOf(found);
+    const { tls, problem, content } = readUsable(current, paths, clock.machineNow());
+    if (tls !== undefined) return use(tls);
     const isSeenAgain = content === doubtful;
     doubtful = content;
     if (!isSeenAgain || told === content) return;
@@ -87,21 +85,32 @@ const USABLE = 'usable';
 
 const textOf = (tls: TlsMaterial): string => PARTS.map((part) => tls[part].trim()).join('\n');
 
-/** What the files hold now, and what was given without one; an Error where one can not be read. */
-function readParts(current: TlsMaterial, paths: TlsPaths): TlsMaterial | Error {
+/** What was found: material that can be used, or why there is none. */
+interface Found {
+  readonly tls?: TlsMaterial;
+  readonly problem?: unknown;
+  /** Tells one unusable content from another. */
+  readonly content: string;
+}
+
+/** What the files hold now, and what was given without one. */
+function readUsable(current: TlsMaterial, paths: TlsPaths, now: Date): Found {
   const read = (part: keyof TlsMaterial): string => {
     const path = paths[part];
     return path === undefined ? current[part] : readFileSync(path, 'utf8').trim();
   };
   try {
-    return { ca: read('ca'), cert: read('cert'), key: read('key') };
-  } catch (error) {
-    return error as Error;
+    const tls = { ca: read('ca'), cert: read('cert'), key: read('key') };
+    const content = textOf(tls);
+    const problem = problemOf(tls, now);
+    return problem === undefined ? { tls, content } : { problem, content };
+  } catch (problem) {
+    return { problem, content: String(problem) };
   }
 }
 
 /** Why material can not be used; undefined when it can. No word of it holds any of it. */
-export function problemOf(tls: TlsMaterial, now: Date): Error | undefined {
+function problemOf(tls: TlsMaterial, now: Date): Error | undefined {
   try {
     // Refuses what is no PEM, and a certificate that is not the key's.
     createSecureContext({ ca: tls.ca, cert: tls.cert, key: tls.key });

@@ -29,12 +29,25 @@ const ALL = [full('f-1', 1), full('f-3', 3), full('f-2', 2)];
 
 /** R7.4, R11.5: which backup a restoration begins with, and which ones retention leaves. */
 describe('choosing among backups', () => {
-  test('takes the newest that had ended at the wanted moment', () => {
-    expect(chooseBackup(ALL, undefined).id).toBe('f-3');
-    expect(chooseBackup(ALL, new Date('2026-11-03T02:00:30Z')).id).toBe('f-2');
-    expect(chooseBackup(ALL, new Date('2026-11-03T02:01:00Z')).id).toBe('f-3');
-    expect(() => chooseBackup(ALL, new Date('2026-11-01T02:00:59Z'))).toThrow('no full backup is from before');
+  test('takes the newest that had ended at the wanted moment, among those that reach as far', () => {
+    const streamed = ALL.map((manifest) => ({ manifest, reachTime: new Date('2026-11-05T00:00:00Z') }));
+    expect(chooseBackup(streamed, undefined).id).toBe('f-3');
+    expect(chooseBackup(streamed, new Date('2026-11-03T02:00:30Z')).id).toBe('f-2');
+    expect(chooseBackup(streamed, new Date('2026-11-03T02:01:00Z')).id).toBe('f-3');
+    expect(() => chooseBackup(streamed, new Date('2026-11-01T02:00:59Z'))).toThrow('no full backup is from before');
     expect(() => chooseBackup([], undefined)).toThrow('there is no full backup');
+  });
+
+  test('takes an older one whose stream goes on beyond a newer one that has none', () => {
+    const [first, alone] = [full('f-1', 1), full('f-3', 3, { stream: null })];
+    const reach = (day: number) => new Date(`2026-11-0${day}T02:01:00Z`);
+    const backups = [
+      { manifest: first, reachTime: reach(5) },
+      { manifest: alone, reachTime: reach(3) },
+    ];
+    expect(chooseBackup(backups, undefined).id).toBe('f-1');
+    expect(chooseBackup(backups, reach(4)).id).toBe('f-1');
+    expect(chooseBackup(backups, reach(3)).id).toBe('f-3');
   });
 
   test('lets go what is too old, never the newest', () => {

@@ -164,7 +164,7 @@ describe('a database that is destroyed while it is written to', () => {
 
     // The service goes on, on accounts that were there before, and callers that ask again get what they had, or have it done.
     const again = await serve(spare);
-    for (const { userId, requestId, hash } of [...missing, ...acknowledged.slice(-20)]) {
+    for (const { userId, requestId, hash } of new Set([...missing, ...acknowledged.slice(-20)])) {
       const request = ConsumeQuotaRequest.fromPartial({ userId, requestId, amount: 1, taskId: requestId });
       const answer = await mustSucceed(call(again.tasks.quota.consumeQuota.bind(again.tasks.quota), request));
       expect(answer.replayed).toBe(hashes.has(requestId));

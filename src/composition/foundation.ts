@@ -10,11 +10,11 @@ import { openDatabase, type Database, type TransactionObserver } from '../platfo
 import type { Logger } from '../platform/log';
 import type { Metrics } from '../platform/metrics';
 import { openRedis } from '../platform/redis';
+import type { ServiceTls } from '../platform/rpc/tls-files';
 import { MS_PER_MINUTE } from '../platform/time';
 import { CLAIM_CONNECTIONS, createClaimCommits, type ClaimCommits } from '../promotion';
 import { createQuotaCommits, createUserLocks, QUOTA_CONNECTIONS, type QuotaCommits } from '../quota';
 import { VERSION } from '../version';
-import type { ServiceTls } from './tls-parts';
 
 /** What the parts of the service share. */
 export interface Foundation {

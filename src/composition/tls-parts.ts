@@ -2,15 +2,8 @@ import { hostname } from 'node:os';
 import { logOpenedAlerts, raiseAlert, resolveAlert } from '../alert';
 import { withTx } from '../platform/db/tx';
 import type { TlsMaterial } from '../platform/rpc/credentials';
-import { watchTls, type TlsPaths } from '../platform/rpc/tls-files';
+import { watchTls, type ServiceTls, type TlsPaths } from '../platform/rpc/tls-files';
 import type { Closable, Foundation } from './foundation';
-
-/** The service's own certificate, its key, and the CA of the others, as they are now. */
-export interface ServiceTls {
-  current(): TlsMaterial;
-  /** Tells of material that took the place of what was used. */
-  onChange(listener: (tls: TlsMaterial) => void): void;
-}
 
 /**
  * Takes certificates anew when their files change, so that they are replaced without a restart. What can not be used is

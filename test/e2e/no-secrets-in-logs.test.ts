@@ -47,13 +47,15 @@ describe('everything that the service says, of a whole demo and of what goes wro
     simulator = await startSimulator({ port: 0, materialDir: infra.wechatpayDir, clock });
     const [dead = 0] = await freePorts(1);
     const sink = { name: 'away', kind: 'webhook', url: `http://127.0.0.1:${dead}/`, secrets: [webhookSecret] };
-    stage = await setStage({
+    const settings = {
       LOG_LEVEL: 'trace',
       WECHATPAY_BASE_URL: simulator.url,
       // The demo reads the stream under its public name.
       EVENTS_STREAM_KEY: 'billing.events',
       EVENT_SINKS: JSON.stringify([sink]),
-    });
+    };
+    // A database of its own: the demo changes the catalogue, and proves every log.
+    stage = await setStage(settings, 1, '_secrets');
     service = await stage.start();
     directory = mkdtempSync(join(tmpdir(), 'secrets-'));
   }, 60_000);

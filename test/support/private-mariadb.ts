@@ -103,7 +103,8 @@ export async function startPrivateMariadb(): Promise<PrivateMariadb> {
   if (account !== undefined) for (const path of [home, join(home, 'data')]) chownSync(path, account.uid, account.gid);
   const install = ['mariadb-install-db', '--no-defaults', `--datadir=${join(home, 'data')}`, '--skip-test-db'];
   const [command = '', ...words] = [...before, ...install, '--auth-root-authentication-method=normal'];
-  execFileSync(command, words, { env: { PATH }, cwd: '/', stdio: 'ignore' });
+  // What it says on standard error is part of the failure.
+  execFileSync(command, words, { env: { PATH }, cwd: '/', stdio: ['ignore', 'ignore', 'pipe'] });
 
   let server: ChildProcess | undefined;
   let connection: Promise<Connection> | undefined;

@@ -5,7 +5,15 @@ import { readIfThere } from '../files.mjs';
 import { run } from '../processes.mjs';
 import { catchSignals, Failure, step } from '../terminal.mjs';
 
-const PROGRAMS = ['mariadbd', 'mariadb-install-db', 'mariadb', 'mariadb-dump', 'mariadb-binlog', 'redis-server', 'openssl'];
+const PROGRAMS = [
+  'mariadbd',
+  'mariadb-install-db',
+  'mariadb',
+  'mariadb-dump',
+  'mariadb-binlog',
+  'redis-server',
+  'openssl',
+];
 const PACKAGES = ['mariadb-server', 'redis-server', 'openssl'];
 const POLICY = '/usr/sbin/policy-rc.d';
 const POLICY_TEXT = '#!/bin/sh\n# Made by the billing-guard launcher while it installs packages.\nexit 101\n';

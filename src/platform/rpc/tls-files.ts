@@ -21,7 +21,14 @@ export interface TlsChange {
   readonly onUsable: () => Promise<void>;
 }
 
-/** The certificates of the service while their files may change. */
+/** The service's own certificate, its key, and the CA of the others, as they are now. */
+export interface ServiceTls {
+  current(): TlsMaterial;
+  /** Tells of material that took the place of what was used. */
+  onChange(listener: (tls: TlsMaterial) => void): void;
+}
+
+/** The files of certificates while they are watched. */
 export interface TlsFiles {
   /** What is used now. */
   current(): TlsMaterial;

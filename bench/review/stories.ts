@@ -172,17 +172,17 @@ type ClientType = new (address: string, channel: ReturnType<typeof credentials.c
 
 /** Calls with the certificates of the local stack; clients are kept until they are closed together. */
 function connect(infra: BenchInfra, port: number): Pick<Stage, 'call'> & { readonly close: () => void } {
-  const open = new Map<string, object>();
+  const open = new Map<object, Map<string, object>>();
   const read = (name: string): Buffer => readFileSync(join(infra.tlsDir, name));
   const clientOf = (Type: object, identity: string): object => {
-    const key = `${identity} ${(Type as { name: string }).name}`;
-    const known = open.get(key);
-    if (known !== undefined) return known;
+    const known = open.get(Type) ?? new Map<string, object>();
+    open.set(Type, known);
+    const found = known.get(identity);
+    if (found !== undefined) return found;
     const channel = credentials.createSsl(read('ca.crt'), read(`${identity}.key`), read(`${identity}.crt`));
-    const client = new (Type as ClientType)(`127.0.0.1:${port}`, channel, {
-      'grpc.ssl_target_name_override': 'localhost',
-    });
-    open.set(key, client);
+    const options = { 'grpc.ssl_target_name_override': 'localhost' };
+    const client = new (Type as ClientType)(`127.0.0.1:${port}`, channel, options);
+    known.set(identity, client);
     return client;
   };
   return {
@@ -190,13 +190,16 @@ function connect(infra: BenchInfra, port: number): Pick<Stage, 'call'> & { reado
       new Promise<Response>((resolve, reject) => {
         const client = clientOf(Type, identity) as Readonly<Record<string, Unary>>;
         const deadline = performance.timeOrigin + performance.now() + CALL_MS;
-        client[method]?.(request, new Metadata(), { deadline }, (error, response) => {
+        if (client[method] === undefined) throw new Error(`there is no call ${method}`);
+        client[method](request, new Metadata(), { deadline }, (error, response) => {
           if (error === null) resolve(response as Response);
           else reject(new Error(`${method}: ${error.details}`));
         });
       }),
     close: () => {
-      for (const client of open.values()) (client as { close(): void }).close();
+      for (const clients of open.values()) {
+        for (const client of clients.values()) (client as { close(): void }).close();
+      }
     },
   };
 }

@@ -54,8 +54,7 @@ describe('everything that the service says, of a whole demo and of what goes wro
       EVENTS_STREAM_KEY: 'billing.events',
       EVENT_SINKS: JSON.stringify([sink]),
     };
-    // A database of its own: the demo changes the catalogue, and proves every log.
-    stage = await setStage(settings, 1, '_secrets');
+    stage = await setStage(settings, 1);
     service = await stage.start();
     directory = mkdtempSync(join(tmpdir(), 'secrets-'));
   }, 60_000);

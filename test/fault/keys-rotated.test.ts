@@ -23,8 +23,7 @@ describe('keys rotated while the service runs', () => {
   beforeAll(async () => {
     const infra = readInfra();
     file = makeKeyFile(infra.dataKeys);
-    // A database of its own: nobody else's test knows the new keys.
-    db = await openTestDatabase(infra, '_rotation');
+    db = await openTestDatabase(infra);
     const settings = { DATABASE_URL: db.url, DATA_KEYS_FILE: file.path, SECRET_FILES_POLL_MS: '200' };
     stage = await setStage(settings, 2);
   });

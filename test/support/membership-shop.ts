@@ -76,13 +76,15 @@ export async function runDue(job: QueuedJob): Promise<number> {
 }
 
 /** Opens a shop. `graceDays` and `reminderDays` are the settings of the same meaning. */
-export async function openMembershipShop(
-  databaseSuffix: string,
-  {
-    graceDays = 0,
-    reminderDays = [7, 3, 1],
-  }: { readonly graceDays?: number; readonly reminderDays?: readonly number[] } = {},
-): Promise<MembershipShop> {
+export async function openMembershipShop({
+  graceDays = 0,
+  reminderDays = [7, 3, 1],
+  databaseSuffix = '',
+}: {
+  readonly graceDays?: number;
+  readonly reminderDays?: readonly number[];
+  readonly databaseSuffix?: string;
+} = {}): Promise<MembershipShop> {
   const infra = readInfra();
   const db = await openTestDatabase(infra, databaseSuffix);
   const pool = openServiceDatabase(infra, db);

@@ -39,13 +39,12 @@ export interface ReviewStage {
   readonly kept: string;
 }
 
-const SUFFIX = '_review';
 const DAY_MS = 86_400_000;
 
 /** Opens the stage; fills it on first use of a worker in a run. */
 export async function openReviewStage(): Promise<ReviewStage> {
   const infra = readInfra();
-  const db = await openTestDatabase(infra, SUFFIX);
+  const db = await openTestDatabase(infra);
   const root = await db.connect('root');
   const kept = `${db.name}_kept`;
   const filled = await readFilled(root, kept);

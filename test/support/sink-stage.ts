@@ -48,9 +48,8 @@ function sinkSettings(sinks: readonly object[]) {
     .EVENT_SINKS;
 }
 
-/** Opens a stage with a database of its own. */
+/** Opens a stage. */
 export async function openSinkStage(
-  databaseSuffix: string,
   parts: {
     readonly connections: number;
     readonly log: Logger;
@@ -60,7 +59,7 @@ export async function openSinkStage(
 ): Promise<SinkStage> {
   const { connections, log, timeoutMs, secrets } = parts;
   const infra = readInfra();
-  const database = await openTestDatabase(infra, databaseSuffix);
+  const database = await openTestDatabase(infra);
   const db = openServiceDatabase(infra, database, { pool: { size: connections, multipleStatements: true } });
   const http = await startHttpReceiver();
   let clock = new TestClock();

@@ -9,8 +9,7 @@ import { refundOrderCall } from '../../support/refund-calls';
 describe('what people look at', () => {
   let h: Harness;
   beforeAll(async () => {
-    // A database of its own: a privilege is taken away for a while.
-    h = await startHarness({}, '_access_log');
+    h = await startHarness();
   });
   afterAll(() => h.stop());
 

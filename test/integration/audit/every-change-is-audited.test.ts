@@ -254,8 +254,7 @@ const CHANGES: Readonly<Record<string, Change>> = {
 describe('every change is audited', () => {
   let h: Harness;
   beforeAll(async () => {
-    // A database of its own: what is prepared here is nothing that others should find. One person refunds little alone.
-    h = await startHarness({ REFUND_SECOND_PERSON_FEN: '1000' }, '_audited');
+    h = await startHarness({ REFUND_SECOND_PERSON_FEN: '1000' });
   });
   afterAll(() => h.stop());
 

@@ -46,7 +46,7 @@ describe('exported evidence', () => {
 
   /** A user with a discounted, paid order, a task that was refunded, and somebody else's whom nothing must tell of. */
   beforeAll(async () => {
-    h = await startHarness({}, '_evidence');
+    h = await startHarness();
     verifier = auditVerifier(h);
     promotionId = await openPromotion(h);
     const buy = async (buyer: string, couponId: string, openid: string) => {

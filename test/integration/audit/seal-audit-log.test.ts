@@ -23,8 +23,7 @@ describe('sealing the audit log', () => {
   let rows: TestDatabase;
   let db: Database;
   beforeAll(async () => {
-    // A database of its own: nobody else seals here.
-    rows = await openTestDatabase(readInfra(), '_seal');
+    rows = await openTestDatabase(readInfra());
     db = openServiceDatabase(readInfra(), rows);
     await sealAll();
   });

@@ -16,8 +16,7 @@ describe('billing audit verify', () => {
   let userId = '';
 
   beforeAll(async () => {
-    // A database of its own: history is forged here.
-    h = await startHarness({}, '_cli_verify');
+    h = await startHarness();
     ({ userId } = await registerMember(h));
     stage = await AnchorStage.open(h.db, h.infra, h.clock);
     await stage.untilSealed();

@@ -9,8 +9,7 @@ let h: Harness;
 let file: KeyFile;
 beforeAll(async () => {
   file = makeKeyFile(readInfra().dataKeys);
-  // A database of its own: lists of everything are shown here.
-  h = await startHarness({ DATA_KEYS_FILE: file.path, SECRET_FILES_POLL_MS: '100' }, '_cli_privacy');
+  h = await startHarness({ DATA_KEYS_FILE: file.path, SECRET_FILES_POLL_MS: '100' });
 });
 afterAll(async () => {
   await h.stop();

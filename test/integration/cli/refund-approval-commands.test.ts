@@ -7,7 +7,7 @@ import { untilRefunds } from '../../support/refund-calls';
 
 let h: Harness;
 beforeAll(async () => {
-  h = await startHarness({ REFUND_SECOND_PERSON_FEN: '9000' }, '_cli_approval');
+  h = await startHarness({ REFUND_SECOND_PERSON_FEN: '9000' });
 });
 afterAll(() => h.stop());
 

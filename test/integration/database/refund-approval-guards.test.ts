@@ -5,7 +5,6 @@ import { readRefundRows, refundOf } from '../../support/refund-calls';
 import { errnoOf, REFUSALS } from '../../support/schema-facts';
 
 const { trigger, check } = REFUSALS;
-const SUFFIX = '_approval_guards';
 const PROPOSER = 'spiffe://billing/finance/ada';
 const OTHER = 'spiffe://billing/finance/bo';
 /** The same person in another role. */
@@ -16,12 +15,12 @@ let db: TestDatabase;
 let proposal: Row;
 
 beforeAll(async () => {
-  const h = await startHarness({ REFUND_SECOND_PERSON_FEN: '0' }, SUFFIX);
+  const h = await startHarness({ REFUND_SECOND_PERSON_FEN: '0' });
   const member = await registerMember(h);
   await refundOf(h, { ...member, amount: 1_000 });
   [proposal = {}] = await readRefundRows(h, member.orderId);
   await h.stop();
-  db = await openTestDatabase(readInfra(), SUFFIX);
+  db = await openTestDatabase(readInfra());
 });
 afterAll(() => db.close());
 

@@ -30,7 +30,7 @@ beforeAll(async () => {
   writeFileSync(path('merchant.crt'), ca.issueCommonName('merchant').cert);
   const files = { TLS_CA_FILE: path('ca.crt'), TLS_CERT_FILE: path('own.crt'), TLS_KEY_FILE: path('own.key') };
   const merchant = { WECHATPAY_MERCHANT_CERT_FILE: path('merchant.crt') };
-  h = await startHarness({ ...files, ...merchant, SECRET_FILES_POLL_MS: '50' }, '_certificates');
+  h = await startHarness({ ...files, ...merchant, SECRET_FILES_POLL_MS: '50' });
 });
 afterAll(async () => {
   await h.stop();

@@ -25,7 +25,7 @@ const JSAPI = { channel: PaymentChannel.JSAPI, openid: OPENID };
 describe('an erasure', () => {
   let h: Harness;
   beforeAll(async () => {
-    h = await startHarness({}, '_erase');
+    h = await startHarness();
     await h.control('/_control/refunds', { outcome: 'SUCCESS' });
   });
   afterAll(() => h.stop());

@@ -24,7 +24,7 @@ describe('a rotation of the data keys', () => {
   let file: KeyFile;
   beforeAll(async () => {
     file = makeKeyFile(readInfra().dataKeys);
-    h = await startHarness({ DATA_KEYS_FILE: file.path, SECRET_FILES_POLL_MS: '500' }, '_keys');
+    h = await startHarness({ DATA_KEYS_FILE: file.path, SECRET_FILES_POLL_MS: '500' });
     await insertPayers(h.db, file.cipher('k1'), 'ROTATE', 450);
   });
   afterAll(async () => {

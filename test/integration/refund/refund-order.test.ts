@@ -20,8 +20,7 @@ const MINUTE_MS = 60_000;
 
 let h: Harness;
 beforeAll(async () => {
-  // A database of its own: the clock is moved.
-  h = await startHarness({}, '_refund_order');
+  h = await startHarness();
 });
 afterAll(() => h.stop());
 /** What becomes of refunds by themselves; PROCESSING: nothing. */

@@ -26,9 +26,8 @@ const DEAR = 19_900;
 
 let h: Harness;
 beforeAll(async () => {
-  // A database of its own: the clock is moved. The limits are those of production.
   const limits = { REFUND_SECOND_PERSON_FEN: '10000', REFUNDS_ALONE_PER_DAY_FEN: '200000' };
-  h = await startHarness(limits, '_second_person');
+  h = await startHarness(limits);
 });
 afterAll(() => h.stop());
 

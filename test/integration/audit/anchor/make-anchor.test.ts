@@ -21,8 +21,7 @@ describe('the job that makes anchors', () => {
   let hour = 10;
 
   beforeAll(async () => {
-    // A database of its own: it has the anchors of this file alone.
-    h = await startHarness({}, '_make_anchor');
+    h = await startHarness();
     root = await h.db.connect('root');
     for (const trigger of ['audit_anchors_frozen', 'audit_anchors_no_delete', 'users_no_delete', 'users_frozen']) {
       await root.query(`DROP TRIGGER ${trigger}`);

@@ -49,8 +49,7 @@ describe('a database against an anchor', () => {
   }
 
   beforeAll(async () => {
-    // A database of its own: history is forged here.
-    db = await openTestDatabase(readInfra(), '_verify_anchor');
+    db = await openTestDatabase(readInfra());
     h = await startHarness({ DATABASE_URL: db.url });
     stage = await AnchorStage.open(db, h.infra, h.clock);
     // The clock goes on by an hour at the end, so that what comes after the anchor is newer than the slack.

@@ -13,7 +13,7 @@ const COLUMNS =
 
 let db: TestDatabase;
 beforeAll(async () => {
-  db = await openTestDatabase(readInfra(), '_logpass');
+  db = await openTestDatabase(readInfra());
   for (const [userId, rows] of Object.entries(ROWS_OF)) {
     const values = Array.from({ length: rows }, (_, i) => {
       return `('${userId}', ${i + 1}, 'system', 'r-${i + 1}', REPEAT('h', 32), 'GRANT', 1, 1, ${i + 1}, '[[${i + 1},1]]', NULL, '', '', '', 'me', '2026-01-01 00:00:00.123', 1, REPEAT('h', 32))`;

@@ -8,7 +8,7 @@ import { CHECK_TERMS, factsWith } from '../../../support/review-files';
 
 let db: TestDatabase;
 beforeAll(async () => {
-  db = await openTestDatabase(readInfra(), '_engine');
+  db = await openTestDatabase(readInfra());
 });
 afterAll(() => db.close());
 

@@ -23,7 +23,7 @@ let databaseUrl: string;
 let directory: string;
 beforeAll(async () => {
   const infra = readInfra();
-  db = await openTestDatabase(infra, '_run_review');
+  db = await openTestDatabase(infra);
   const { user, password } = infra.accounts.report;
   databaseUrl = `mysql://${user}:${encodeURIComponent(password)}@${infra.host}:${infra.port}/${db.name}`;
   h = await startHarness({ DATABASE_URL: db.url, REVIEW_DATABASE_URL: databaseUrl });

@@ -16,7 +16,7 @@ const clock = new TestClock();
 let testDb: TestDatabase;
 let db: Database;
 beforeAll(async () => {
-  testDb = await openTestDatabase(infra, '_reviews');
+  testDb = await openTestDatabase(infra);
   db = openServiceDatabase(infra, testDb);
 });
 afterAll(async () => {

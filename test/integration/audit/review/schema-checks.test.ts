@@ -16,7 +16,7 @@ let db: TestDatabase;
 let reportUrl: string;
 beforeAll(async () => {
   infra = readInfra();
-  db = await openTestDatabase(infra, '_guards');
+  db = await openTestDatabase(infra);
   const { user, password } = infra.accounts.report;
   reportUrl = `mysql://${user}:${encodeURIComponent(password)}@${infra.host}:${infra.port}/${db.name}`;
 });

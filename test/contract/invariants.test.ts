@@ -52,8 +52,7 @@ describe('the documented invariants', () => {
   let userId: string;
 
   beforeAll(async () => {
-    // A database of its own: other tests break invariants on purpose.
-    db = await openTestDatabase(readInfra(), '_invariants');
+    db = await openTestDatabase(readInfra());
     h = await startHarness({ DATABASE_URL: db.url });
     root = await db.connect('root');
     ({ userId } = await registerMember(h));

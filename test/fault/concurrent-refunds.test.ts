@@ -18,8 +18,7 @@ describe('concurrent refunds of one order', () => {
   let promotionId: string;
 
   beforeAll(async () => {
-    // A database of its own: the clock is moved.
-    h = await startHarness({}, '_concurrent_refunds');
+    h = await startHarness();
     const env = {
       ...serviceEnvironment(h.infra, h.db.url, h.simulatorUrl),
       WECHATPAY_NOTIFY_URL: `${h.edgeUrl}/wechatpay/notify/transaction`,

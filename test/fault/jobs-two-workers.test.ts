@@ -37,8 +37,7 @@ describe('two workers with all schedulers, killed in turn, with Redis emptied un
     redis = await startPrivateRedis(port);
     client = new Redis(redis.url);
     const settings = { REDIS_URL: redis.url, DEV_CLOCK_FILE: clockFile, WORKER_POLL_INTERVAL_MS: '100' };
-    // A database of its own: the jobs and days of other tests are not counted.
-    stage = await setStage(settings, 2, '_workers');
+    stage = await setStage(settings, 2);
     processes = await Promise.all(stage.places.map((place) => place.start()));
   });
   afterAll(async () => {

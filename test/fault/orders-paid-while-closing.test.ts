@@ -32,8 +32,7 @@ describe('orders that are paid at the very moment they are closed', () => {
   let h: Harness;
   let promotionId: string;
   beforeAll(async () => {
-    // A database of its own: the clock is moved, and the whole is checked.
-    h = await startHarness({ CLAIMS_PER_MINUTE_PER_USER: '1000000' }, '_closing_race');
+    h = await startHarness({ CLAIMS_PER_MINUTE_PER_USER: '1000000' });
     promotionId = await openPromotion(h, { totalQuota: 1_000, budget: 1_000_000 });
   });
   afterAll(() => h.stop());

@@ -15,7 +15,7 @@ import { claim, openPromotion } from '../support/promotions';
 let h: Harness;
 let promotionId: string;
 beforeAll(async () => {
-  h = await startHarness({ ORDER_EXPIRE_MINUTES: '5' }, '_storm');
+  h = await startHarness({ ORDER_EXPIRE_MINUTES: '5' });
   promotionId = await openPromotion(h, { totalQuota: 10_000, budget: 100_000_000, returnedOnRefund: true });
 });
 afterAll(async () => {

@@ -30,7 +30,7 @@ describe('a year of memberships with workers that die and a Redis that forgets',
     redis = new Redis(server.url);
     // It is killed on purpose.
     redis.on('error', () => undefined);
-    world = await openStockedWorld('_kills', { REDIS_URL: server.url });
+    world = await openStockedWorld({ REDIS_URL: server.url });
     crew = new WorkerCrew(world, server.url);
     await crew.start(WORKERS);
   }, 120_000);

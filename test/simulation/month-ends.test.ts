@@ -11,7 +11,7 @@ const ofKind = (lines: readonly string[], kind: string): string[] => lines.filte
 describe('days that calendars stumble over', () => {
   let world: World;
   beforeAll(async () => {
-    world = await openWorld('_calendar');
+    world = await openWorld();
     await stockCatalogue(world);
   });
   afterAll(() => world.close());

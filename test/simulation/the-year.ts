@@ -15,8 +15,8 @@ export function drawTheYear(usersMax = USERS): DrawnYear {
 }
 
 /** A world that sells what the simulation buys. */
-export async function openStockedWorld(databaseSuffix: string, overrides: Overrides = {}): Promise<World> {
-  const world = await openWorld(databaseSuffix, overrides);
+export async function openStockedWorld(overrides: Overrides = {}): Promise<World> {
+  const world = await openWorld(overrides);
   await stockCatalogue(world);
   return world;
 }

@@ -88,10 +88,10 @@ export interface World {
   close(): Promise<void>;
 }
 
-/** Opens the use cases on a database of their own. */
-export async function openWorld(databaseSuffix: string, overrides: Overrides = {}): Promise<World> {
+/** Opens the use cases on the file’s database. */
+export async function openWorld(overrides: Overrides = {}): Promise<World> {
   const infra = readInfra();
-  const db = await openTestDatabase(infra, databaseSuffix);
+  const db = await openTestDatabase(infra);
   const config = loadConfig({ ...serviceEnvironment(infra, db.url, NOWHERE), ...SETTINGS, ...overrides });
   const log = createLogger({ level: 'silent', role: 'all', destination: { write: () => undefined } });
   const clock = new TestClock();

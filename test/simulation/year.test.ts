@@ -11,7 +11,7 @@ import type { World } from './world';
 describe('a year of memberships', () => {
   let world: World;
   beforeAll(async () => {
-    world = await openStockedWorld('_year');
+    world = await openStockedWorld();
   });
   afterAll(() => world.close());
 

@@ -1,7 +1,9 @@
+import { relative } from 'node:path';
+import { expect } from '@jest/globals';
 import { createConnection, type Connection, type RowDataPacket } from 'mysql2/promise';
 import { migrate } from '../../src/cli/migrate';
 import type { MigrateConfig } from '../../src/platform/config';
-import type { Infra } from './infra';
+import { readInfra, type Infra } from './infra';
 
 /** One row of a query, as tests look at it. */
 export type Row = Record<string, unknown>;
@@ -9,7 +11,7 @@ export type Row = Record<string, unknown>;
 /** The accounts a test can act as; root may do everything and stands for an all-powerful insider. */
 export type Account = 'root' | 'migrate' | 'app' | 'report';
 
-/** A database of one jest worker, made on first use in a run and kept: every test uses new users. */
+/** A database of one test file, made on first use and left behind: what a file sees never depends on which ran before it. */
 export interface TestDatabase {
   readonly name: string;
   readonly url: string;
@@ -60,16 +62,27 @@ export function migrateConfigOf(infra: Infra, name: string): MigrateConfig {
   };
 }
 
-/** Opens the worker's database. */
+/** The name of a database of the test file that runs. MySQL allows 64 characters. */
+function databaseName(suffix: string): string {
+  const file = relative(`${process.cwd()}/test`, expect.getState().testPath ?? 'none');
+  return `test_${file.replace(/\.test\.ts$/, '').replace(/\W/g, '_')}${suffix}`;
+}
+
+/** Where the file's database is for the service's account. */
+export function testDatabaseUrl(): string {
+  return urlFor(readInfra(), 'app', databaseName(''));
+}
+
+/** Opens the file's database; with a suffix another of its databases. */
 export async function openTestDatabase(infra: Infra, suffix = ''): Promise<TestDatabase> {
   const db = await openEmptyDatabase(infra, suffix);
   await migrate(migrateConfigOf(infra, db.name));
   return db;
 }
 
-/** Opens a database of the worker and leaves it as it is: empty on first use in a run. */
-export async function openEmptyDatabase(infra: Infra, suffix: string): Promise<TestDatabase> {
-  const name = `billing_test_${process.env['JEST_WORKER_ID'] ?? '1'}${suffix}`;
+/** Opens a database of the file and leaves it as it is: empty on first use. */
+export async function openEmptyDatabase(infra: Infra, suffix = ''): Promise<TestDatabase> {
+  const name = databaseName(suffix);
   await createIfMissing(infra, name);
   const open = new Map<Account, Connection>();
   const connectionOf = async (account: Account): Promise<Connection> => {

@@ -44,10 +44,10 @@ function wordOf(error: unknown): string {
   return [error.reason, ...fields, ...values].join(' ');
 }
 
-/** Opens a stage on a database of its own. */
-export async function openEntitlementStage(databaseSuffix: string, graceDays = 0): Promise<EntitlementStage> {
+/** Opens a stage; with a suffix on another database than the first of the file. */
+export async function openEntitlementStage(graceDays = 0, databaseSuffix = ''): Promise<EntitlementStage> {
   const infra = readInfra();
-  const shop = await openMembershipShop(databaseSuffix, { graceDays });
+  const shop = await openMembershipShop({ graceDays, databaseSuffix });
   const { db, pool, clock } = shop;
   const openLane = (tariffs: TariffSource): QuotaLane =>
     openQuotaLane(infra, db, clock, POLICY, { tariffs, entitlements: ENTITLEMENT_SOURCE });

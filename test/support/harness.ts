@@ -73,13 +73,13 @@ export function serviceEnvironment(infra: Infra, databaseUrl: string, wechatpayU
   };
 }
 
-/** What earlier test files left waiting, waits for a WeChat Pay that is gone, and would disturb who looks at whole tables. */
+/** What earlier tests of the file left waiting, waits for a WeChat Pay that is gone, and would disturb who looks at whole tables. */
 export async function forgetWaiting(db: TestDatabase): Promise<void> {
   await db.query('UPDATE orders SET next_check_time = NULL WHERE next_check_time IS NOT NULL');
   await db.query('UPDATE refunds SET next_attempt_time = NULL WHERE next_attempt_time IS NOT NULL');
 }
 
-/** Starts everything for one test file; with a suffix on a database of its own, for tests that would disturb others. */
+/** Starts everything for one test file; with a suffix on another of its databases, for tests that the rest of the file would disturb. */
 export async function startHarness(overrides: Overrides = {}, databaseSuffix = ''): Promise<Harness> {
   const infra = readInfra();
   const db = await openTestDatabase(infra, databaseSuffix);

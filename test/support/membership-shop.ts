@@ -33,7 +33,7 @@ export interface PlanTerms {
 }
 
 /**
- * Memberships sold, paid and refunded by the service's own use cases on a database of its own, at times that the test sets: no
+ * Memberships sold, paid and refunded by the service's own use cases, at times that the test sets: no
  * process runs beside it, no WeChat Pay is asked, and a job runs when the test runs it.
  */
 export interface MembershipShop {
@@ -75,13 +75,15 @@ export async function runDue(job: QueuedJob): Promise<number> {
 }
 
 /** Opens a shop. `graceDays` and `reminderDays` are the settings of the same meaning. */
-export async function openMembershipShop(
-  databaseSuffix: string,
-  {
-    graceDays = 0,
-    reminderDays = [7, 3, 1],
-  }: { readonly graceDays?: number; readonly reminderDays?: readonly number[] } = {},
-): Promise<MembershipShop> {
+export async function openMembershipShop({
+  graceDays = 0,
+  reminderDays = [7, 3, 1],
+  databaseSuffix = '',
+}: {
+  readonly graceDays?: number;
+  readonly reminderDays?: readonly number[];
+  readonly databaseSuffix?: string;
+} = {}): Promise<MembershipShop> {
   const infra = readInfra();
   const db = await openTestDatabase(infra, databaseSuffix);
   const pool = openServiceDatabase(infra, db);

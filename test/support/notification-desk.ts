@@ -39,12 +39,9 @@ export interface NotificationDesk {
 
 type Verdict = 'applied' | 'not_yet' | 'throws' | { readonly refused: string };
 
-export async function openNotificationDesk(
-  databaseSuffix: string,
-  overrides: Overrides = {},
-): Promise<NotificationDesk> {
+export async function openNotificationDesk(overrides: Overrides = {}): Promise<NotificationDesk> {
   const infra = readInfra();
-  const rows = await openTestDatabase(infra, databaseSuffix);
+  const rows = await openTestDatabase(infra);
   const db = openServiceDatabase(infra, rows);
   const env = { ...serviceEnvironment(infra, rows.url, 'http://127.0.0.1:1'), ...overrides };
   const config = loadConfig(env);

@@ -27,10 +27,10 @@ export interface RelayStage {
   close(): Promise<void>;
 }
 
-/** Opens a stage with a database of its own. */
-export async function openRelayStage(databaseSuffix: string, connections: number): Promise<RelayStage> {
+/** Opens a stage. */
+export async function openRelayStage(connections: number): Promise<RelayStage> {
   const infra = readInfra();
-  const database = await openTestDatabase(infra, databaseSuffix);
+  const database = await openTestDatabase(infra);
   const db = openServiceDatabase(infra, database, { pool: { size: connections, multipleStatements: true } });
   const [redisPort = 0] = await freePorts(1);
   const redisServer = await startPrivateRedis(redisPort);

@@ -112,14 +112,10 @@ async function makePlace(infra: Infra, settings: Readonly<Record<string, string>
   };
 }
 
-/** Sets the stage for so many processes on one database, which a suffix makes its own. `overrides` are settings of the service. */
-export async function setStage(
-  overrides: Readonly<Record<string, string>> = {},
-  processes = 1,
-  databaseSuffix = '',
-): Promise<Stage> {
+/** Sets the stage for so many processes on one database. `overrides` are settings of the service. */
+export async function setStage(overrides: Readonly<Record<string, string>> = {}, processes = 1): Promise<Stage> {
   const infra = readInfra();
-  const db = await openTestDatabase(infra, databaseSuffix);
+  const db = await openTestDatabase(infra);
   await forgetWaiting(db);
   const simulator = await startSimulator({ port: 0, materialDir: infra.wechatpayDir, clock: new TestClock() });
   const settings = { ...serviceEnvironment(infra, db.url, simulator.url), ...overrides };

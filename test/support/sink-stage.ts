@@ -48,19 +48,16 @@ function sinkSettings(sinks: readonly object[]) {
     .EVENT_SINKS;
 }
 
-/** Opens a stage with a database of its own. */
-export async function openSinkStage(
-  databaseSuffix: string,
-  parts: {
-    readonly connections: number;
-    readonly log: Logger;
-    readonly timeoutMs: number;
-    readonly secrets: readonly string[];
-  },
-): Promise<SinkStage> {
+/** Opens a stage. */
+export async function openSinkStage(parts: {
+  readonly connections: number;
+  readonly log: Logger;
+  readonly timeoutMs: number;
+  readonly secrets: readonly string[];
+}): Promise<SinkStage> {
   const { connections, log, timeoutMs, secrets } = parts;
   const infra = readInfra();
-  const database = await openTestDatabase(infra, databaseSuffix);
+  const database = await openTestDatabase(infra);
   const db = openServiceDatabase(infra, database, { pool: { size: connections, multipleStatements: true } });
   const http = await startHttpReceiver();
   let clock = new TestClock();

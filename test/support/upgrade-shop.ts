@@ -33,9 +33,9 @@ export interface UpgradeShop extends MembershipShop {
 
 const SILENT = createLogger({ level: 'silent', role: 'worker', destination: { write: () => undefined } });
 
-/** Opens a shop on a database of its own. */
-export async function openUpgradeShop(databaseSuffix: string): Promise<UpgradeShop> {
-  const shop = await openMembershipShop(databaseSuffix);
+/** Opens a shop. */
+export async function openUpgradeShop(): Promise<UpgradeShop> {
+  const shop = await openMembershipShop();
   const { db, pool, clock } = shop;
   const config = loadConfig(serviceEnvironment(readInfra(), db.url, 'http://127.0.0.1:1'));
   const { WECHATPAY_MCHID: mchid, WECHATPAY_APPID: appid, WECHATPAY_NOTIFY_URL: notifyUrl } = config;

@@ -13,8 +13,7 @@ describe('an alert', () => {
   let db: Database;
   beforeAll(async () => {
     const infra = readInfra();
-    // A database of its own: open alerts are counted.
-    rows = await openTestDatabase(infra, '_alerts');
+    rows = await openTestDatabase(infra);
     db = openServiceDatabase(infra, rows);
   });
   afterAll(async () => {

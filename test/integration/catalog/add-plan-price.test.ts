@@ -20,7 +20,7 @@ import { untilAnswered } from '../../support/until-answered';
 
 let h: Harness;
 beforeAll(async () => {
-  h = await startHarness({}, '_plan_prices');
+  h = await startHarness();
 });
 afterAll(async () => {
   // Whatever was added meanwhile.

@@ -22,8 +22,7 @@ const CREATOR = 'spiffe://billing/operations/operations';
 describe('CreatePlan', () => {
   let h: Harness;
   beforeAll(async () => {
-    // A database of its own: every user has what a basic plan gives.
-    h = await startHarness({}, '_create_plan');
+    h = await startHarness();
   });
   afterAll(() => h.stop());
 

@@ -11,7 +11,7 @@ let db: Database;
 let looks = 0;
 
 beforeAll(async () => {
-  tests = await openTestDatabase(readInfra(), '_known_tariffs');
+  tests = await openTestDatabase(readInfra());
   db = openServiceDatabase(readInfra(), tests);
   db.knex.on('query', () => void (looks += 1));
 });

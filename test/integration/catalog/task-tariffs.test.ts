@@ -17,7 +17,7 @@ import { newId, startHarness, type Harness } from '../../support/harness';
 
 let h: Harness;
 beforeAll(async () => {
-  h = await startHarness({}, '_tariffs');
+  h = await startHarness();
 });
 afterAll(() => h.stop());
 

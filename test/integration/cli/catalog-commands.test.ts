@@ -3,8 +3,7 @@ import { startHarness, type Harness } from '../../support/harness';
 
 let h: Harness;
 beforeAll(async () => {
-  // A database of its own: lists of everything are shown here.
-  h = await startHarness({}, '_cli_catalog');
+  h = await startHarness();
 });
 afterAll(() => h.stop());
 

@@ -10,8 +10,7 @@ let h: Harness;
 let dir: string;
 
 beforeAll(async () => {
-  // A database of its own: lists of everything are shown here.
-  h = await startHarness({}, '_cli_gifts');
+  h = await startHarness();
   dir = mkdtempSync(join(tmpdir(), 'billing-gifts-'));
 });
 afterAll(async () => {

@@ -10,8 +10,7 @@ const DAY_MS = 86_400_000;
 describe('billing jobs', () => {
   let h: Harness;
   beforeAll(async () => {
-    // A database of its own: every dead letter is shown here.
-    h = await startHarness({ JOB_ATTEMPTS: '3', JOB_RETRY_FIRST_MS: '10' }, '_cli_jobs');
+    h = await startHarness({ JOB_ATTEMPTS: '3', JOB_RETRY_FIRST_MS: '10' });
   });
   afterAll(() => h.stop());
 

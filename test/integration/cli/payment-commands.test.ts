@@ -11,8 +11,7 @@ describe('billing payment', () => {
   const orderId = newId('O').slice(0, 32);
 
   beforeAll(async () => {
-    // A database of its own: lists of everything are shown here.
-    h = await startHarness({}, '_cli_payments');
+    h = await startHarness();
     const known = await createOrder(h, await registerUser(h));
     expect((await notify(h, paidNotification(h, { orderId: known, transactionId: paid }))).status).toBe(204);
     expect((await notify(h, paidNotification(h, { orderId, transactionId: unknown }))).status).toBe(409);

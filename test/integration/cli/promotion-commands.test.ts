@@ -10,8 +10,7 @@ let h: Harness;
 const userIds: string[] = [];
 
 beforeAll(async () => {
-  // A database of its own: lists of everything are shown here.
-  h = await startHarness({}, '_cli_promotions');
+  h = await startHarness();
   await makeDraft(h, {
     promotionId: 'promo-b',
     discountType: DiscountType.PERCENTAGE,

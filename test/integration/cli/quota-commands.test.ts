@@ -11,7 +11,7 @@ let h: Harness;
 let userId: string;
 
 beforeAll(async () => {
-  db = await openTestDatabase(readInfra(), '_cli');
+  db = await openTestDatabase(readInfra());
   h = await startHarness({ DATABASE_URL: db.url });
   userId = await registerUser(h);
   await mustSucceed(consume(h, { requestId: 'c', userId, amount: 3, taskId: 't' }));

@@ -6,7 +6,6 @@ import { errnoOf, REFUSALS } from '../../support/schema-facts';
 import { openPlan, orderUpgrade } from '../../support/upgrade-calls';
 
 const { trigger, check } = REFUSALS;
-const SUFFIX = '_credit_guards';
 
 let db: TestDatabase;
 /** A paid order of 9 900 fen of which 900 went back, and another user's. */
@@ -20,7 +19,7 @@ let payment: Row;
 let openUpgrade: Row;
 
 beforeAll(async () => {
-  const h = await startHarness({}, SUFFIX);
+  const h = await startHarness();
   const planId = await openPlan(h);
   const [member, other, third] = [await registerMember(h), await registerMember(h), await registerMember(h)];
   [credited, foreign] = [member.orderId, third.orderId];
@@ -31,7 +30,7 @@ beforeAll(async () => {
   await untilRefunds(h, credited, ['succeeded']);
   const { orderId } = await orderUpgrade(h, { userId: member.userId, planId });
   await h.stop();
-  db = await openTestDatabase(readInfra(), SUFFIX);
+  db = await openTestDatabase(readInfra());
   [openUpgrade = {}] = await db.query('SELECT * FROM orders WHERE id = ?', [orderId]);
   [payment = {}] = await db.query('SELECT * FROM payments WHERE order_id = ?', [upgradedOrder]);
 });

@@ -47,7 +47,7 @@ let before: Awaited<ReturnType<typeof facts.checksums>>;
 async function fillEveryTable(): Promise<void> {
   // A sink that is not there, so that a delivery waits.
   const sink = { name: 'void', kind: 'webhook', url: 'http://127.0.0.1:1/', secrets: [`whsec_${'A'.repeat(32)}`] };
-  const h = await startHarness({ EVENT_SINKS: JSON.stringify([sink]) }, '_frozen');
+  const h = await startHarness({ EVENT_SINKS: JSON.stringify([sink]) });
   try {
     await fill(h);
   } finally {
@@ -133,8 +133,7 @@ async function insertCoupon({ db: into }: Harness, userId: string): Promise<void
 
 beforeAll(async () => {
   await fillEveryTable();
-  // A database of its own: the clock moves on by weeks, which makes charges of other tests due.
-  db = await openTestDatabase(readInfra(), '_frozen');
+  db = await openTestDatabase(readInfra());
   columns = await facts.readColumns(db);
   before = await facts.checksums(db);
 });

@@ -15,12 +15,12 @@ let activeId: string;
 let before: Awaited<ReturnType<typeof checksums>>;
 
 beforeAll(async () => {
-  const h = await startHarness({}, '_gift_guards');
+  const h = await startHarness();
   draftId = (await makeCampaign(h)).campaignId;
   activeId = await openCampaign(h, { startTime: new Date('2020-01-01T00:00:00Z') });
   await mustSucceed(grantGiftCall(h, await registerUser(h), activeId));
   await h.stop();
-  db = await openTestDatabase(readInfra(), '_gift_guards');
+  db = await openTestDatabase(readInfra());
   root = await db.connect('root');
   before = await checksums(db);
 });

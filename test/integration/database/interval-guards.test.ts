@@ -14,7 +14,7 @@ let stranger: { userId: string; orderId: string };
 let root: Connection;
 
 beforeAll(async () => {
-  shop = await openMembershipShop('_interval_guards');
+  shop = await openMembershipShop();
   shop.at('2027-01-31T04:00:00.000Z');
   const yearly = await shop.plan({ periodUnit: 'year', grantUnit: 'month', quotaUnits: 100 });
   userId = await shop.register();

@@ -18,7 +18,7 @@ let infra: Infra;
 
 beforeAll(async () => {
   infra = readInfra();
-  db = await openTestDatabase(infra, '_migrate');
+  db = await openTestDatabase(infra);
   config = migrateConfigOf(infra, db.name);
 });
 afterAll(() => db.close());

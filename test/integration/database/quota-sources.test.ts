@@ -64,7 +64,7 @@ interface Forgery {
 }
 
 beforeAll(async () => {
-  const h = await startHarness({}, '_sources');
+  const h = await startHarness();
   const member = await registerMember(h);
   const refunded = await registerMember(h);
   await refundOf(h, refunded);
@@ -92,7 +92,7 @@ beforeAll(async () => {
     ...{ draft, paused, ended, open, future, spent },
   };
   await h.stop();
-  db = await openTestDatabase(readInfra(), '_sources');
+  db = await openTestDatabase(readInfra());
   before = await checksums(db);
 }, 120_000);
 afterEach(async () => {

@@ -5,7 +5,6 @@ import { refundOf, untilRefunds } from '../../support/refund-calls';
 import { errnoOf, REFUSALS } from '../../support/schema-facts';
 
 const { trigger, check } = REFUSALS;
-const SUFFIX = '_refund_guards';
 
 let db: TestDatabase;
 /** An order of 9 900 fen of which 6 000 went back, and its rows. */
@@ -14,13 +13,13 @@ let succeeded: Row;
 let payment: Row;
 
 beforeAll(async () => {
-  const h = await startHarness({}, SUFFIX);
+  const h = await startHarness();
   const member = await registerMember(h);
   ({ orderId } = member);
   await refundOf(h, { ...member, amount: 6_000 });
   [succeeded = {}] = await untilRefunds(h, orderId, ['succeeded']);
   await h.stop();
-  db = await openTestDatabase(readInfra(), SUFFIX);
+  db = await openTestDatabase(readInfra());
   [payment = {}] = await db.query('SELECT * FROM payments WHERE order_id = ?', [orderId]);
 });
 afterAll(() => db.close());

@@ -25,7 +25,7 @@ let db: TestDatabase;
 let owner: Knex;
 beforeAll(async () => {
   const infra = readInfra();
-  db = await openEmptyDatabase(infra, '_upgrade_orders');
+  db = await openEmptyDatabase(infra);
   owner = await connectMigrator(infra, db.name);
   await migrateToLatest(owner, MIGRATIONS.slice(0, AFTER_030));
   for (const status of ['created', 'pending', 'failed'])

@@ -98,7 +98,7 @@ async function writeOldBook(root: Knex, book: Book): Promise<void> {
 
 beforeAll(async () => {
   const infra = readInfra();
-  db = await openEmptyDatabase(infra, '_upgrade');
+  db = await openEmptyDatabase(infra);
   const config = migrateConfigOf(infra, db.name);
   const owner = await connectMigrator(infra, db.name);
   await migrateToLatest(owner, MIGRATIONS.slice(0, BEFORE_CHARGES));

@@ -29,7 +29,7 @@ describe('deliveries of events to sinks', () => {
   const destination = { write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>) };
   const log = createLogger({ level: 'info', role: 'worker', destination });
   beforeAll(async () => {
-    stage = await openSinkStage('_sinks', { connections: 8, log, timeoutMs: 1_000, secrets: SECRETS });
+    stage = await openSinkStage({ connections: 8, log, timeoutMs: 1_000, secrets: SECRETS });
     ({ database, db, http } = stage);
     mail = await startSmtpReceiver();
   });

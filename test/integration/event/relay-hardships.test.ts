@@ -21,7 +21,7 @@ describe('the relay of events in hardship', () => {
   let redis: Redis;
   let reader: EventReader;
   beforeAll(async () => {
-    stage = await openRelayStage('_hardship', 6);
+    stage = await openRelayStage(6);
     ({ database, db, redis } = stage);
   });
   beforeEach(async () => {

@@ -24,7 +24,7 @@ describe('the relay of events', () => {
   let redis: Redis;
   let reader: EventReader;
   beforeAll(async () => {
-    stage = await openRelayStage('_relay', 4);
+    stage = await openRelayStage(4);
     ({ database, db, redis } = stage);
   });
   beforeEach(async () => {

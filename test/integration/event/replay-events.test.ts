@@ -21,7 +21,7 @@ const SINKS = [
   },
 ];
 beforeAll(async () => {
-  h = await startHarness({ EVENT_SINKS: JSON.stringify(SINKS) }, '_replay');
+  h = await startHarness({ EVENT_SINKS: JSON.stringify(SINKS) });
   reader = new EventReader(h.infra.redisUrl, `${h.db.name}.events`);
 });
 afterAll(async () => {

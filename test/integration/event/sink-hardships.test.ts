@@ -23,7 +23,7 @@ describe('sinks in hardship', () => {
   let clock: TestClock;
   const log = createLogger({ level: 'silent', role: 'worker' });
   beforeAll(async () => {
-    stage = await openSinkStage('_hardsinks', { connections: 16, log, timeoutMs: TIMEOUT_MS, secrets: SECRETS });
+    stage = await openSinkStage({ connections: 16, log, timeoutMs: TIMEOUT_MS, secrets: SECRETS });
     ({ database, db, http } = stage);
   });
   beforeEach(async () => {

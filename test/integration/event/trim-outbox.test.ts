@@ -22,7 +22,7 @@ describe('trimming events', () => {
   let clock: TestClock;
   beforeAll(async () => {
     const infra = readInfra();
-    database = await openTestDatabase(infra, '_trim');
+    database = await openTestDatabase(infra);
     db = openServiceDatabase(infra, database, { pool: { size: 4, multipleStatements: true } });
   });
   beforeEach(async () => {

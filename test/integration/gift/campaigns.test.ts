@@ -18,8 +18,7 @@ const END = new Date('2089-10-08T00:00:00.000+08:00');
 
 let h: Harness;
 beforeAll(async () => {
-  // A database of its own: lists of everything are looked at.
-  h = await startHarness({}, '_gift_campaigns');
+  h = await startHarness();
 });
 afterAll(() => h.stop());
 

@@ -26,7 +26,7 @@ const DAY_MS = 86_400_000;
 describe('GrantGift', () => {
   let h: Harness;
   beforeAll(async () => {
-    h = await startHarness({}, '_gifts');
+    h = await startHarness();
   });
   afterAll(() => h.stop());
 

@@ -53,7 +53,7 @@ describe('CheckEntitlement', () => {
 describe('an entitlement check', () => {
   let stage: EntitlementStage;
   beforeAll(async () => {
-    stage = await openEntitlementStage('_check', 3);
+    stage = await openEntitlementStage(3);
     stage.shop.at('2027-03-01T04:00:00.000Z');
     await stage.list('upscale', { units: 2, feature: 'image.upscale' });
     await stage.shop.db.query("UPDATE plans SET status = 'retired' WHERE kind = 'sale'");

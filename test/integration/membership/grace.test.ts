@@ -6,7 +6,7 @@ import { expectBalanced } from '../../support/user-rows';
 let shop: MembershipShop;
 let monthly: string;
 beforeAll(async () => {
-  shop = await openMembershipShop('_membership_grace', { graceDays: 7 });
+  shop = await openMembershipShop({ graceDays: 7 });
   monthly = await shop.plan({ periodUnit: 'month', quotaUnits: 500, features: ['image.upscale'] });
 });
 afterAll(() => shop.close());
@@ -81,7 +81,7 @@ describe('the grace of a membership', () => {
   });
 
   test('is what the order was made with: the setting of later is of later orders', async () => {
-    const other = await openMembershipShop('_membership_grace', { graceDays: 0 });
+    const other = await openMembershipShop({ graceDays: 0 });
     try {
       other.at('2027-01-31T04:00:00.000Z');
       const userId = await other.register();

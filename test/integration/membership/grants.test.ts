@@ -4,7 +4,7 @@ import { expectBalanced, readUserRows } from '../../support/user-rows';
 
 let shop: MembershipShop;
 beforeAll(async () => {
-  shop = await openMembershipShop('_membership_grants');
+  shop = await openMembershipShop();
 });
 afterAll(() => shop.close());
 afterEach(async () => {

@@ -15,9 +15,8 @@ const SHANGHAI_MS = 8 * 3_600_000;
 
 let h: Harness;
 beforeAll(async () => {
-  // A database of its own: here a caller's grants of a day are counted.
   const settings = { REGISTRATION_GRANTS_PER_DAY_MAX: String(GRANTS_MAX), DATABASE_ACQUIRE_TIMEOUT_MS: '20000' };
-  h = await startHarness(settings, '_cap');
+  h = await startHarness(settings);
 });
 afterAll(() => h.stop());
 

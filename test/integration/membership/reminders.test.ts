@@ -5,7 +5,7 @@ import { expectBalanced, readUserRows } from '../../support/user-rows';
 let shop: MembershipShop;
 let monthly: string;
 beforeAll(async () => {
-  shop = await openMembershipShop('_membership_reminders');
+  shop = await openMembershipShop();
   monthly = await shop.plan({ periodUnit: 'month', quotaUnits: 500 });
 });
 afterAll(() => shop.close());

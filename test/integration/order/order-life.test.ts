@@ -55,8 +55,8 @@ describe('the life of an order', () => {
   let parts: OrderParts;
   let refunds: RefundParts;
   beforeAll(async () => {
-    // No worker: nothing moves but what the test moves. A database of its own, which is read whole.
-    h = await startHarness({ BILLING_ROLE: 'rpc' }, '_order_life');
+    // No worker: nothing moves but what the test moves.
+    h = await startHarness({ BILLING_ROLE: 'rpc' });
     parts = openOrderParts(h);
     const told = { notifyUrl: parts.refundNotifyUrl, onStatus: () => undefined, onOrderStatus: () => undefined };
     refunds = { ...parts, ...told, compensationGraceDays: 7 };

@@ -12,13 +12,10 @@ import { quoteRefundCall, readAlertWords, refundOf, refundOrderCall, untilRefund
 import { openPlan, orderUpgrade, upgradeCall } from '../../support/upgrade-calls';
 import { expectBalanced, readUserRows } from '../../support/user-rows';
 
-const SUFFIX = '_upgrade_order';
-
 let h: Harness;
 let pro: string;
 beforeAll(async () => {
-  // A database of its own: the clock is moved.
-  h = await startHarness({ OPEN_ORDERS_MAX: '3' }, SUFFIX);
+  h = await startHarness({ OPEN_ORDERS_MAX: '3' });
   pro = await openPlan(h);
 });
 afterAll(async () => {

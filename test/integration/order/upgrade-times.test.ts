@@ -12,7 +12,7 @@ import { expectBalanced, readLogWords } from '../../support/user-rows';
 
 let shop: UpgradeShop;
 beforeAll(async () => {
-  shop = await openUpgradeShop('_upgrade_times');
+  shop = await openUpgradeShop();
 });
 afterAll(async () => {
   expect(await brokenInvariants(shop.db)).toEqual([]);

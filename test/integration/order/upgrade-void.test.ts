@@ -11,7 +11,7 @@ import { expectBalanced } from '../../support/user-rows';
 
 let shop: UpgradeShop;
 beforeAll(async () => {
-  shop = await openUpgradeShop('_upgrade_void');
+  shop = await openUpgradeShop();
 });
 afterAll(() => shop.close());
 

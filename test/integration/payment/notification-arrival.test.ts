@@ -5,8 +5,7 @@ import { newTransactionId, notify, paidNotification, refundNotification } from '
 describe('payment and refund notifications', () => {
   let h: Harness;
   beforeAll(async () => {
-    // A database of its own: the clock moves on, which makes orders of other tests due.
-    h = await startHarness({}, '_arrival');
+    h = await startHarness();
   });
   afterAll(() => h.stop());
 

@@ -16,7 +16,7 @@ import {
 describe('a refund notification', () => {
   let desk: NotificationDesk;
   beforeAll(async () => {
-    desk = await openNotificationDesk('_refund_inbox');
+    desk = await openNotificationDesk();
   });
   beforeEach(() => {
     desk.answerWith('applied');

@@ -18,8 +18,7 @@ import {
 describe('PaymentService', () => {
   let h: Harness;
   beforeAll(async () => {
-    // A database of its own: lists of everything are looked at.
-    h = await startHarness({}, '_payment_service');
+    h = await startHarness();
   });
   afterAll(() => h.stop());
 

@@ -19,7 +19,7 @@ import {
 describe('ReplayNotification', () => {
   let desk: NotificationDesk;
   beforeAll(async () => {
-    desk = await openNotificationDesk('_replay');
+    desk = await openNotificationDesk();
   });
   beforeEach(() => {
     desk.answerWith({ refused: 'amount_mismatch' });

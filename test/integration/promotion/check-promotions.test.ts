@@ -41,8 +41,7 @@ describe('billing promotion check', () => {
   }
 
   beforeAll(async () => {
-    // A database of its own: figures are forged here.
-    db = await openTestDatabase(readInfra(), '_check');
+    db = await openTestDatabase(readInfra());
     h = await startHarness({ DATABASE_URL: db.url });
     root = await db.connect('root');
     honest = (await makeUsed()).promotionId;

@@ -19,8 +19,7 @@ const { ACTIVE, DRAFT, PAUSED } = PromotionStatus;
 
 let h: Harness;
 beforeAll(async () => {
-  // A database of its own: lists of everything are read here.
-  h = await startHarness({ CLAIMS_PER_MINUTE_PER_USER: '1000' }, '_promotions');
+  h = await startHarness({ CLAIMS_PER_MINUTE_PER_USER: '1000' });
 });
 afterAll(() => h.stop());
 

@@ -15,8 +15,7 @@ const idOf = (n: number): string => `u${String(n).padStart(5, '0')}`;
 
 beforeAll(async () => {
   const infra = readInfra();
-  // Its rows are made by hand, without promotions or users: a database of their own keeps them out of other tests' checks.
-  db = await openTestDatabase(infra, '_claimers');
+  db = await openTestDatabase(infra);
   database = openServiceDatabase(infra, db);
   for (let from = 0; from < CLAIMERS; from += 500) {
     const numbers = Array.from({ length: 500 }, (_, i) => from + i);

@@ -22,8 +22,7 @@ let db: TestDatabase;
 let h: Harness;
 let database: Database;
 beforeAll(async () => {
-  // A database of its own: the clock is moved past the deadlines of what other tests leave open.
-  db = await openTestDatabase(readInfra(), '_freeze');
+  db = await openTestDatabase(readInfra());
   h = await startHarness({ DATABASE_URL: db.url });
   database = openServiceDatabase(h.infra, db);
 });

@@ -14,7 +14,7 @@ describe('in a database of few users, one of whom is locked elsewhere', () => {
   let holder: Connection;
   beforeAll(async () => {
     const infra = readInfra();
-    database = await openTestDatabase(infra, '_few');
+    database = await openTestDatabase(infra);
     world = new LedgerWorld(infra, database);
     await world.begin(2);
     holder = await database.connect('root');

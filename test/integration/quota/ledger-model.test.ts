@@ -31,7 +31,7 @@ describe('any commands of many users at once, in batches', () => {
   let world: LedgerWorld;
   beforeAll(async () => {
     const infra = readInfra();
-    database = await openTestDatabase(infra, '_model');
+    database = await openTestDatabase(infra);
     world = new LedgerWorld(infra, database);
   });
   afterAll(async () => {

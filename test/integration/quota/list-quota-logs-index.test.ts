@@ -16,8 +16,7 @@ const userId = newId('u-large');
 
 beforeAll(async () => {
   const infra = readInfra();
-  // Its rows are made by hand, without a chain: a database of their own keeps them out of other tests' ledger checks.
-  db = await openTestDatabase(infra, '_logs');
+  db = await openTestDatabase(infra);
   database = openServiceDatabase(infra, db);
   await insertLargeLog();
   await db.query('ANALYZE TABLE quota_logs');

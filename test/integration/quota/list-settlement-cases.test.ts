@@ -15,8 +15,7 @@ const userIds: string[] = [];
 
 /** Five users, each with an open consume and an open hold of a task that nobody can be asked about. */
 beforeAll(async () => {
-  // A database of its own: the list is of all users, and other tests leave charges that become cases.
-  db = await openTestDatabase(readInfra(), '_cases');
+  db = await openTestDatabase(readInfra());
   h = await startHarness({ DATABASE_URL: db.url });
   for (let i = 0; i < 5; i += 1) {
     const userId = await registerUser(h);

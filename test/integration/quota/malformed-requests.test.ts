@@ -6,8 +6,7 @@ import { countAllRows, readUserRows } from '../../support/user-rows';
 let h: Harness;
 let userId: string;
 beforeAll(async () => {
-  // A database of its own: all its rows are counted again and again.
-  h = await startHarness({}, '_malformed');
+  h = await startHarness();
   userId = await registerUser(h);
 });
 afterAll(() => h.stop());

@@ -23,7 +23,6 @@ import {
 import { startTaskService, tlsMaterialOf, type TaskService } from '../../support/task-service';
 
 /** R3.3, must show 5: settlement over several processes, restarts and changed settings. */
-const SUFFIX = '_settle_policy';
 let tasks: TaskService;
 const running = new Set<Harness>();
 beforeAll(async () => {
@@ -37,7 +36,7 @@ afterAll(() => tasks.stop());
 
 /** A process of the service with the task service configured, unless told otherwise. */
 async function start(settings: Readonly<Record<string, string>> = { TASK_STATUS_ADDRESS: tasks.address }) {
-  const h = await startHarness({ TASK_STATUS_TIMEOUT_MS: '2000', ...settings }, SUFFIX);
+  const h = await startHarness({ TASK_STATUS_TIMEOUT_MS: '2000', ...settings });
   running.add(h);
   return h;
 }

@@ -39,9 +39,8 @@ let tasks: TaskService;
 beforeAll(async () => {
   const { tlsDir } = readInfra();
   tasks = await startTaskService(tlsMaterialOf(tlsDir, 'server'));
-  // A database of its own: the clock moves on by days, and charges of other tests are nobody's business here.
   const settings = { TASK_STATUS_ADDRESS: tasks.address, TASK_STATUS_TIMEOUT_MS: '1000' };
-  h = await startHarness(settings, '_settlement');
+  h = await startHarness(settings);
 });
 afterAll(async () => {
   await h.stop();

@@ -23,8 +23,8 @@ let h: Harness;
 let database: Database;
 let lane: QuotaLane;
 beforeAll(async () => {
-  // A database of its own: what is due is counted here. Its own worker sleeps.
-  db = await openTestDatabase(readInfra(), '_sweeper');
+  // Its own worker sleeps: what is due is counted here.
+  db = await openTestDatabase(readInfra());
   h = await startHarness({ DATABASE_URL: db.url, WORKER_POLL_INTERVAL_MS: '600000' });
   database = openServiceDatabase(h.infra, db, { overrides: { DATABASE_POOL_SIZE: '6' } });
   lane = openQuotaLane(h.infra, db, h.clock, POLICY);

@@ -8,7 +8,7 @@ const UPSCALE = { units: 2, feature: 'image.upscale' };
 
 let stage: EntitlementStage;
 beforeAll(async () => {
-  stage = await openEntitlementStage('_tariffs');
+  stage = await openEntitlementStage();
   stage.shop.at('2027-03-01T04:00:00.000Z');
   await stage.list('upscale', UPSCALE);
 });
@@ -243,7 +243,7 @@ describe('a tariff that changes while calls run', () => {
 describe('after a membership ended', () => {
   let graceful: EntitlementStage;
   beforeAll(async () => {
-    graceful = await openEntitlementStage('_grace', 3);
+    graceful = await openEntitlementStage(3, '_grace');
     graceful.shop.at('2027-03-01T04:00:00.000Z');
     await graceful.list('upscale', UPSCALE);
   });

@@ -18,7 +18,7 @@ let h: Harness;
 let userId: string;
 let from: Date;
 beforeAll(async () => {
-  h = await startHarness({}, '_usage');
+  h = await startHarness();
   // Noon in Shanghai of a day, so that what follows is on it.
   h.clock.advanceMs(DAY_MS - ((h.clock.now().getTime() + 4 * 3_600_000) % DAY_MS));
   from = h.clock.now();

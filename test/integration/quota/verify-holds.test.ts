@@ -17,7 +17,7 @@ describe('billing ledger verify, about holds and charges', () => {
   let root: Connection;
   let victim: string;
   beforeAll(async () => {
-    h = await startHarness({ WORKER_POLL_INTERVAL_MS: '600000' }, '_verify_holds');
+    h = await startHarness({ WORKER_POLL_INTERVAL_MS: '600000' });
     root = await h.db.connect('root');
     const triggers = ['quota_charges', 'quota_logs', 'quota_grants', 'users'].map((table) =>
       root.query<RowDataPacket[]>('SHOW TRIGGERS WHERE `Table` = ?', [table]),

@@ -15,8 +15,7 @@ describe('billing ledger verify', () => {
   const userIds: string[] = [];
 
   beforeAll(async () => {
-    // A database of its own: history is forged here.
-    db = await openTestDatabase(readInfra(), '_verify');
+    db = await openTestDatabase(readInfra());
     h = await startHarness({ DATABASE_URL: db.url });
     root = await db.connect('root');
     await root.query('DROP TRIGGER quota_logs_no_update');

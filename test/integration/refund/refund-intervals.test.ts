@@ -8,7 +8,7 @@ let shop: MembershipShop;
 let yearly: string;
 let monthly: string;
 beforeAll(async () => {
-  shop = await openMembershipShop('_refund_intervals');
+  shop = await openMembershipShop();
   yearly = await shop.plan({ periodUnit: 'year', grantUnit: 'month', quotaUnits: 1_200, price: 12_000 });
   monthly = await shop.plan({ periodUnit: 'month', quotaUnits: 500, price: 9_900 });
 });

@@ -29,8 +29,7 @@ const REFUNDS = '/v3/refund/domestic/refunds';
 
 let h: Harness;
 beforeAll(async () => {
-  // A database of its own: the clock is moved.
-  h = await startHarness({}, '_refund_outcomes');
+  h = await startHarness();
 });
 afterAll(() => h.stop());
 const refundsEnd = (outcome: string) => h.control('/_control/refunds', { outcome });

@@ -20,8 +20,7 @@ const PAID = 9_900;
 
 let h: Harness;
 beforeAll(async () => {
-  // A database of its own: the clock is moved.
-  h = await startHarness({}, '_refunds_at_random');
+  h = await startHarness();
   await h.control('/_control/refunds', { outcome: 'PROCESSING' });
 });
 afterAll(() => h.stop());

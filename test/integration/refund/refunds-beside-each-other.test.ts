@@ -18,8 +18,7 @@ const ENOUGH = 100_000_000;
 
 let h: Harness;
 beforeAll(async () => {
-  // A database of its own: the clock is moved.
-  h = await startHarness({}, '_refunds_beside');
+  h = await startHarness();
 });
 afterAll(() => h.stop());
 const refundsEnd = (outcome: string) => h.control('/_control/refunds', { outcome });

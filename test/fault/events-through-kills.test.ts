@@ -33,7 +33,7 @@ describe('events, while the relay and Redis are killed', () => {
 
   const consume = (place: Place, userId: string, amount: number) => {
     const { quota } = place.as('ai-task-service');
-    const request = ConsumeQuotaRequest.fromPartial({ userId, requestId: newId('kill'), amount });
+    const request = ConsumeQuotaRequest.fromPartial({ userId, requestId: newId('event'), amount });
     return untilAnswered(
       quota,
       () => call(quota.consumeQuota.bind(quota), request, 10_000),

@@ -14,7 +14,7 @@ import { call, mustSucceed, type Identity } from './clients';
 import { newId, type Harness } from './harness';
 import { bound } from './malformed-fields';
 import type { Callers } from './promotion-calls';
-import { CHECK_TIMES, digestTables } from './table-digest';
+import { CHANGED_BY_ITSELF, digestTables } from './table-digest';
 
 /** CatalogService as people of operations call it. */
 
@@ -100,14 +100,14 @@ export function listTariffsCall(h: Callers, fields: Partial<ListTaskTariffsReque
 /** A digest of everything that a call about the catalogue may write, and of what was sold: equal means that nothing changed. */
 export function catalogState(h: Harness): Promise<Readonly<Record<string, string>>> {
   const written = ['plans', 'plan_prices', 'task_tariffs', 'request_keys', 'audit_logs', 'outbox'];
-  return digestTables(h.db, [...written, ...SOLD], CHECK_TIMES);
+  return digestTables(h.db, [...written, ...SOLD], CHANGED_BY_ITSELF);
 }
 
 const SOLD = ['orders', 'membership_periods', 'quota_grants', 'users'];
 
 /** A digest of what was sold and given. */
 export function soldState(h: Harness): Promise<Readonly<Record<string, string>>> {
-  return digestTables(h.db, SOLD, CHECK_TIMES);
+  return digestTables(h.db, SOLD, CHANGED_BY_ITSELF);
 }
 
 /** The audit rows and the events of a plan or a tariff, oldest first. */

@@ -7,7 +7,7 @@ import {
 import { call, mustSucceed, type Identity, type Reply } from './clients';
 import { newId, type Harness } from './harness';
 import type { Callers } from './promotion-calls';
-import { CHECK_TIMES, digestTables } from './table-digest';
+import { CHANGED_BY_ITSELF, digestTables } from './table-digest';
 
 /** GiftService as people of operations call it. */
 
@@ -111,7 +111,7 @@ export function listCampaignsCall(h: Callers, fields: Partial<ListGiftCampaignsR
 /** A digest of everything that a call about gifts may write: equal means that nothing changed. */
 export function giftState({ db }: Pick<Harness, 'db'>): Promise<Readonly<Record<string, string>>> {
   const tables = ['gift_campaigns', 'users', 'quota_grants', 'quota_logs', 'request_keys', 'audit_logs', 'outbox'];
-  return digestTables(db, tables, CHECK_TIMES);
+  return digestTables(db, tables, CHANGED_BY_ITSELF);
 }
 
 /** The row of a campaign, its audit rows and its events, oldest first. */

@@ -14,6 +14,9 @@ export class DueWork {
   readonly ran: string[] = [];
   /** Runs that found their subject still due: those with effect. */
   readonly done: string[] = [];
+  /** Subjects that were run while they were running. */
+  readonly overlaps: string[] = [];
+  private readonly running = new Set<string>();
   looks = 0;
   /** What running one does, after it was noted. */
   during: (id: string, signal: AbortSignal) => Promise<void> = () => Promise.resolve();
@@ -33,8 +36,14 @@ export class DueWork {
       },
       run: async (id: string, signal: AbortSignal) => {
         this.ran.push(id);
-        await this.during(id, signal);
-        if (this.due.delete(id)) this.done.push(id);
+        if (this.running.has(id)) this.overlaps.push(id);
+        this.running.add(id);
+        try {
+          await this.during(id, signal);
+          if (this.due.delete(id)) this.done.push(id);
+        } finally {
+          this.running.delete(id);
+        }
       },
     };
     return subjectWork(job, this.letters);

@@ -34,7 +34,7 @@ export interface PlanTerms {
 }
 
 /**
- * Memberships sold, paid and refunded by the service's own use cases on a database of its own, at times that the test sets: no
+ * Memberships sold, paid and refunded by the service's own use cases, at times that the test sets: no
  * process runs beside it, no WeChat Pay is asked, and a job runs when the test runs it.
  */
 export interface MembershipShop {

@@ -1,5 +1,5 @@
 import type { Harness } from './harness';
-import { CHECK_TIMES, digestTables } from './table-digest';
+import { CHANGED_BY_ITSELF, digestTables } from './table-digest';
 
 /** The value of a counter or gauge with exactly these labels, scraped like Prometheus does; 0 before its first use. */
 export async function metric(h: Harness, name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
@@ -32,5 +32,5 @@ const MONEY_TABLES = [
 
 /** A digest of every table that money or its evidence lives in, but the inbox: equal means that nothing changed. */
 export async function moneyState(h: Harness): Promise<Readonly<Record<string, unknown>>> {
-  return digestTables(h.db, MONEY_TABLES, CHECK_TIMES);
+  return digestTables(h.db, MONEY_TABLES, CHANGED_BY_ITSELF);
 }

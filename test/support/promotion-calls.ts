@@ -7,7 +7,7 @@ import {
 } from '../../src/gen/billing/v1/promotion_service.pb';
 import { call, mustSucceed, type BillingClient, type Identity, type Reply } from './clients';
 import { newId, type Harness } from './harness';
-import { CHECK_TIMES, digestTables } from './table-digest';
+import { CHANGED_BY_ITSELF, digestTables } from './table-digest';
 
 /** PromotionService as people of operations call it. What is about coupons: promotions.ts. */
 
@@ -98,7 +98,7 @@ export function suspectsCall(h: Callers, pageSize = 0, pageToken = '') {
 /** A digest of everything that a call about promotions may write: equal means that nothing changed. */
 export function promotionState(h: Harness): Promise<Readonly<Record<string, string>>> {
   const tables = ['promotions', 'user_coupons', 'orders', 'request_keys', 'audit_logs', 'outbox'];
-  return digestTables(h.db, tables, CHECK_TIMES);
+  return digestTables(h.db, tables, CHANGED_BY_ITSELF);
 }
 
 /** The row of a promotion, its audit rows and its events, oldest first. */

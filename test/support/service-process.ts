@@ -116,10 +116,7 @@ async function makePlace(infra: Infra, settings: Readonly<Record<string, string>
 }
 
 /** Sets the stage for so many processes on one database. `overrides` are settings of the service. */
-export async function setStage(
-  overrides: Readonly<Record<string, string>> = {},
-  processes = 1,
-): Promise<Stage> {
+export async function setStage(overrides: Readonly<Record<string, string>> = {}, processes = 1): Promise<Stage> {
   const infra = readInfra();
   const db = await openTestDatabase(infra);
   await forgetWaiting(db);

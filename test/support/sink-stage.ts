@@ -49,14 +49,12 @@ function sinkSettings(sinks: readonly object[]) {
 }
 
 /** Opens a stage. */
-export async function openSinkStage(
-  parts: {
-    readonly connections: number;
-    readonly log: Logger;
-    readonly timeoutMs: number;
-    readonly secrets: readonly string[];
-  },
-): Promise<SinkStage> {
+export async function openSinkStage(parts: {
+  readonly connections: number;
+  readonly log: Logger;
+  readonly timeoutMs: number;
+  readonly secrets: readonly string[];
+}): Promise<SinkStage> {
   const { connections, log, timeoutMs, secrets } = parts;
   const infra = readInfra();
   const database = await openTestDatabase(infra);

@@ -4,7 +4,7 @@ import type { TestDatabase } from './database';
  * What a running service changes by itself, and is nothing that is owed or owned: when WeChat Pay is asked about an order, and
  * until when a prepay may be under way.
  */
-export const CHECK_TIMES = [
+export const CHANGED_BY_ITSELF = [
   ...['orders.prepay_deadline', 'orders.next_check_time', 'orders.check_attempts'],
   // Which batch an event went out in, and who delivers events now.
   ...['outbox.batch_no', 'event_relay.owner', 'event_relay.epoch', 'event_relay.lease_until', 'event_relay.last_batch'],

@@ -6,7 +6,7 @@ import { call, mustSucceed, type Reply } from '../../support/clients';
 import { newId, startHarness, type Harness } from '../../support/harness';
 import { outcomeOf, registerWith } from '../../support/registrations';
 import { checksums } from '../../support/schema-facts';
-import { CHECK_TIMES } from '../../support/table-digest';
+import { CHANGED_BY_ITSELF } from '../../support/table-digest';
 
 const GRANTS_MAX = 20;
 const DAY_MS = 86_400_000;
@@ -60,7 +60,7 @@ describe('registration grants of one caller on one business day', () => {
 
   test('that are used up refuse one more as a whole: no user, no identity, no key is left behind (R1.3)', async () => {
     await useUpToday();
-    const before = await checksums(h.db, CHECK_TIMES);
+    const before = await checksums(h.db, CHANGED_BY_ITSELF);
     const [userId, phone] = [newId('u'), newId('phone')];
     const reply = await registerWith(h, userId, [phone]);
     expect(reply).toMatchObject({
@@ -73,7 +73,7 @@ describe('registration grants of one caller on one business day', () => {
         business_day: businessDay(h.clock.now()),
       },
     });
-    expect(await checksums(h.db, CHECK_TIMES)).toEqual(before);
+    expect(await checksums(h.db, CHANGED_BY_ITSELF)).toEqual(before);
     const { membership } = h.as('order-service');
     const asked = call(membership.getMembership.bind(membership), GetMembershipRequest.create({ userId }));
     expect(reasonOf(await asked)).toBe('USER_NOT_FOUND');

@@ -12,7 +12,6 @@ import { quoteRefundCall, readAlertWords, refundOf, refundOrderCall, untilRefund
 import { openPlan, orderUpgrade, upgradeCall } from '../../support/upgrade-calls';
 import { expectBalanced, readUserRows } from '../../support/user-rows';
 
-
 let h: Harness;
 let pro: string;
 beforeAll(async () => {

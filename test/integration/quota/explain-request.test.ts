@@ -233,7 +233,7 @@ describe('the refusals of a request', () => {
   });
 
   test('are told for 30 days, and at most 50 of them', async () => {
-    // A database of its own: services of other tests, with clocks of theirs, may have done the day there already.
+    // Another database: services of the tests above, with clocks of theirs, may have done the day already.
     const own = await startHarness({}, '_explain');
     try {
       const userId = await registerUser(own);

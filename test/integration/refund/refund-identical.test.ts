@@ -13,10 +13,7 @@ describe('a refund that WeChat Pay does not answer', () => {
   let wechat: AnsweringServer;
   beforeAll(async () => {
     wechat = await startAnsweringServer();
-    h = await startHarness(
-      { WECHATPAY_BASE_URL: wechat.url, WECHATPAY_BREAKER_FAILURES_MAX: '1000' },
-      '_refund_identical',
-    );
+    h = await startHarness({ WECHATPAY_BASE_URL: wechat.url, WECHATPAY_BREAKER_FAILURES_MAX: '1000' });
   });
   afterAll(async () => {
     await h.stop();

@@ -267,10 +267,14 @@ describe('RefundOrder and QuoteRefund refuse and change nothing', () => {
   test('an order paid a year ago', async () => {
     const { userId, orderId } = await registerMember(h);
     h.clock.advanceMs(366 * DAY_MS);
-    // The membership has ended meanwhile: once that is told, nothing moves by itself any more.
+    // The membership has ended meanwhile, and events of then are not kept: after both, nothing moves by itself any more.
     await until('the end is told', async () => {
       const sql = 'SELECT 1 FROM membership_notices WHERE user_id = ? AND next_time IS NULL';
       return (await h.db.query(sql, [userId])).length === 1;
+    });
+    await until('old events are gone', async () => {
+      const sql = 'SELECT 1 FROM outbox WHERE user_id = ? AND create_time < ?';
+      return (await h.db.query(sql, [userId, new Date(h.clock.now().getTime() - 300 * DAY_MS)])).length === 0;
     });
     await expectRefused({ userId, orderId }, 'ORDER_NOT_REFUNDABLE', why('too_late', 9_900));
   });

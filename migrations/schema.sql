@@ -1,5 +1,21 @@
 -- What all migrations together make. Written by `npm run schema:write`; do not edit.
 
+CREATE TABLE `access_logs` (
+  `id` bigint(20) NOT NULL AUTO_INCREMENT,
+  `actor` varchar(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `role` varchar(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `rpc` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `subject_type` varchar(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `subject_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `user_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
+  `create_time` datetime(3) NOT NULL,
+  PRIMARY KEY (`id`),
+  KEY `access_logs_by_subject` (`subject_type`,`subject_id`,`create_time`,`id`),
+  KEY `access_logs_by_user` (`user_id`,`create_time`,`id`),
+  KEY `access_logs_by_actor` (`actor`,`create_time`,`id`),
+  KEY `access_logs_by_time` (`create_time`,`id`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
 CREATE TABLE `alerts` (
   `id` varchar(26) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   `kind` varchar(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
@@ -24,6 +40,48 @@ CREATE TABLE `alerts` (
   CONSTRAINT `alerts_resolution` CHECK (`resolve_time` is null = (`resolution` = ''))
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
+CREATE TABLE `audit_anchors` (
+  `number` bigint(20) NOT NULL,
+  `slot` varchar(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `hash` binary(32) NOT NULL,
+  `previous_hash` binary(32) DEFAULT NULL,
+  `root` binary(32) NOT NULL,
+  `document` text CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `signature` binary(64) NOT NULL,
+  `create_time` datetime(3) NOT NULL,
+  `export_time` datetime(3) DEFAULT NULL,
+  PRIMARY KEY (`number`),
+  UNIQUE KEY `uk_audit_anchors_slot` (`slot`),
+  UNIQUE KEY `uk_audit_anchors_hash` (`hash`),
+  KEY `audit_anchors_by_export` (`export_time`,`number`),
+  CONSTRAINT `audit_anchors_number_positive` CHECK (`number` > 0),
+  CONSTRAINT `audit_anchors_first` CHECK (`number` = 1 = (`previous_hash` is null)),
+  CONSTRAINT `audit_anchors_document_json` CHECK (json_valid(`document`))
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE `audit_chain` (
+  `position` bigint(20) NOT NULL,
+  `audit_id` bigint(20) NOT NULL,
+  `hash_version` tinyint(4) NOT NULL,
+  `hash` binary(32) NOT NULL,
+  PRIMARY KEY (`position`),
+  UNIQUE KEY `uk_audit_chain_audit` (`audit_id`),
+  CONSTRAINT `audit_chain_position` CHECK (`position` > 0)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE `audit_chain_head` (
+  `id` tinyint(4) NOT NULL,
+  `position` bigint(20) NOT NULL,
+  `hash` binary(32) NOT NULL,
+  `reached_id` bigint(20) NOT NULL,
+  `gaps` mediumtext NOT NULL,
+  `born_id` bigint(20) NOT NULL,
+  PRIMARY KEY (`id`),
+  CONSTRAINT `audit_chain_head_one` CHECK (`id` = 1),
+  CONSTRAINT `audit_chain_head_numbers` CHECK (`position` >= 0 and `reached_id` >= 0 and `born_id` >= 0),
+  CONSTRAINT `audit_chain_head_gaps` CHECK (json_valid(`gaps`))
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
 CREATE TABLE `audit_logs` (
   `id` bigint(20) NOT NULL AUTO_INCREMENT,
   `action` varchar(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
@@ -35,11 +93,13 @@ CREATE TABLE `audit_logs` (
   `before_state` text DEFAULT NULL,
   `after_state` text NOT NULL,
   `create_time` datetime(3) NOT NULL,
+  `role` varchar(32) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
+  `request` varchar(160) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
   PRIMARY KEY (`id`),
   KEY `audit_logs_by_subject` (`subject_type`,`subject_id`,`id`),
-  KEY `audit_logs_by_user` (`user_id`,`id`),
-  KEY `audit_logs_by_actor` (`actor`,`id`),
   KEY `audit_logs_by_time` (`create_time`,`id`),
+  KEY `audit_logs_by_actor_time` (`actor`,`create_time`,`id`),
+  KEY `audit_logs_by_user_time` (`user_id`,`create_time`,`id`),
   CONSTRAINT `audit_logs_before_json` CHECK (`before_state` is null or json_valid(`before_state`)),
   CONSTRAINT `audit_logs_after_json` CHECK (json_valid(`after_state`))
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
@@ -182,6 +242,32 @@ CREATE TABLE `job_slots` (
   CONSTRAINT `job_slots_attempts` CHECK (`attempts` > 0)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
+CREATE TABLE `key_rotation_columns` (
+  `rotation_id` varchar(26) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `sealed_column` varchar(96) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `after_key` varchar(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `after_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `resealed` bigint(20) NOT NULL,
+  `unreadable` bigint(20) NOT NULL,
+  `next_pass_time` datetime(3) NOT NULL,
+  PRIMARY KEY (`rotation_id`,`sealed_column`),
+  CONSTRAINT `key_rotation_columns_counts` CHECK (`resealed` >= 0 and `unreadable` >= 0)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE `key_rotations` (
+  `id` varchar(26) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `key_id` varchar(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `state` varchar(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `requested_by` varchar(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `create_time` datetime(3) NOT NULL,
+  `end_time` datetime(3) DEFAULT NULL,
+  `running` varchar(8) CHARACTER SET ascii COLLATE ascii_bin GENERATED ALWAYS AS (case when `end_time` is null then 'one' end) STORED,
+  PRIMARY KEY (`id`),
+  UNIQUE KEY `uk_key_rotations_running` (`running`),
+  CONSTRAINT `key_rotations_state` CHECK (`state` in ('running','done','superseded')),
+  CONSTRAINT `key_rotations_ended` CHECK (`state` = 'running' = (`end_time` is null))
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
 CREATE TABLE `membership_notices` (
   `user_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   `expire_time` datetime(3) DEFAULT NULL,
@@ -249,7 +335,9 @@ CREATE TABLE `order_payers` (
   `order_id` varchar(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   `sealed_payer` blob NOT NULL,
   `create_time` datetime(3) NOT NULL,
-  PRIMARY KEY (`order_id`)
+  `sealed_key` varbinary(16) NOT NULL DEFAULT '',
+  PRIMARY KEY (`order_id`),
+  KEY `order_payers_by_key` (`sealed_key`,`order_id`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 CREATE TABLE `orders` (
@@ -525,6 +613,14 @@ CREATE TABLE `quota_task_outcomes` (
   CONSTRAINT `quota_task_outcomes_amounts` CHECK (`charges_settled` >= 0 and `quota_remaining` >= 0)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
+CREATE TABLE `refund_alone_days` (
+  `person` varchar(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `business_day` date NOT NULL,
+  `amount` bigint(20) NOT NULL,
+  PRIMARY KEY (`person`,`business_day`),
+  CONSTRAINT `refund_alone_days_amount` CHECK (`amount` >= 0)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
 CREATE TABLE `refunds` (
   `id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   `order_id` varchar(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
@@ -549,18 +645,29 @@ CREATE TABLE `refunds` (
   `create_time` datetime(3) NOT NULL,
   `success_time` datetime(3) DEFAULT NULL,
   `apply_time` datetime(3) DEFAULT NULL,
+  `approve_deadline` datetime(3) DEFAULT NULL,
+  `decision` varchar(8) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
+  `decided_by` varchar(128) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
+  `decide_time` datetime(3) DEFAULT NULL,
+  `decision_reason` varchar(256) NOT NULL DEFAULT '',
   PRIMARY KEY (`id`),
   UNIQUE KEY `uk_refunds_refund_id` (`refund_id`),
   UNIQUE KEY `uk_refunds_replaces` (`replaces`),
   KEY `refunds_by_order` (`order_id`,`create_time`),
   KEY `refunds_by_payment` (`payment_id`,`status`),
   KEY `refunds_by_next_attempt` (`next_attempt_time`),
+  KEY `refunds_by_deadline` (`status`,`approve_deadline`),
   CONSTRAINT `refunds_cause_known` CHECK (`cause` in ('requested','automatic','external')),
-  CONSTRAINT `refunds_status_known` CHECK (`status` in ('created','processing','succeeded','closed','abnormal','failed')),
   CONSTRAINT `refunds_amounts` CHECK (`amount` > 0 and `amount` <= `total` and `frozen_units` >= 0),
   CONSTRAINT `refunds_freeze` CHECK (`freeze_sequence` is null = (`frozen_units` = 0)),
   CONSTRAINT `refunds_currency_known` CHECK (`currency` = 'CNY'),
-  CONSTRAINT `refunds_success` CHECK (`status` <> 'succeeded' or `refund_id` is not null and `success_time` is not null and `apply_time` is not null)
+  CONSTRAINT `refunds_success` CHECK (`status` <> 'succeeded' or `refund_id` is not null and `success_time` is not null and `apply_time` is not null),
+  CONSTRAINT `refunds_statuses` CHECK (`status` in ('proposed','created','processing','succeeded','closed','abnormal','failed')),
+  CONSTRAINT `refunds_decision_known` CHECK (coalesce(`decision`,'approved') in ('approved','rejected','expired')),
+  CONSTRAINT `refunds_decision_whole` CHECK (`decision` is null = (`decided_by` is null) and `decision` is null = (`decide_time` is null) and (`decision` is null or `approve_deadline` is not null)),
+  CONSTRAINT `refunds_proposed` CHECK (`status` <> 'proposed' or `approve_deadline` is not null and `next_attempt_time` is null and `cause` = 'requested'),
+  CONSTRAINT `refunds_decided` CHECK (`approve_deadline` is null or `status` = 'proposed' = (`decision` is null) and (`status` in ('proposed','closed') or coalesce(`decision`,'') = 'approved')),
+  CONSTRAINT `refunds_by_two` CHECK (coalesce(`decision`,'') <> 'approved' or substring_index(`decided_by`,'/',-1) <> substring_index(`requested_by`,'/',-1))
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 CREATE TABLE `registration_grant_days` (
@@ -599,6 +706,33 @@ CREATE TABLE `request_refusals` (
   KEY `request_refusals_by_time` (`create_time`),
   CONSTRAINT `request_refusals_content_json` CHECK (json_valid(`content`)),
   CONSTRAINT `request_refusals_metadata_json` CHECK (json_valid(`metadata`))
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE `reviews` (
+  `id` varchar(26) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `reviewer` varchar(64) NOT NULL,
+  `requested_by` varchar(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `state` varchar(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `lease_time` datetime(3) DEFAULT NULL,
+  `progress` text NOT NULL,
+  `error` varchar(1000) NOT NULL DEFAULT '',
+  `verdict` varchar(8) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
+  `severe` int(11) DEFAULT NULL,
+  `medium` int(11) DEFAULT NULL,
+  `minor` int(11) DEFAULT NULL,
+  `document` mediumtext DEFAULT NULL,
+  `create_time` datetime(3) NOT NULL,
+  `start_time` datetime(3) DEFAULT NULL,
+  `end_time` datetime(3) DEFAULT NULL,
+  `open_key` varchar(4) CHARACTER SET ascii COLLATE ascii_bin GENERATED ALWAYS AS (case when `end_time` is null then 'open' end) STORED,
+  PRIMARY KEY (`id`),
+  UNIQUE KEY `uk_reviews_open` (`open_key`),
+  CONSTRAINT `reviews_state` CHECK (`state` in ('requested','running','done','failed')),
+  CONSTRAINT `reviews_ended` CHECK (`state` in ('done','failed') = (`end_time` is not null)),
+  CONSTRAINT `reviews_done` CHECK (`state` = 'done' = (`document` is not null) and `document` is null = (`verdict` is null)),
+  CONSTRAINT `reviews_verdict` CHECK (`verdict` in ('passed','failed')),
+  CONSTRAINT `reviews_progress_json` CHECK (json_valid(`progress`)),
+  CONSTRAINT `reviews_document_json` CHECK (`document` is null or json_valid(`document`))
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 CREATE TABLE `settlement_cases` (
@@ -651,6 +785,34 @@ CREATE TABLE `user_coupons` (
   CONSTRAINT `user_coupons_validity` CHECK (`claim_time` < `expire_time`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
+CREATE TABLE `user_erasures` (
+  `id` varchar(26) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `user_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `reason` varchar(256) NOT NULL,
+  `state` varchar(8) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `requested_by` varchar(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  `decided_by` varchar(128) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
+  `create_time` datetime(3) NOT NULL,
+  `decide_time` datetime(3) DEFAULT NULL,
+  `start_time` datetime(3) DEFAULT NULL,
+  `end_time` datetime(3) DEFAULT NULL,
+  `next_run_time` datetime(3) DEFAULT NULL,
+  `runs` int(11) NOT NULL DEFAULT 0,
+  `payers` bigint(20) NOT NULL DEFAULT 0,
+  `notifications` bigint(20) NOT NULL DEFAULT 0,
+  `identities` bigint(20) NOT NULL DEFAULT 0,
+  `undone` varchar(64) CHARACTER SET ascii COLLATE ascii_bin GENERATED ALWAYS AS (case when `end_time` is null and `state` <> 'rejected' then `user_id` end) STORED,
+  PRIMARY KEY (`id`),
+  UNIQUE KEY `uk_user_erasures_undone` (`undone`),
+  KEY `user_erasures_by_user` (`user_id`,`state`),
+  KEY `user_erasures_by_state` (`state`,`id`),
+  KEY `user_erasures_by_next_run` (`next_run_time`),
+  CONSTRAINT `user_erasures_state` CHECK (`state` in ('proposed','approved','running','done','rejected')),
+  CONSTRAINT `user_erasures_decided` CHECK (`state` = 'proposed' = (`decided_by` is null) and `decided_by` is null = (`decide_time` is null)),
+  CONSTRAINT `user_erasures_started` CHECK (`state` in ('running','done') = (`start_time` is not null)),
+  CONSTRAINT `user_erasures_counts` CHECK (`runs` >= 0 and `payers` >= 0 and `notifications` >= 0 and `identities` >= 0)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
 CREATE TABLE `user_identities` (
   `identity_index` binary(32) NOT NULL,
   `user_id` varchar(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
@@ -678,8 +840,10 @@ CREATE TABLE `wechatpay_notification_bodies` (
   `content_hash` binary(32) NOT NULL,
   `sealed_body` mediumblob NOT NULL,
   `create_time` datetime(3) NOT NULL,
+  `sealed_key` varbinary(16) NOT NULL DEFAULT '',
   PRIMARY KEY (`id`),
-  UNIQUE KEY `uk_wechatpay_notification_bodies_content` (`inbox_id`,`content_hash`)
+  UNIQUE KEY `uk_wechatpay_notification_bodies_content` (`inbox_id`,`content_hash`),
+  KEY `wechatpay_notification_bodies_by_key` (`sealed_key`,`id`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 CREATE TABLE `wechatpay_notifications` (
@@ -695,17 +859,37 @@ CREATE TABLE `wechatpay_notifications` (
   `next_attempt_time` datetime(3) DEFAULT NULL,
   `create_time` datetime(3) NOT NULL,
   `apply_time` datetime(3) DEFAULT NULL,
+  `order_id` varchar(32) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
   PRIMARY KEY (`id`),
   UNIQUE KEY `uk_wechatpay_notifications_subject` (`event_type`,`subject_id`),
   KEY `wechatpay_notifications_by_next_attempt` (`next_attempt_time`),
   KEY `wechatpay_notifications_by_status` (`status`,`id`),
+  KEY `wechatpay_notifications_by_order` (`order_id`),
   CONSTRAINT `wechatpay_notifications_status_known` CHECK (`status` in ('received','applied','refused','ignored')),
   CONSTRAINT `wechatpay_notifications_content_json` CHECK (json_valid(`content`))
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
+CREATE TRIGGER IF NOT EXISTS access_logs_no_delete BEFORE DELETE ON access_logs FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'access_logs: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS access_logs_no_update BEFORE UPDATE ON access_logs FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'access_logs: rows are never changed';
+
 CREATE TRIGGER IF NOT EXISTS alerts_frozen BEFORE UPDATE ON alerts FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.kind <=> NEW.kind) OR NOT (OLD.severity <=> NEW.severity) OR NOT (OLD.subject_type <=> NEW.subject_type) OR NOT (OLD.subject_id <=> NEW.subject_id) OR NOT (OLD.user_id <=> NEW.user_id) OR NOT (OLD.open_time <=> NEW.open_time) OR (OLD.resolve_time IS NOT NULL AND NOT (OLD.resolve_time <=> NEW.resolve_time)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'alerts: identity and money columns are frozen'; END IF; IF OLD.resolve_time IS NOT NULL THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'alerts: a resolved alert stays as it is'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS alerts_no_delete BEFORE DELETE ON alerts FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'alerts: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS audit_anchors_follows BEFORE INSERT ON audit_anchors FOR EACH ROW BEGIN IF NEW.number > 1 AND NOT EXISTS (SELECT 1 FROM audit_anchors a WHERE a.number = NEW.number - 1 AND a.hash = NEW.previous_hash) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'audit_anchors: an anchor names the one before'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS audit_anchors_frozen BEFORE UPDATE ON audit_anchors FOR EACH ROW BEGIN IF NOT (OLD.number <=> NEW.number) OR NOT (OLD.slot <=> NEW.slot) OR NOT (OLD.hash <=> NEW.hash) OR NOT (OLD.previous_hash <=> NEW.previous_hash) OR NOT (OLD.root <=> NEW.root) OR NOT (OLD.document <=> NEW.document) OR NOT (OLD.signature <=> NEW.signature) OR NOT (OLD.create_time <=> NEW.create_time) OR (OLD.export_time IS NOT NULL AND NOT (OLD.export_time <=> NEW.export_time)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'audit_anchors: identity and money columns are frozen'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS audit_anchors_no_delete BEFORE DELETE ON audit_anchors FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'audit_anchors: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS audit_chain_head_no_delete BEFORE DELETE ON audit_chain_head FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'audit_chain_head: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS audit_chain_head_only_forward BEFORE UPDATE ON audit_chain_head FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.born_id <=> NEW.born_id) OR NEW.position < OLD.position OR NEW.reached_id < OLD.reached_id OR (NEW.position = OLD.position AND NOT (OLD.hash <=> NEW.hash)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'audit_chain_head: the chain only grows'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS audit_chain_no_delete BEFORE DELETE ON audit_chain FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'audit_chain: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS audit_chain_no_update BEFORE UPDATE ON audit_chain FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'audit_chain: rows are never changed';
 
 CREATE TRIGGER IF NOT EXISTS audit_logs_no_delete BEFORE DELETE ON audit_logs FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'audit_logs: rows are never deleted';
 
@@ -763,7 +947,8 @@ CREATE TRIGGER IF NOT EXISTS gift_campaigns_terms_frozen BEFORE UPDATE ON gift_c
 
 CREATE TRIGGER IF NOT EXISTS granted_identities_no_delete BEFORE DELETE ON granted_identities FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'granted_identities: rows are never deleted';
 
-CREATE TRIGGER IF NOT EXISTS granted_identities_no_update BEFORE UPDATE ON granted_identities FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'granted_identities: rows are never changed';
+CREATE TRIGGER IF NOT EXISTS granted_identities_unlinked_alone BEFORE UPDATE ON granted_identities FOR EACH ROW BEGIN IF OLD.identity_index <> NEW.identity_index OR OLD.create_time <> NEW.create_time
+      OR NEW.user_id <> '' OR NOT EXISTS (SELECT 1 FROM user_erasures e WHERE e.user_id = OLD.user_id AND e.state = 'running') THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'granted_identities: rows change by an erasure alone'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS job_dead_letters_frozen BEFORE UPDATE ON job_dead_letters FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.job <=> NEW.job) OR NOT (OLD.subject <=> NEW.subject) OR NOT (OLD.first_time <=> NEW.first_time) OR (OLD.resolve_time IS NOT NULL AND NOT (OLD.resolve_time <=> NEW.resolve_time)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'job_dead_letters: identity and money columns are frozen'; END IF; IF OLD.resolve_time IS NOT NULL THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'job_dead_letters: a resolved letter stays as it is'; END IF; END;
 
@@ -772,6 +957,14 @@ CREATE TRIGGER IF NOT EXISTS job_dead_letters_no_delete BEFORE DELETE ON job_dea
 CREATE TRIGGER IF NOT EXISTS job_slots_frozen BEFORE UPDATE ON job_slots FOR EACH ROW BEGIN IF NOT (OLD.job <=> NEW.job) OR NOT (OLD.slot <=> NEW.slot) OR NOT (OLD.start_time <=> NEW.start_time) OR (OLD.end_time IS NOT NULL AND NOT (OLD.end_time <=> NEW.end_time)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'job_slots: identity and money columns are frozen'; END IF; IF OLD.end_time IS NOT NULL THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'job_slots: a slot that is done is done'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS job_slots_no_delete BEFORE DELETE ON job_slots FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'job_slots: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS key_rotation_columns_frozen BEFORE UPDATE ON key_rotation_columns FOR EACH ROW BEGIN IF NOT (OLD.rotation_id <=> NEW.rotation_id) OR NOT (OLD.sealed_column <=> NEW.sealed_column) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'key_rotation_columns: identity and money columns are frozen'; END IF; IF NEW.resealed < OLD.resealed THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'key_rotation_columns: what was sealed anew is not taken back'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS key_rotation_columns_no_delete BEFORE DELETE ON key_rotation_columns FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'key_rotation_columns: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS key_rotations_frozen BEFORE UPDATE ON key_rotations FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.key_id <=> NEW.key_id) OR NOT (OLD.requested_by <=> NEW.requested_by) OR NOT (OLD.create_time <=> NEW.create_time) OR (OLD.end_time IS NOT NULL AND NOT (OLD.end_time <=> NEW.end_time)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'key_rotations: identity and money columns are frozen'; END IF; IF OLD.end_time IS NOT NULL THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'key_rotations: a rotation that has ended stays as it is'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS key_rotations_no_delete BEFORE DELETE ON key_rotations FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'key_rotations: rows are never deleted';
 
 CREATE TRIGGER IF NOT EXISTS membership_notices_frozen BEFORE UPDATE ON membership_notices FOR EACH ROW BEGIN IF NOT (OLD.user_id <=> NEW.user_id) OR NOT (OLD.create_time <=> NEW.create_time) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'membership_notices: identity and money columns are frozen'; END IF; IF OLD.told_time IS NOT NULL AND (NEW.told_time IS NULL OR NEW.told_time < OLD.told_time) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'membership_notices: what was told stays told'; END IF; END;
 
@@ -819,7 +1012,17 @@ CREATE TRIGGER IF NOT EXISTS order_credits_of_an_upgrade BEFORE INSERT ON order_
 
 CREATE TRIGGER IF NOT EXISTS order_payers_frozen BEFORE UPDATE ON order_payers FOR EACH ROW BEGIN IF NOT (OLD.order_id <=> NEW.order_id) OR NOT (OLD.create_time <=> NEW.create_time) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'order_payers: identity and money columns are frozen'; END IF; END;
 
+CREATE TRIGGER IF NOT EXISTS order_payers_key_is_named_by_value BEFORE UPDATE ON order_payers FOR EACH ROW BEGIN IF NOT (OLD.sealed_key <=> NEW.sealed_key) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'order_payers: the id of the key is taken from the value'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS order_payers_names_key BEFORE INSERT ON order_payers FOR EACH ROW BEGIN IF TRUE THEN SET NEW.sealed_key = SUBSTRING(NEW.sealed_payer, 3, LEAST(16, ORD(SUBSTRING(NEW.sealed_payer, 2, 1)))); END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS order_payers_names_key_again BEFORE UPDATE ON order_payers FOR EACH ROW BEGIN IF NOT (OLD.sealed_payer <=> NEW.sealed_payer) THEN SET NEW.sealed_key = SUBSTRING(NEW.sealed_payer, 3, LEAST(16, ORD(SUBSTRING(NEW.sealed_payer, 2, 1)))); END IF; END;
+
 CREATE TRIGGER IF NOT EXISTS order_payers_no_delete BEFORE DELETE ON order_payers FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'order_payers: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS order_payers_rotated_or_erased BEFORE UPDATE ON order_payers FOR EACH ROW BEGIN IF NOT (OLD.sealed_payer <=> NEW.sealed_payer) AND NOT EXISTS (SELECT 1 FROM key_rotations r WHERE r.end_time IS NULL AND r.key_id = NEW.sealed_key) AND NOT EXISTS (
+      SELECT 1 FROM orders o JOIN user_erasures e ON e.user_id = o.user_id AND e.state = 'running'
+      WHERE o.id = OLD.order_id) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'order_payers: a payer changes by a rotation or an erasure alone'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS orders_are_asked_about BEFORE INSERT ON orders FOR EACH ROW BEGIN IF NEW.final_amount > 0 AND NEW.prepay_deadline IS NULL THEN SET NEW.prepay_deadline = NEW.create_time, NEW.next_check_time = NEW.expire_time; END IF; END;
 
@@ -980,6 +1183,10 @@ CREATE TRIGGER IF NOT EXISTS quota_task_outcomes_no_delete BEFORE DELETE ON quot
 
 CREATE TRIGGER IF NOT EXISTS quota_task_outcomes_no_update BEFORE UPDATE ON quota_task_outcomes FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'quota_task_outcomes: rows are never changed';
 
+CREATE TRIGGER IF NOT EXISTS refund_alone_days_counts_up BEFORE UPDATE ON refund_alone_days FOR EACH ROW BEGIN IF OLD.person <> NEW.person OR OLD.business_day <> NEW.business_day OR NEW.amount < OLD.amount THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'refund_alone_days: what was refunded alone only grows'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS refund_alone_days_no_delete BEFORE DELETE ON refund_alone_days FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'refund_alone_days: rows are never deleted';
+
 CREATE TRIGGER IF NOT EXISTS refunds_beside_credits BEFORE INSERT ON refunds FOR EACH ROW BEGIN IF NEW.cause = 'requested' AND EXISTS (SELECT 1 FROM payments p WHERE p.id = NEW.payment_id AND p.status = 'applied')
       AND NEW.amount + (
   SELECT COALESCE(SUM(r.amount), 0) FROM refunds r JOIN payments p ON p.id = r.payment_id
@@ -989,11 +1196,16 @@ CREATE TRIGGER IF NOT EXISTS refunds_beside_credits BEFORE INSERT ON refunds FOR
     SELECT 1 FROM order_credits y JOIN orders v ON v.id = y.order_id
     WHERE y.credited_order_id = u.id AND v.status = 'paid')))) > NEW.total THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'refunds: what an upgrade credits does not go back'; END IF; END;
 
-CREATE TRIGGER IF NOT EXISTS refunds_frozen BEFORE UPDATE ON refunds FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.order_id <=> NEW.order_id) OR NOT (OLD.user_id <=> NEW.user_id) OR NOT (OLD.payment_id <=> NEW.payment_id) OR NOT (OLD.transaction_id <=> NEW.transaction_id) OR NOT (OLD.cause <=> NEW.cause) OR NOT (OLD.amount <=> NEW.amount) OR NOT (OLD.total <=> NEW.total) OR NOT (OLD.currency <=> NEW.currency) OR NOT (OLD.reason <=> NEW.reason) OR NOT (OLD.requested_by <=> NEW.requested_by) OR NOT (OLD.notify_url <=> NEW.notify_url) OR NOT (OLD.replaces <=> NEW.replaces) OR NOT (OLD.frozen_units <=> NEW.frozen_units) OR NOT (OLD.freeze_sequence <=> NEW.freeze_sequence) OR NOT (OLD.paused_grant_time <=> NEW.paused_grant_time) OR NOT (OLD.create_time <=> NEW.create_time) OR (OLD.refund_id IS NOT NULL AND NOT (OLD.refund_id <=> NEW.refund_id)) OR (OLD.success_time IS NOT NULL AND NOT (OLD.success_time <=> NEW.success_time)) OR (OLD.apply_time IS NOT NULL AND NOT (OLD.apply_time <=> NEW.apply_time)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'refunds: identity and money columns are frozen'; END IF; IF OLD.status <> NEW.status AND (OLD.status IN ('succeeded', 'closed', 'failed') OR NEW.status = 'created') THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'refunds: a refund never goes back'; END IF; END;
+CREATE TRIGGER IF NOT EXISTS refunds_columns_frozen BEFORE UPDATE ON refunds FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.order_id <=> NEW.order_id) OR NOT (OLD.user_id <=> NEW.user_id) OR NOT (OLD.payment_id <=> NEW.payment_id) OR NOT (OLD.transaction_id <=> NEW.transaction_id) OR NOT (OLD.cause <=> NEW.cause) OR NOT (OLD.amount <=> NEW.amount) OR NOT (OLD.total <=> NEW.total) OR NOT (OLD.currency <=> NEW.currency) OR NOT (OLD.reason <=> NEW.reason) OR NOT (OLD.requested_by <=> NEW.requested_by) OR NOT (OLD.notify_url <=> NEW.notify_url) OR NOT (OLD.replaces <=> NEW.replaces) OR NOT (OLD.frozen_units <=> NEW.frozen_units) OR NOT (OLD.freeze_sequence <=> NEW.freeze_sequence) OR NOT (OLD.paused_grant_time <=> NEW.paused_grant_time) OR NOT (OLD.create_time <=> NEW.create_time) OR NOT (OLD.approve_deadline <=> NEW.approve_deadline) OR (OLD.refund_id IS NOT NULL AND NOT (OLD.refund_id <=> NEW.refund_id)) OR (OLD.success_time IS NOT NULL AND NOT (OLD.success_time <=> NEW.success_time)) OR (OLD.apply_time IS NOT NULL AND NOT (OLD.apply_time <=> NEW.apply_time)) OR (OLD.decision IS NOT NULL AND NOT (OLD.decision <=> NEW.decision)) OR (OLD.decided_by IS NOT NULL AND NOT (OLD.decided_by <=> NEW.decided_by)) OR (OLD.decide_time IS NOT NULL AND NOT (OLD.decide_time <=> NEW.decide_time)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'refunds: identity and money columns are frozen'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS refunds_decided_once BEFORE UPDATE ON refunds FOR EACH ROW BEGIN IF NOT (OLD.decision_reason <=> NEW.decision_reason) AND (OLD.decision IS NOT NULL OR NEW.decision IS NULL) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'refunds: a decision stays as it is'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS refunds_has_its_payment BEFORE INSERT ON refunds FOR EACH ROW BEGIN IF NOT EXISTS (
       SELECT 1 FROM payments p WHERE p.id = NEW.payment_id AND p.order_id = NEW.order_id AND p.user_id = NEW.user_id
         AND p.transaction_id = NEW.transaction_id AND p.amount = NEW.total AND p.currency = NEW.currency) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'refunds: a refund needs its payment'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS refunds_never_goes_back BEFORE UPDATE ON refunds FOR EACH ROW BEGIN IF OLD.status <> NEW.status AND (OLD.status IN ('succeeded', 'closed', 'failed') OR NEW.status = 'proposed'
+      OR (NEW.status = 'created' AND OLD.status <> 'proposed') OR (OLD.status = 'proposed' AND NEW.status NOT IN ('created', 'closed'))) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'refunds: a refund never goes back'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS refunds_no_delete BEFORE DELETE ON refunds FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'refunds: rows are never deleted';
 
@@ -1007,9 +1219,16 @@ CREATE TRIGGER IF NOT EXISTS registration_grant_days_counts_up BEFORE UPDATE ON 
 
 CREATE TRIGGER IF NOT EXISTS registration_grant_days_no_delete BEFORE DELETE ON registration_grant_days FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'registration_grant_days: rows are never deleted';
 
+CREATE TRIGGER IF NOT EXISTS request_keys_forgotten_alone BEFORE UPDATE ON request_keys FOR EACH ROW BEGIN IF OLD.owner <> NEW.owner OR OLD.service <> NEW.service OR OLD.request_id <> NEW.request_id
+      OR OLD.kind <> NEW.kind OR OLD.response <> NEW.response OR OLD.create_time <> NEW.create_time
+      OR OLD.kind NOT IN ('RegisterUser', 'CreateOrder') OR LEFT(OLD.owner, 5) <> 'user:'
+      OR NOT EXISTS (SELECT 1 FROM user_erasures e WHERE e.user_id = SUBSTRING(OLD.owner, 6) AND e.state = 'running') THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'request_keys: rows change by an erasure alone'; END IF; END;
+
 CREATE TRIGGER IF NOT EXISTS request_keys_no_delete BEFORE DELETE ON request_keys FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'request_keys: rows are never deleted';
 
-CREATE TRIGGER IF NOT EXISTS request_keys_no_update BEFORE UPDATE ON request_keys FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'request_keys: rows are never changed';
+CREATE TRIGGER IF NOT EXISTS reviews_frozen BEFORE UPDATE ON reviews FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.reviewer <=> NEW.reviewer) OR NOT (OLD.requested_by <=> NEW.requested_by) OR NOT (OLD.create_time <=> NEW.create_time) OR (OLD.start_time IS NOT NULL AND NOT (OLD.start_time <=> NEW.start_time)) OR (OLD.end_time IS NOT NULL AND NOT (OLD.end_time <=> NEW.end_time)) OR (OLD.document IS NOT NULL AND NOT (OLD.document <=> NEW.document)) OR (OLD.verdict IS NOT NULL AND NOT (OLD.verdict <=> NEW.verdict)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'reviews: identity and money columns are frozen'; END IF; IF OLD.end_time IS NOT NULL THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'reviews: a review that has ended stays as it is'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS reviews_no_delete BEFORE DELETE ON reviews FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'reviews: rows are never deleted';
 
 CREATE TRIGGER IF NOT EXISTS settlement_cases_frozen BEFORE UPDATE ON settlement_cases FOR EACH ROW BEGIN IF NOT (OLD.user_id <=> NEW.user_id) OR NOT (OLD.sequence <=> NEW.sequence) OR NOT (OLD.task_id <=> NEW.task_id) OR NOT (OLD.kind <=> NEW.kind) OR NOT (OLD.units <=> NEW.units) OR NOT (OLD.reason <=> NEW.reason) OR NOT (OLD.open_time <=> NEW.open_time) OR (OLD.resolve_time IS NOT NULL AND NOT (OLD.resolve_time <=> NEW.resolve_time)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'settlement_cases: identity and money columns are frozen'; END IF; END;
 
@@ -1044,9 +1263,21 @@ CREATE TRIGGER IF NOT EXISTS user_coupons_moves_with_its_order BEFORE UPDATE ON 
 
 CREATE TRIGGER IF NOT EXISTS user_coupons_no_delete BEFORE DELETE ON user_coupons FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'user_coupons: rows are never deleted';
 
-CREATE TRIGGER IF NOT EXISTS user_identities_no_delete BEFORE DELETE ON user_identities FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'user_identities: rows are never deleted';
+CREATE TRIGGER IF NOT EXISTS user_erasures_born_proposed BEFORE INSERT ON user_erasures FOR EACH ROW BEGIN IF NEW.state <> 'proposed' OR NEW.end_time IS NOT NULL OR NEW.next_run_time IS NOT NULL THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'user_erasures: an erasure is proposed first'; END IF; END;
 
-CREATE TRIGGER IF NOT EXISTS user_identities_no_update BEFORE UPDATE ON user_identities FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'user_identities: rows are never changed';
+CREATE TRIGGER IF NOT EXISTS user_erasures_frozen BEFORE UPDATE ON user_erasures FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.user_id <=> NEW.user_id) OR NOT (OLD.reason <=> NEW.reason) OR NOT (OLD.requested_by <=> NEW.requested_by) OR NOT (OLD.create_time <=> NEW.create_time) OR (OLD.decided_by IS NOT NULL AND NOT (OLD.decided_by <=> NEW.decided_by)) OR (OLD.decide_time IS NOT NULL AND NOT (OLD.decide_time <=> NEW.decide_time)) OR (OLD.start_time IS NOT NULL AND NOT (OLD.start_time <=> NEW.start_time)) OR (OLD.end_time IS NOT NULL AND NOT (OLD.end_time <=> NEW.end_time)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'user_erasures: identity and money columns are frozen'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS user_erasures_moves BEFORE UPDATE ON user_erasures FOR EACH ROW BEGIN IF OLD.state <> NEW.state AND CONCAT(OLD.state, '>', NEW.state) NOT IN
+      ('proposed>approved', 'proposed>rejected', 'approved>running', 'running>done', 'done>running') THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'user_erasures: an erasure never goes back'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS user_erasures_no_delete BEFORE DELETE ON user_erasures FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'user_erasures: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS user_erasures_second_person BEFORE UPDATE ON user_erasures FOR EACH ROW BEGIN IF OLD.state = 'proposed' AND NEW.state <> 'rejected'
+      AND SUBSTRING_INDEX(NEW.decided_by, '/', -1) = SUBSTRING_INDEX(OLD.requested_by, '/', -1) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'user_erasures: nobody approves what they proposed'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS user_identities_erased_alone BEFORE UPDATE ON user_identities FOR EACH ROW BEGIN IF OLD.user_id <> NEW.user_id OR OLD.create_time <> NEW.create_time OR NOT EXISTS (SELECT 1 FROM user_erasures e WHERE e.user_id = OLD.user_id AND e.state = 'running') THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'user_identities: rows change by an erasure alone'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS user_identities_no_delete BEFORE DELETE ON user_identities FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'user_identities: rows are never deleted';
 
 CREATE TRIGGER IF NOT EXISTS users_frozen BEFORE UPDATE ON users FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.create_time <=> NEW.create_time) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'users: identity and money columns are frozen'; END IF; IF NEW.log_sequence < OLD.log_sequence THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'users: the quota log never gets shorter'; END IF; IF NEW.quota_remaining <> OLD.quota_remaining AND NEW.log_sequence = OLD.log_sequence THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'users: the balance changes only together with the quota log'; END IF; END;
 
@@ -1054,8 +1285,25 @@ CREATE TRIGGER IF NOT EXISTS users_no_delete BEFORE DELETE ON users FOR EACH ROW
 
 CREATE TRIGGER IF NOT EXISTS wechatpay_notification_bodies_frozen BEFORE UPDATE ON wechatpay_notification_bodies FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.inbox_id <=> NEW.inbox_id) OR NOT (OLD.content_hash <=> NEW.content_hash) OR NOT (OLD.create_time <=> NEW.create_time) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'wechatpay_notification_bodies: identity and money columns are frozen'; END IF; END;
 
+CREATE TRIGGER IF NOT EXISTS wechatpay_notification_bodies_key_is_named_by_value BEFORE UPDATE ON wechatpay_notification_bodies FOR EACH ROW BEGIN IF NOT (OLD.sealed_key <=> NEW.sealed_key) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'wechatpay_notification_bodies: the id of the key is taken from the value'; END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS wechatpay_notification_bodies_names_key BEFORE INSERT ON wechatpay_notification_bodies FOR EACH ROW BEGIN IF TRUE THEN SET NEW.sealed_key = SUBSTRING(NEW.sealed_body, 3, LEAST(16, ORD(SUBSTRING(NEW.sealed_body, 2, 1)))); END IF; END;
+
+CREATE TRIGGER IF NOT EXISTS wechatpay_notification_bodies_names_key_again BEFORE UPDATE ON wechatpay_notification_bodies FOR EACH ROW BEGIN IF NOT (OLD.sealed_body <=> NEW.sealed_body) THEN SET NEW.sealed_key = SUBSTRING(NEW.sealed_body, 3, LEAST(16, ORD(SUBSTRING(NEW.sealed_body, 2, 1)))); END IF; END;
+
 CREATE TRIGGER IF NOT EXISTS wechatpay_notification_bodies_no_delete BEFORE DELETE ON wechatpay_notification_bodies FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'wechatpay_notification_bodies: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS wechatpay_notification_bodies_rotated_or_erased BEFORE UPDATE ON wechatpay_notification_bodies FOR EACH ROW BEGIN IF NOT (OLD.sealed_body <=> NEW.sealed_body) AND NOT EXISTS (SELECT 1 FROM key_rotations r WHERE r.end_time IS NULL AND r.key_id = NEW.sealed_key) AND NOT EXISTS (
+      SELECT 1 FROM wechatpay_notifications n JOIN orders o ON o.id = n.order_id
+      JOIN user_erasures e ON e.user_id = o.user_id AND e.state = 'running'
+      WHERE n.id = OLD.inbox_id) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'wechatpay_notification_bodies: a body changes by a rotation or an erasure alone'; END IF; END;
 
 CREATE TRIGGER IF NOT EXISTS wechatpay_notifications_frozen BEFORE UPDATE ON wechatpay_notifications FOR EACH ROW BEGIN IF NOT (OLD.id <=> NEW.id) OR NOT (OLD.event_type <=> NEW.event_type) OR NOT (OLD.subject_id <=> NEW.subject_id) OR NOT (OLD.notification_id <=> NEW.notification_id) OR NOT (OLD.content <=> NEW.content) OR NOT (OLD.create_time <=> NEW.create_time) OR (OLD.apply_time IS NOT NULL AND NOT (OLD.apply_time <=> NEW.apply_time)) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'wechatpay_notifications: identity and money columns are frozen'; END IF; END;
 
+CREATE TRIGGER IF NOT EXISTS wechatpay_notifications_names_order BEFORE INSERT ON wechatpay_notifications FOR EACH ROW BEGIN IF TRUE THEN SET NEW.order_id = CASE WHEN COALESCE(
+  JSON_UNQUOTE(JSON_EXTRACT(NEW.content, '$.outTradeNo')), JSON_UNQUOTE(JSON_EXTRACT(NEW.content, '$.refund.outTradeNo'))) REGEXP '^[0-9A-Za-z_-]{1,32}$' THEN COALESCE(
+  JSON_UNQUOTE(JSON_EXTRACT(NEW.content, '$.outTradeNo')), JSON_UNQUOTE(JSON_EXTRACT(NEW.content, '$.refund.outTradeNo'))) END; END IF; END;
+
 CREATE TRIGGER IF NOT EXISTS wechatpay_notifications_no_delete BEFORE DELETE ON wechatpay_notifications FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'wechatpay_notifications: rows are never deleted';
+
+CREATE TRIGGER IF NOT EXISTS wechatpay_notifications_order_is_named_by_content BEFORE UPDATE ON wechatpay_notifications FOR EACH ROW BEGIN IF NOT (OLD.order_id <=> NEW.order_id) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'wechatpay_notifications: the order is taken from the content'; END IF; END;

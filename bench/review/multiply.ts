@@ -42,6 +42,8 @@ export async function multiply(
   const loader = new Loader(root, database);
   const turn = turnOf(templates);
   await root.query('SET SESSION unique_checks = 0, foreign_key_checks = 0, check_constraint_checks = 0');
+  // Nobody restores a benchmark's rows.
+  await root.query('SET SESSION sql_log_bin = 0');
   const restore = await dropTriggers(root, database);
   for (const table of shared) await loader.replace(table, copies, turn);
   const heads = Buffer.alloc(copies * HASH_BYTES);

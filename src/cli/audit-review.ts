@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Option, type Command } from 'commander';
+import { CommanderError, Option, type Command } from 'commander';
 import { DEFAULT_REVIEWER, renderHtml, renderJson, renderMarkdown, verifyReview, type SignedReview } from '../audit';
 import { AuditServiceClient } from '../gen/billing/v1/audit_service.pb';
 import { ReviewState, type Review } from '../gen/billing/v1/review.pb';
@@ -61,7 +61,7 @@ export function addAuditReviewCommand(audit: Command, parts: CommandParts): void
         'Exit code 0: passed, 1: not passed, 2: could not be made',
     )
     .option('--zh', 'the report in Chinese, which is the default')
-    .option('--en', 'the report in English')
+    .addOption(new Option('--en', 'the report in English').conflicts('zh'))
     .addOption(new Option('--format <format>', 'what to write').choices(Object.keys(FORMATS)).default('all'))
     .option('--out <directory>', `where to write ${FILE_NAME}.md, .html and .json`, DIRECTORY)
     .option('--reviewer <name>', 'who answers for it', DEFAULT_REVIEWER)
@@ -70,6 +70,10 @@ export function addAuditReviewCommand(audit: Command, parts: CommandParts): void
     .option('--data-only', 'with --database: leave out accounts, backups and the build, which a restored copy has not')
     .option('--verify <file>', 'say whether this .json file is as it was signed')
     .option('--public-key <file>', 'with --verify: keys in PEM; also AUDIT_PUBLIC_KEY. Default: the local stack');
+  // A wrong command line is no verdict either.
+  command.exitOverride(({ exitCode, code, message }) => {
+    throw new CommanderError(exitCode === 0 ? 0 : EXIT.notMade, code, message);
+  });
   addRequestId(command).action(async (options: ReviewOptions, self: Command) => {
     try {
       process.exitCode = await run(options, parts);
@@ -102,12 +106,14 @@ interface Progress {
   readonly rows: number;
 }
 
-function tellProgress(): (progress: Progress) => void {
+function tellProgress(reviewId = ''): (progress: Progress) => void {
   let toldMs = monotonicMs();
   return ({ checksDone, checksTotal, at, rows }) => {
     if (monotonicMs() - toldMs < PROGRESS_INTERVAL_MS) return;
     toldMs = monotonicMs();
-    process.stderr.write(`${checksDone} of ${checksTotal} checks made; ${at}${rows === 0 ? '' : `: ${rows} rows`} …\n`);
+    const where = `${at}${rows === 0 ? '' : `: ${rows} rows`}`;
+    const name = reviewId === '' ? '' : `${reviewId}: `;
+    process.stderr.write(`${name}${checksDone} of ${checksTotal} checks made; ${where} …\n`);
   };
 }
 
@@ -117,7 +123,6 @@ const LOOK_MS = 500;
 async function reviewByService(options: ReviewOptions, { withClient }: CommandParts): Promise<SignedReview> {
   const requestId = requestIdOf(options);
   const { reviewer } = options;
-  const tell = tellProgress();
   return withClient(AuditServiceClient, async (client) => {
     const get = async (reviewId: string, withDocument: boolean): Promise<Review> => {
       const request = { reviewId, withDocument };
@@ -129,6 +134,8 @@ async function reviewByService(options: ReviewOptions, { withClient }: CommandPa
     };
     const { review: known } = options;
     let review = known === undefined ? await ask().catch(tellRequestId(requestId)) : await get(known, false);
+    // Whoever is cut off fetches it by its id.
+    const tell = tellProgress(review.reviewId);
     while (review.state === ReviewState.REQUESTED || review.state === ReviewState.RUNNING) {
       await pause(LOOK_MS);
       review = await get(review.reviewId, false);

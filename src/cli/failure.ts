@@ -82,8 +82,9 @@ function isToldAlready(error: unknown): boolean {
  * --help and --version by an error too, whose exit code is 0.
  */
 export function reportFailure(error: unknown, isJson: boolean): number {
-  if (error instanceof CommanderError && error.exitCode === 0) return 0;
+  const exitCode = error instanceof CommanderError ? error.exitCode : 1;
+  if (exitCode === 0) return 0;
   if (isJson) process.stderr.write(`${JSON.stringify(readFailure(error), null, 2)}\n`);
   else if (!isToldAlready(error)) process.stderr.write(`${describeFailure(error)}\n`);
-  return 1;
+  return exitCode;
 }

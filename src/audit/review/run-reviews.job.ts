@@ -1,5 +1,6 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { SYSTEM_ACTOR } from '../../platform/calls';
-import { monotonicMs, type Clock } from '../../platform/clock';
+import type { Clock } from '../../platform/clock';
 import type { Signer } from '../../platform/crypto/signing';
 import { appendAudit } from '../../platform/db/audit-log';
 import type { Database } from '../../platform/db/database';
@@ -70,9 +71,7 @@ async function takeReview(parts: RunReviewParts, reviewId: string): Promise<Revi
 /** One review at work. */
 class ReviewWork {
   private readonly isLost = new AbortController();
-  private toldMs = monotonicMs();
-  /** The telling of progress that is under way. */
-  private telling: Promise<void> = Promise.resolve();
+  private progress: ReviewProgress | undefined;
 
   constructor(
     private readonly parts: RunReviewParts,
@@ -82,11 +81,8 @@ class ReviewWork {
 
   async make(signal: AbortSignal): Promise<void> {
     try {
-      const signed = await this.review(AbortSignal.any([signal, this.isLost.signal]));
-      await this.telling;
-      await this.end(signed);
+      await this.end(await this.heldFor(() => this.review(AbortSignal.any([signal, this.isLost.signal]))));
     } catch (error) {
-      await this.telling;
       if (this.isLost.signal.aborted) return;
       if (signal.aborted) return await this.giveBack();
       await this.fail(error);
@@ -100,26 +96,39 @@ class ReviewWork {
     const review = await withSnapshot(databaseUrl, { signal }, (db) =>
       reviewDatabase(db, {
         ...{ reviewId, reviewer, now: clock.now(), scope: 'all', checks, facts },
-        onProgress: (progress) => this.tell(progress),
+        onProgress: (progress) => (this.progress = progress),
       }),
     );
     return signReview(review, signer());
   }
 
-  /** Tells how far the review is, and that somebody is at it. */
-  private tell(progress: ReviewProgress): void {
-    if (monotonicMs() - this.toldMs < TELL_MS) return;
-    this.toldMs = monotonicMs();
-    this.telling = this.telling.then(() => this.hold(progress));
+  /** Keeps the lease while work is done: by the clock, because a single SELECT may take longer than the lease lasts. */
+  private async heldFor<Result>(work: () => Promise<Result>): Promise<Result> {
+    const over = new AbortController();
+    const holding = this.holdUntil(over.signal);
+    try {
+      return await work();
+    } finally {
+      over.abort();
+      await holding;
+    }
   }
 
-  private async hold(progress: ReviewProgress): Promise<void> {
+  private async holdUntil(over: AbortSignal): Promise<void> {
+    while (!over.aborted) {
+      await pause(TELL_MS, undefined, { signal: over }).catch(() => undefined);
+      if (!over.aborted) await this.hold();
+    }
+  }
+
+  /** Tells how far the review is, and that somebody is at it. */
+  private async hold(): Promise<void> {
     const { db, clock, log } = this.parts;
     const leaseTime = addMs(clock.now(), LEASE_MS);
     try {
       const held = await withTx(db, { name: 'HoldReview' }, async (tx) =>
         ReviewRow.query(tx)
-          .patch({ leaseTime, progress: JSON.stringify(progress) })
+          .patch({ leaseTime, ...this.reached() })
           .where(this.mine()),
       );
       if (held === 0) this.isLost.abort(new Error(`another process makes review ${this.row.id}`));
@@ -128,6 +137,10 @@ class ReviewWork {
       // It is told again soon; if that is too late, somebody else makes the review.
       log.warn({ review: this.row.id, err: error }, 'the progress of a review could not be told');
     }
+  }
+
+  private reached(): { readonly progress?: string } {
+    return this.progress === undefined ? {} : { progress: JSON.stringify(this.progress) };
   }
 
   /** The row, as long as it is this process's. */
@@ -141,7 +154,7 @@ class ReviewWork {
     await withTx(this.parts.db, { name: 'EndReview' }, async (tx) => {
       const result = { verdict, ...problems, document: JSON.stringify(signed) };
       const ended = await ReviewRow.query(tx)
-        .patch({ state: 'done', leaseTime: null, endTime: now, ...result })
+        .patch({ state: 'done', leaseTime: null, endTime: now, ...result, ...this.reached() })
         .where(this.mine());
       if (ended === 0) return;
       const after = { verdict, ...problems, sha256: signed.sha256, key_id: signed.signature?.key_id ?? '' };

@@ -38,8 +38,8 @@ afterAll(async () => {
 
 const run = (requestId: string, fields: Partial<RunReviewRequest> = {}, as: Identity = 'auditor') =>
   call(bound(h.as(as).audit, 'runReview'), RunReviewRequest.fromPartial({ requestId, ...fields }));
-const get = (reviewId: string, withDocument = false) =>
-  call(bound(h.as('auditor').audit, 'getReview'), GetReviewRequest.fromPartial({ reviewId, withDocument }));
+const get = (reviewId: string, withDocument = false, as: Identity = 'auditor') =>
+  call(bound(h.as(as).audit, 'getReview'), GetReviewRequest.fromPartial({ reviewId, withDocument }));
 
 async function untilEnded(reviewId: string) {
   const isOpen = (state: ReviewState | undefined): boolean =>
@@ -82,7 +82,7 @@ describe('RunReview', () => {
     expect(verdict).toBe('failed');
     expect(database).toMatchObject({ name: db.name, users: 1 });
     expect(review).toMatchObject({ verdict: ReviewVerdict.FAILED, severeProblems: problems.severe });
-    expect(review.progress?.checksTotal).toBeGreaterThanOrEqual(0);
+    expect(review.progress).toMatchObject({ checksDone: checks.length, checksTotal: checks.length });
     expect(await auditRows(review.reviewId)).toEqual([
       { action: 'RunReview', actor: 'spiffe://billing/auditor/auditor', cause: 'run-1' },
       { action: 'EndReview', actor: 'spiffe://billing/system/billing-guard', cause: review.reviewId },
@@ -118,6 +118,7 @@ describe('RunReview', () => {
     const before = await db.query('SELECT id FROM reviews');
     for (const role of ['operations', 'finance', 'order-service', 'ai-task-service'] as const) {
       expect(await run('run-5', {}, role)).toMatchObject({ ok: false, reason: 'CALLER_NOT_ALLOWED' });
+      expect(await get('', true, role)).toMatchObject({ ok: false, reason: 'CALLER_NOT_ALLOWED' });
     }
     expect(await db.query('SELECT id FROM reviews')).toEqual(before);
   });
@@ -139,7 +140,7 @@ describe('GetReview', () => {
 
 /** One command, whose exit code a pipeline can act on: 0 passed, 1 not passed, 2 could not be made. */
 describe('billing audit review', () => {
-  const json = join('REVIEW-BillingGuard.json');
+  const json = 'REVIEW-BillingGuard.json';
 
   test('has the service make a review, writes its reports and says what is wrong', async () => {
     const out = join(directory, 'of-service');
@@ -191,5 +192,15 @@ describe('billing audit review', () => {
     expect(existsSync(join(directory, 'none'))).toBe(false);
     const denied = await billingAs(h, 'operations', ['audit', 'review', '--out', join(directory, 'none')]);
     expect(denied).toMatchObject({ code: 2, stderr: expect.stringContaining('CALLER_NOT_ALLOWED') as string });
+    await db.query(
+      `INSERT INTO reviews (id, reviewer, requested_by, state, progress, error, create_time, end_time)
+      VALUES ('failed', 'me', 'me', 'failed', '{}', 'the disk is full', NOW(3), NOW(3))`,
+    );
+    const failed = await billingAs(h, 'auditor', ['audit', 'review', '--review', 'failed']);
+    expect(failed).toMatchObject({ code: 2, stderr: expect.stringContaining('the disk is full') as string });
+    for (const wrong of [['--format', 'pdf'], ['--zh', '--en'], ['--data-only'], ['--verify', 'no-such-file']]) {
+      const { code: told, stdout } = await billingAs(h, 'auditor', ['audit', 'review', ...wrong]);
+      expect({ wrong, told, stdout }).toEqual({ wrong, told: 2, stdout: '' });
+    }
   });
 });

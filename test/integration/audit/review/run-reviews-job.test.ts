@@ -5,6 +5,7 @@ import { runReviews } from '../../../../src/audit/review/run-reviews.job';
 import { createSigner } from '../../../../src/platform/crypto/signing';
 import type { Database } from '../../../../src/platform/db/database';
 import { createLogger } from '../../../../src/platform/log';
+import { until } from '../../../support/harness';
 import { openTestDatabase, type Row, type TestDatabase } from '../../../support/database';
 import { readInfra } from '../../../support/infra';
 import { CHECK_TERMS, factsWith } from '../../../support/review-files';
@@ -87,6 +88,21 @@ describe('the job that makes reviews', () => {
     expect(await findDueReviews(db, clock.now(), 10)).toEqual([id]);
     await jobWith(() => Promise.resolve([])).run(id, NEVER);
     expect(await rowOf(id)).toMatchObject({ state: 'done' });
+  });
+
+  test('keeps its turn while a single question takes longer than a turn, and says at what it is', async () => {
+    const id = await ask();
+    await jobWith(async () => {
+      clock.advanceMs(3 * MINUTE_MS);
+      const isHeld = async (): Promise<boolean> => Number((await rowOf(id))?.['lease_time']) > clock.now().getTime();
+      await until('the turn was taken anew', isHeld);
+      expect(await findDueReviews(db, clock.now(), 10)).toEqual([]);
+      expect(JSON.parse(String((await rowOf(id))?.['progress']))).toMatchObject({ checksTotal: 1, at: 'only' });
+      return [];
+    }).run(id, NEVER);
+    const row = await rowOf(id);
+    expect(row).toMatchObject({ state: 'done' });
+    expect(JSON.parse(String(row?.['progress']))).toMatchObject({ checksDone: 1, checksTotal: 1 });
   });
 
   test('is taken over from a process that is gone, and writes nothing when its own turn was taken', async () => {

@@ -1,5 +1,4 @@
 import { relative } from 'node:path';
-import { expect } from '@jest/globals';
 import { createConnection, type Connection, type RowDataPacket } from 'mysql2/promise';
 import { migrate } from '../../src/cli/migrate';
 import type { MigrateConfig } from '../../src/platform/config';

@@ -50,7 +50,7 @@ type TaskStatus = Parameters<typeof settleDueCharges>[0]['taskStatus'];
 
 /** The sweeps. */
 export function sweepJobs(foundation: Foundation, taskStatus: TaskStatus): Readonly<Record<JobName<'sweep'>, Batch>> {
-  const { log, clock, metrics, db, commits } = foundation;
+  const { config, log, clock, metrics, db, commits } = foundation;
   const notifications = { db, log, apply: notificationApplier(foundation) };
   const sweeper = {
     ...{ db, commits, taskStatus, log },
@@ -69,8 +69,10 @@ export function sweepJobs(foundation: Foundation, taskStatus: TaskStatus): Reado
     'seal-audit-log': { batchSize: SEALED_MAX, run: () => sealAuditLog(db) },
     'reseal-data': {
       batchSize: RESEALED_MAX,
-      // Twice, so that a process that has just missed a change of the file reads it within this time.
-      run: () => resealData({ ...foundation, settleMs: 2 * foundation.config.SECRET_FILES_POLL_MS }),
+      // A process that has just missed a change of the file reads it within twice the time between two looks, and what it
+      // sealed right before is committed by the end of its transaction or never.
+      run: () =>
+        resealData({ ...foundation, settleMs: 2 * config.SECRET_FILES_POLL_MS + config.TRANSACTION_TIMEOUT_MS }),
     },
     'expire-due-coupons': { batchSize: DUE_COUPONS_MAX, run: () => expireDueCoupons(db, clock.now()) },
   };

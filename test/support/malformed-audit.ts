@@ -1,3 +1,4 @@
+import { ListAnchorsRequest } from '../../src/gen/billing/v1/audit_anchor.pb';
 import { ListAccessLogsRequest, ListAuditLogsRequest } from '../../src/gen/billing/v1/audit_log.pb';
 import { GetReviewRequest, RunReviewRequest } from '../../src/gen/billing/v1/review.pb';
 import { call } from './clients';
@@ -30,6 +31,12 @@ export const MALFORMED_AUDIT_CALLS: readonly MalformedCalls[] = [
     valid: () => ({ subjectType: 'order' }),
     faults: { ...filter, subjectId: OPTIONAL_ID },
     send: (h, fields) => call(bound(h.as('auditor').audit, 'listAccessLogs'), ListAccessLogsRequest.create(fields)),
+  },
+  {
+    rpc: 'AuditService/ListAnchors',
+    valid: () => ({}),
+    faults: paging,
+    send: (h, fields) => call(bound(h.as('auditor').audit, 'listAnchors'), ListAnchorsRequest.create(fields)),
   },
   {
     rpc: 'AuditService/RunReview',

@@ -22,6 +22,10 @@ const ONCE_SET: Readonly<Record<string, readonly string[]>> = {
   refunds: ['refund_id', 'success_time', 'apply_time', 'decision', 'decided_by', 'decide_time'],
   settlement_cases: ['resolve_time'],
   gift_campaigns: ['approved_by', 'approve_time'],
+  audit_anchors: ['export_time'],
+  reviews: ['start_time', 'end_time', 'document', 'verdict'],
+  key_rotations: ['end_time'],
+  user_erasures: ['decided_by', 'decide_time', 'start_time', 'end_time'],
 };
 
 /** Columns that no application may change but that a person with all power may: names. */

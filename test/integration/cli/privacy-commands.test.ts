@@ -37,6 +37,8 @@ describe('billing keys', () => {
     file.write('k2', 'k1');
     const started = await shown('operations', 'keys', 'rotate', '--to', 'k2', '--request-id', 'r-1');
     expect(started).toMatchObject({ request_id: 'r-1', replayed: false, key_id: 'k2', state: 'RUNNING' });
+    // It lasts at least as long as a transaction may.
+    h.clock.advanceMs(5_000);
     await until('it is done', async () => (await shown('auditor', 'keys', 'status'))['state'] === 'DONE');
     expect(await shown('auditor', 'keys', 'status', String(started['rotation_id']))).toMatchObject({
       columns: [

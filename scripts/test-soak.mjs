@@ -12,5 +12,5 @@ const TESTS = ['test/property/ledger.test.ts', 'test/integration/quota/ledger-mo
 await runMain(([minutes = process.env.SOAK_MINUTES ?? String(MINUTES_DEFAULT)]) => {
   if (!/^\d+(?:\.\d+)?$/.test(minutes) || Number(minutes) === 0)
     throw new Failure(`Not a number of minutes: ${minutes}`);
-  return runTests(TESTS, { settings: { BILLING_SOAK_MINUTES: minutes } });
+  return runTests(TESTS, { settings: { BILLING_SOAK_MINUTES: minutes }, isInMemory: false });
 });

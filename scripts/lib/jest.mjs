@@ -70,20 +70,22 @@ async function runJest(stack, jestArguments, { settings, phases }, signal) {
 
 /**
  * Prepares the clone, starts the servers, runs jest with these arguments, environment settings and phases, and stops the
- * servers. `prepare` installs what these tests need beside the rest. The last line is always `N passed, N failed`. Returns
- * the exit code.
+ * servers. `prepare` installs what these tests need beside the rest; `isInMemory` false keeps the database of a long run out of
+ * memory. The last line is always `N passed, N failed`. Returns the exit code.
  */
 export async function runTests(
   jestArguments,
-  { settings = {}, phases = TEST_PHASES, prepare = async () => undefined } = {},
+  { settings = {}, phases = TEST_PHASES, prepare = async () => undefined, isInMemory = true } = {},
 ) {
   let counts = { code: 1, passed: 0, failed: 1 };
   const { signal } = catchSignals();
   try {
     await prepareAll();
     await prepare();
-    counts = await withScratchInfrastructure(STATE_DIRECTORIES.test, (stack) =>
-      runJest(stack, jestArguments, { settings, phases }, signal),
+    counts = await withScratchInfrastructure(
+      STATE_DIRECTORIES.test,
+      (stack) => runJest(stack, jestArguments, { settings, phases }, signal),
+      { isInMemory },
     );
   } catch (error) {
     say(error.message);

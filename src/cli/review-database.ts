@@ -20,10 +20,10 @@ export async function reviewDirectly(
   const signer = config.AUDIT_SIGNING_KEY === undefined ? undefined : createSigner(config.AUDIT_SIGNING_KEY);
   const now = systemClock.now();
   const publicKeys = [signer?.publicKeyPem, config.CLAIMS_PROOF_PUBLIC_KEY].filter((key) => key !== undefined);
-  const { BACKUP_DIR: directory, REVIEW_ACCOUNTS: accounts } = config;
+  const { BACKUP_DIR: directory, ANCHOR_DIR: anchorDir, REVIEW_ACCOUNTS: accounts } = config;
   const verifiers = publicKeys.map(createVerifier);
   const readBackup = directory === undefined ? undefined : () => readBackupFacts({ target: { directory }, verifiers });
-  const facts = await readReviewFacts({ version: VERSION, publicKeys, accounts, readBackup });
+  const facts = await readReviewFacts({ version: VERSION, publicKeys, accounts, anchorDir, readBackup });
   const review = await reviewAt(databaseUrl, { ...wish, reviewId: mintId(now), now, facts, onProgress });
   return signReview(review, signer);
 }

@@ -344,6 +344,7 @@ const reviewSettings = z.object({
   REVIEW_ACCOUNTS: reviewAccounts,
   CLAIMS_PROOF_PUBLIC_KEY: pem(/BEGIN PUBLIC KEY/).optional(),
   BACKUP_DIR: text.optional(),
+  ANCHOR_DIR: text.optional(),
 });
 
 export type ReviewConfig = Readonly<z.infer<typeof reviewSettings>>;

@@ -18,8 +18,9 @@ const forgedPayment = (status: string): string =>
   `SELECT 'forged', order_id, user_id, method, '${status}', 'forged', amount, currency, success_time, create_time ` +
   'FROM payments WHERE user_id = ? LIMIT 1';
 
-/** Error numbers with which MariaDB refuses: a unique key, a trigger's signal. */
+/** Error numbers with which MariaDB refuses: a unique key, a CHECK, a trigger's signal. */
 const BY_UNIQUE_KEY = 1062;
+const BY_CHECK = 4025;
 const BY_TRIGGER = 1644;
 
 /** An audit row of the user, forged in one more column. */
@@ -125,10 +126,7 @@ export const BREAKS: Readonly<Record<string, { readonly sql: string; readonly ou
   },
   'INV-28': { sql: "UPDATE user_coupons SET discount_amount = 1 WHERE status = 'used' LIMIT 1", outcome: BY_TRIGGER },
   'INV-29': {
-    sql:
-      'INSERT INTO payments (id, order_id, user_id, method, status, transaction_id, amount, currency, success_time, create_time) ' +
-      "SELECT 'forged', id, user_id, 'wechatpay', 'applied', 'forged', final_amount, currency, create_time, create_time " +
-      "FROM orders WHERE user_id = ? AND status = 'closed' LIMIT 1",
+    sql: "UPDATE orders SET status = 'closing' WHERE status = 'pending' AND user_id <> ? LIMIT 1",
     outcome: 'found',
   },
   'INV-30': {
@@ -215,6 +213,16 @@ export const BREAKS: Readonly<Record<string, { readonly sql: string; readonly ou
       'FROM users WHERE id = ?',
     outcome: 'found',
   },
+  'INV-49': {
+    sql:
+      'INSERT INTO refunds (id, order_id, user_id, payment_id, transaction_id, cause, amount, total, currency, reason, requested_by, ' +
+      'notify_url, status, next_attempt_time, create_time, approve_deadline, decision, decided_by, decide_time) ' +
+      "SELECT 'forged', order_id, user_id, id, transaction_id, 'requested', 1, amount, currency, 'forged', " +
+      "'spiffe://billing/finance/one', 'https://nowhere', 'created', create_time, create_time, create_time, 'approved', " +
+      "'spiffe://billing/finance/nobody', create_time FROM payments WHERE user_id = ? AND status = 'applied' LIMIT 1",
+    outcome: 'found',
+  },
+  'INV-50': { sql: 'UPDATE promotions SET total_quota = 1 WHERE claimed_count > 1 LIMIT 1', outcome: BY_CHECK },
 };
 
 /** Further ways to break an invariant of several parts, each of which only its check finds. */

@@ -16,7 +16,7 @@ export const UNCOUNTED_TABLES: ReadonlySet<string> = new Set([
 ]);
 
 /** The tables that are counted: every other that the account of the service sees. */
-export async function countedTables(snapshot: Snapshot): Promise<readonly string[]> {
+export async function countedTables(snapshot: Pick<Snapshot, 'rows'>): Promise<readonly string[]> {
   const rows = await snapshot.rows<{ name: string }>(
     `SELECT table_name AS name FROM information_schema.tables
      WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' ORDER BY table_name`,
@@ -26,7 +26,7 @@ export async function countedTables(snapshot: Snapshot): Promise<readonly string
 
 /** How many rows each table has; undefined for one that is not there. */
 export async function countRows(
-  snapshot: Snapshot,
+  snapshot: Pick<Snapshot, 'rows'>,
   tables: readonly string[],
 ): Promise<ReadonlyMap<string, number | undefined>> {
   const there = new Set(await countedTables(snapshot));

@@ -10,7 +10,7 @@ export interface StoredHead extends Head {
 }
 
 /** Where every user's log stands by the users' own rows, in order of user. */
-export async function* readHeads(snapshot: Snapshot): AsyncGenerator<readonly StoredHead[]> {
+export async function* readHeads(snapshot: Pick<Snapshot, 'arrays'>): AsyncGenerator<readonly StoredHead[]> {
   for (let after = ''; ;) {
     const rows = await snapshot.arrays(
       'SELECT id, log_sequence, log_hash, create_time FROM users WHERE id > ? ORDER BY id LIMIT ?',
@@ -28,7 +28,7 @@ export async function* readHeads(snapshot: Snapshot): AsyncGenerator<readonly St
 
 /** The hashes that rows of quota logs carry, by user, for one row of each user. Rows that are not there are left out. */
 export async function readHashesAt(
-  snapshot: Snapshot,
+  snapshot: Pick<Snapshot, 'arrays'>,
   places: readonly { readonly userId: string; readonly sequence: number }[],
 ): Promise<ReadonlyMap<string, Buffer>> {
   if (places.length === 0) return new Map();
@@ -53,7 +53,7 @@ export async function readAuditHead(snapshot: Snapshot): Promise<AuditPlaceHash>
 }
 
 /** The hash at a place of that chain; undefined when there is none. Place 0 is where it begins. */
-export async function readAuditHashAt(snapshot: Snapshot, position: number): Promise<Buffer | undefined> {
+export async function readAuditHashAt(snapshot: Pick<Snapshot, 'rows'>, position: number): Promise<Buffer | undefined> {
   if (position === 0) return Buffer.alloc(32);
   const [row] = await snapshot.rows<{ hash: Buffer }>('SELECT hash FROM audit_chain WHERE position = ?', [position]);
   return row?.hash;

@@ -37,6 +37,8 @@ export interface ReviewFacts {
   readonly backup: BackupFacts | undefined;
   /** Why what the target says of itself is not believed: somebody altered it, or it can not be read. */
   readonly backupFault?: string;
+  /** Where anchors are kept outside of the database; left out where the review does not know. */
+  readonly anchorDir?: string | undefined;
   /** The names of the database accounts by what they are for. */
   readonly accounts: ReviewedAccounts;
 }

@@ -26,7 +26,7 @@ async function readCommit(): Promise<string> {
 }
 
 /** Where a review gets what the database does not know. */
-interface FactSources extends Pick<ReviewFacts, 'publicKeys' | 'accounts'> {
+interface FactSources extends Pick<ReviewFacts, 'publicKeys' | 'accounts' | 'anchorDir'> {
   readonly version: string;
   /** Asks the backup target; undefined where none is known. */
   readonly readBackup: (() => Promise<BackupFacts>) | undefined;
@@ -37,10 +37,11 @@ export async function readReviewFacts({
   version,
   publicKeys,
   accounts,
+  anchorDir,
   readBackup,
 }: FactSources): Promise<ReviewFacts> {
   const build = { version, commit: await readCommit() };
-  const known = { build, claimsProof: await readIfThere(PROOF_FILE), publicKeys, accounts };
+  const known = { build, claimsProof: await readIfThere(PROOF_FILE), publicKeys, accounts, anchorDir };
   try {
     return { ...known, backup: await readBackup?.() };
   } catch (error) {

@@ -1,6 +1,7 @@
 import { verifyAuditChain } from '../../verify-audit-chain';
 import type { Check, CheckContext, Finding } from '../check';
 import { sqlCheck } from '../sql-check';
+import { anchorContradicted } from './anchor-contradicted';
 
 /** The audit log and the anchors: that what was done is still told as it was done. */
 export const AUDIT_TRAIL_CHECKS: readonly Check[] = [
@@ -33,6 +34,7 @@ export const AUDIT_TRAIL_CHECKS: readonly Check[] = [
     LEFT JOIN audit_anchors b ON b.number = a.number - 1
     WHERE a.number > 1 AND NOT (a.previous_hash <=> b.hash)`,
   ),
+  anchorContradicted,
   {
     id: 'anchors-late',
     about: 'deployment',

@@ -69,19 +69,21 @@ export const MONEY_CHECKS: readonly Check[] = [
       severity: 'severe',
       title: { zh: '订单使用了不适用的优惠券', en: 'An order used a coupon that does not apply to it' },
       fix: {
-        zh: '核对活动的最低金额、适用套餐与免单条款；确认订单不是绕过服务写入的',
-        en: 'Compare least amount, plans and whether it may be free with the promotion; find out who wrote the order',
+        zh: '核对活动的最低金额、适用套餐、新用户与免单条款；确认订单不是绕过服务写入的',
+        en: 'Compare least amount, plans, whether it is for new users and whether it may be free with the promotion; find out who wrote the order',
       },
     },
     `SELECT o.id AS order_id, p.id AS promotion_id, o.plan_id, o.original_amount, o.final_amount, p.min_order_amount,
-      p.plan_ids, p.may_be_free
+      p.plan_ids, p.may_be_free, p.new_users_only
     FROM orders o
     JOIN user_coupons c ON c.id = o.coupon_id
     JOIN promotions p ON p.id = c.promotion_id
     WHERE o.original_amount < p.min_order_amount
       OR (p.plan_ids <> '[]' AND NOT JSON_CONTAINS(p.plan_ids, JSON_QUOTE(o.plan_id)))
       OR (o.final_amount = 0 AND p.may_be_free = 0)
-      OR o.discount_amount = 0`,
+      OR o.discount_amount = 0
+      OR (p.new_users_only <> 0 AND EXISTS (
+        SELECT 1 FROM membership_periods m WHERE m.user_id = o.user_id AND m.create_time < o.create_time - INTERVAL 1 MINUTE))`,
   ),
   invariantCheck('INV-41', {
     id: 'order-not-as-priced',

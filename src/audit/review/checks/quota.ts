@@ -1,26 +1,14 @@
 import type { Check } from '../check';
 import { sqlCheck } from '../sql-check';
 import { invariantCheck } from './invariant-check';
+import { chargeDisagrees } from './quota-charges';
 
 /** What lies beside the log: charges, reports, limits of features, events. The log itself: quota-log.ts (R2.4, R3.3, R9.1). */
 
 const SECTION = 'quota';
 
 export const QUOTA_CHECKS: readonly Check[] = [
-  invariantCheck('INV-19', {
-    id: 'charge-disagrees-with-log',
-    section: SECTION,
-    item: 'quota-log',
-    severity: 'severe',
-    title: {
-      zh: '扣减记录与日志不一致',
-      en: 'A charge is not what the log says, or a row of the log has no charge',
-    },
-    fix: {
-      zh: '以日志为准核对 quota_charges：缺少的扣减将不会被返还，多出的会被重复返还',
-      en: 'Compare quota_charges with the log: a charge that is missing never comes back, one too many comes back twice',
-    },
-  }),
+  chargeDisagrees,
   invariantCheck('INV-22', {
     id: 'outcome-without-task',
     section: SECTION,
@@ -52,19 +40,23 @@ export const QUOTA_CHECKS: readonly Check[] = [
       section: SECTION,
       item: 'quota-log',
       severity: 'severe',
-      title: { zh: '账户或批次没有任何日志', en: 'An account or a lot has no log at all' },
+      title: { zh: '账户、批次或扣减没有任何日志', en: 'An account, a lot or a charge has no log at all' },
       fix: {
         zh: '该用户的日志被整段删除，或账户是伪造的：用备份与锚点恢复',
         en: 'All of the log was deleted, or the account was forged: restore it with backup and anchor',
       },
     },
-    `SELECT 'account' AS what, u.id AS user_id, u.log_sequence, u.quota_remaining
+    `SELECT 'account' AS what, u.id AS user_id, u.log_sequence AS number, u.quota_remaining AS units
     FROM users u
     WHERE (u.log_sequence <> 0 OR u.quota_remaining <> 0) AND NOT EXISTS (SELECT 1 FROM quota_logs l WHERE l.user_id = u.id)
     UNION ALL
-    SELECT 'lot', g.user_id, g.grant_id, g.remaining
-    FROM quota_grants g
-    WHERE NOT EXISTS (SELECT 1 FROM quota_logs l WHERE l.user_id = g.user_id)`,
+    SELECT 'lots', g.user_id, g.lots, g.remaining
+    FROM (SELECT user_id, COUNT(*) AS lots, SUM(remaining) AS remaining FROM quota_grants GROUP BY user_id) g
+    WHERE NOT EXISTS (SELECT 1 FROM quota_logs l WHERE l.user_id = g.user_id)
+    UNION ALL
+    SELECT 'charges', c.user_id, c.charges, c.units
+    FROM (SELECT user_id, COUNT(*) AS charges, SUM(units) AS units FROM quota_charges GROUP BY user_id) c
+    WHERE NOT EXISTS (SELECT 1 FROM quota_logs l WHERE l.user_id = c.user_id)`,
   ),
   sqlCheck(
     {

@@ -1,5 +1,4 @@
 import type { Check } from '../check';
-import { sqlCheck } from '../sql-check';
 import { invariantCheck } from './invariant-check';
 
 /** Refunds: never more than came, what was sold goes with them, and two people where it takes two (R4.4, R11.3). */
@@ -72,25 +71,18 @@ export const REFUND_CHECKS: readonly Check[] = [
       en: 'A refund without audit rows did not come from the service: ask the merchant portal; have a forgotten one taken up again',
     },
   }),
-  sqlCheck(
-    {
-      id: 'refund-by-one-person',
-      section: 'permissions',
-      item: 'second-person',
-      severity: 'severe',
-      title: {
-        zh: '需要复核的退款由申请人本人批准，或未经批准就发出',
-        en: 'A refund for two was approved by who asked for it, or sent without approval',
-      },
-      fix: {
-        zh: '约束 refunds_by_two 与 refunds_decided 本应拒绝：检查它们是否仍在；由第三人复核该退款',
-        en: 'The constraints refunds_by_two and refunds_decided should have refused it: see whether they are there; a third person looks at it',
-      },
+  invariantCheck('INV-49', {
+    id: 'refund-by-one-person',
+    section: 'permissions',
+    item: 'second-person',
+    severity: 'severe',
+    title: {
+      zh: '需要复核的退款由申请人本人批准，或未经批准就发出',
+      en: 'A refund for two was approved by who asked for it, or sent without approval',
     },
-    `SELECT r.id AS refund_id, r.status, r.amount, r.requested_by, r.decision, r.decided_by
-    FROM refunds r
-    WHERE r.approve_deadline IS NOT NULL AND (
-      (r.decision = 'approved' AND SUBSTRING_INDEX(r.decided_by, '/', -1) = SUBSTRING_INDEX(r.requested_by, '/', -1))
-      OR (r.status NOT IN ('proposed', 'closed') AND NOT (r.decision <=> 'approved')))`,
-  ),
+    fix: {
+      zh: '约束 refunds_by_two 与 refunds_decided 本应拒绝：检查它们是否仍在；由第三人复核该退款',
+      en: 'The constraints refunds_by_two and refunds_decided should have refused it: see whether they are there; a third person looks at it',
+    },
+  }),
 ];

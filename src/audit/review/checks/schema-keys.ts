@@ -7,6 +7,9 @@ import { expectedSchema } from './expected-schema';
  * both ways: what is missing guards nothing, and what nobody reviewed may do anything.
  */
 
+/** Its CHECKs have a check of their own, which the owner's checklist asks for. */
+const STOCK_TABLE = 'promotions';
+
 export const SCHEMA_KEY_CHECKS: readonly Check[] = [
   {
     id: 'schema-unique-keys',
@@ -30,7 +33,7 @@ export const SCHEMA_KEY_CHECKS: readonly Check[] = [
       zh: '以迁移账户按 migrations/schema.sql 重建该约束；重建失败说明已有违规数据，先查清违规行。',
       en: 'Make the CHECK again as migrations/schema.sql has it; where that fails there are rows that break it: find them first.',
     },
-    run: ({ db }) => findConstraints(db, () => true),
+    run: ({ db }) => findConstraints(db, (table) => table !== STOCK_TABLE),
   },
   {
     id: 'schema-stock-checks',
@@ -42,7 +45,7 @@ export const SCHEMA_KEY_CHECKS: readonly Check[] = [
       zh: '重建 promotions 表上的 CHECK 约束，并核对已领数量。',
       en: 'Make the CHECKs of promotions again, and compare what was claimed with the coupons.',
     },
-    run: ({ db }) => findConstraints(db, (table) => table === 'promotions'),
+    run: ({ db }) => findConstraints(db, (table) => table === STOCK_TABLE),
   },
   {
     id: 'schema-row-locks',

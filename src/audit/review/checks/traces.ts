@@ -1,7 +1,7 @@
 import type { Check } from '../check';
 import { invariantCheck } from './invariant-check';
 
-/** Whether the audit log tells of everything, as it was done and by whom (R7.1, R7.2). Its hashes: audit-trail.ts. */
+/** Whether the audit log tells of everything, as it was done and by whom (R7.1, R7.2). Its chain (INV-45, INV-46): audit-trail.ts. */
 
 const TRAIL = { section: 'permissions', item: 'audit-trail', severity: 'severe' } as const;
 
@@ -13,30 +13,6 @@ export const TRACE_CHECKS: readonly Check[] = [
     fix: {
       zh: '该变更没有经过服务：对照备份找出被写入、改动或删除的行',
       en: 'The service did not make this change: find what was written, altered or deleted by comparing with a backup',
-    },
-  }),
-  invariantCheck('INV-45', {
-    id: 'sealed-audit-row-gone',
-    ...TRAIL,
-    title: {
-      zh: '已入链的审计记录缺失，或链尾不符',
-      en: 'A sealed row of the audit log is gone, or the chain has another end',
-    },
-    fix: {
-      zh: '从备份取回被删除的行，用最近的锚点确认链尾（billing audit verify --anchor）',
-      en: 'Get the row from a backup, and confirm the end with the newest anchor (billing audit verify --anchor)',
-    },
-  }),
-  invariantCheck('INV-46', {
-    id: 'audit-row-never-sealed',
-    ...TRAIL,
-    title: {
-      zh: '有审计记录不在链中：事后补写',
-      en: 'A row of the audit log is in no chain: it was put in afterwards',
-    },
-    fix: {
-      zh: '服务写入的审计记录都会入链：查明是谁补写了该行',
-      en: 'Whatever the service writes there is sealed: find who put in the row',
     },
   }),
   invariantCheck('INV-47', {

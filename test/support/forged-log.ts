@@ -1,3 +1,4 @@
+import { auditHash, type AuditContent } from '../../src/audit';
 import { grantHash } from '../../src/quota/book';
 import { chainHash, CHAIN_START, HASH_VERSION, type UnchainedPosting } from '../../src/quota/log-chain';
 import { postingOf } from './ledger-proof';
@@ -93,4 +94,23 @@ export async function forgeGrant(
     [source, sourceRef, orderId, units, units, expireTime, userId],
   );
   return grantId;
+}
+
+/** Computes the chain of the audit log anew, over the rows that are there. */
+export async function rechainAudits({ rows, change }: Pick<Insider, 'rows' | 'change'>): Promise<void> {
+  let [position, hash] = [0, CHAIN_START];
+  for (const row of await rows(
+    'SELECT a.*, c.position FROM audit_chain c JOIN audit_logs a ON a.id = c.audit_id ORDER BY c.position',
+  )) {
+    position = Number(row['position']);
+    const content = {
+      ...{ id: Number(row['id']), action: row['action'], actor: row['actor'], role: row['role'] },
+      ...{ request: row['request'], subjectType: row['subject_type'], subjectId: row['subject_id'] },
+      ...{ userId: row['user_id'], cause: row['cause'], beforeState: row['before_state'] },
+      ...{ afterState: row['after_state'], createTime: row['create_time'] },
+    };
+    hash = auditHash(hash, position, content as AuditContent);
+    await change('UPDATE audit_chain SET hash = ? WHERE position = ?', [hash, position]);
+  }
+  await change('UPDATE audit_chain_head SET position = ?, hash = ?', [position, hash]);
 }

@@ -1,7 +1,7 @@
 import type { Connection, RowDataPacket } from 'mysql2/promise';
-import { auditHash, type AuditContent } from '../../src/audit';
 import type { LotChange, Posting } from '../../src/quota/account';
 import { CHAIN_START, chainHash } from '../../src/quota/log-chain';
+import { rechainAudits } from './forged-log';
 
 /**
  * An insider who may do everything to the database, has read the source, and leaves it consistent: no chain, balance or
@@ -94,21 +94,9 @@ export class Forger {
   }
 
   /** Computes the chain of the audit log anew, over the rows that are there. */
-  async rechainAudits(): Promise<void> {
-    let [position, hash] = [0, CHAIN_START];
-    for (const row of await this.rows(
-      'SELECT a.*, c.position FROM audit_chain c JOIN audit_logs a ON a.id = c.audit_id ORDER BY c.position',
-    )) {
-      position = Number(row['position']);
-      const content = {
-        ...{ id: Number(row['id']), action: row['action'], actor: row['actor'], role: row['role'] },
-        ...{ request: row['request'], subjectType: row['subject_type'], subjectId: row['subject_id'] },
-        ...{ userId: row['user_id'], cause: row['cause'], beforeState: row['before_state'] },
-        ...{ afterState: row['after_state'], createTime: row['create_time'] },
-      };
-      hash = auditHash(hash, position, content as AuditContent);
-      await this.run('UPDATE audit_chain SET hash = ? WHERE position = ?', [hash, position]);
-    }
-    await this.run('UPDATE audit_chain_head SET position = ?, hash = ?', [position, hash]);
+  rechainAudits(): Promise<void> {
+    const change = async (sql: string, values?: readonly unknown[]): Promise<void> =>
+      void (await this.run(sql, values));
+    return rechainAudits({ rows: (sql, values) => this.rows(sql, values), change });
   }
 }

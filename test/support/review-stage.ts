@@ -1,5 +1,6 @@
 import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { PaymentChannel } from '../../src/gen/billing/v1/order_service.pb';
+import { ErasureState, KeyRotationState } from '../../src/gen/billing/v1/privacy_service.pb';
 import { DiscountType } from '../../src/gen/billing/v1/promotion_service.pb';
 import { TaskOutcome } from '../../src/gen/billing/v1/quota_service.pb';
 import { AnchorStage } from './anchor-stage';
@@ -17,17 +18,19 @@ import {
   type Harness,
 } from './harness';
 import { readInfra } from './infra';
+import { makeKeyFile, type KeyFile } from './key-file';
 import { buyLimited, listTaskType } from './listed-calls';
 import { cancelOrderCall, createOrderCall } from './order-calls';
+import { agreeToErase, readErasure, rotate, rotationStatus } from './privacy-calls';
 import { claim, openPromotion } from './promotions';
 import { capture, hold, release, reportOutcome } from './quota-calls';
-import { refundOf, untilRefunds } from './refund-calls';
+import { approveRefundCall, refundOf, untilRefunds } from './refund-calls';
 import { registerWith } from './registrations';
 import { openPlan, orderUpgrade } from './upgrade-calls';
 
 /**
  * A database that the service filled with something of everything, in which nothing is wrong and nothing is in limbo: what the
- * financial review is tried on. Filled once for each worker of a run; insiders tamper with it and it is put back.
+ * financial review is tried on. Insiders tamper with it and it is put back.
  */
 export interface ReviewStage {
   readonly db: TestDatabase;
@@ -35,67 +38,47 @@ export interface ReviewStage {
   readonly now: Date;
   /** Whoever may do everything. */
   readonly root: Connection;
-  /** The names of the tables as they were. */
+  /** The name of the database that has all tables as they were. */
   readonly kept: string;
+  /** The anchors that were made of it. */
+  readonly anchors: AnchorStage;
 }
 
 const DAY_MS = 86_400_000;
+const OPENID = 'oUpF8uMuAJO_M2pxb1Q9zNjWeS6o';
 
-/** Opens the stage; fills it on first use of a worker in a run. */
+/** Opens the stage, and fills it. */
 export async function openReviewStage(): Promise<ReviewStage> {
   const infra = readInfra();
   const db = await openTestDatabase(infra);
-  const root = await db.connect('root');
-  const kept = `${db.name}_kept`;
-  const filled = await readFilled(root, kept);
-  if (filled !== undefined) return { db, now: filled, root, kept };
-  const [started] = await db.query('SELECT 1 FROM users LIMIT 1');
-  if (started === undefined) return { db, now: await fill(db, root, kept), root, kept };
-  // Somebody was cut off while they filled it: from the start.
-  for (const name of [kept, db.name]) await root.query(`DROP DATABASE IF EXISTS ${name}`);
-  await closeReviewStage({ db, root });
-  return openReviewStage();
-}
-
-async function readFilled(root: Connection, kept: string): Promise<Date | undefined> {
-  const [rows] = await root.query<RowDataPacket[]>(
-    "SELECT 1 FROM information_schema.tables WHERE table_schema = ? AND table_name = 'stage_time'",
-    [kept],
-  );
-  if (rows.length === 0) return undefined;
-  const [[row]] = await root.query<RowDataPacket[]>(`SELECT now FROM ${kept}.stage_time`);
-  return row?.['now'] as Date;
-}
-
-async function fill(db: TestDatabase, root: Connection, kept: string): Promise<Date> {
-  const h = await startHarness({ DATABASE_URL: db.url });
-  let now: Date;
+  const keys = makeKeyFile(infra.dataKeys);
+  const h = await startHarness({
+    ...{ DATABASE_URL: db.url, DATA_KEYS_FILE: keys.path, SECRET_FILES_POLL_MS: '500' },
+    REFUND_SECOND_PERSON_FEN: String(TWO_PEOPLE_ABOVE),
+  });
+  const anchors = await AnchorStage.open(db, infra, h.clock);
   try {
-    await playEverything({ ...h, db });
-    await anchor({ ...h, db });
-    now = h.clock.now();
+    await playEverything({ ...h, db }, keys);
+    await anchors.untilSealed();
+    for (const slot of ['2026-01-31T14', '2026-01-31T15']) await anchors.run(slot);
   } finally {
     await h.stop();
+    keys.remove();
   }
-  await root.query(`CREATE DATABASE IF NOT EXISTS ${kept} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`);
+  const root = await db.connect('root');
+  const kept = `${db.name}_kept`;
+  await root.query(`CREATE DATABASE ${kept} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`);
   for (const { name } of await tablesOf(db)) {
     await root.query(`CREATE TABLE ${kept}.${name} LIKE ${db.name}.${name}`);
     await copyRows(root, { from: db.name, to: kept, table: name });
   }
-  await root.query(`CREATE TABLE ${kept}.stage_time (now DATETIME(3) NOT NULL)`);
-  await root.query(`INSERT INTO ${kept}.stage_time VALUES (?)`, [now]);
-  return now;
+  return { db, now: h.clock.now(), root, kept, anchors };
 }
 
-/** Has the audit log sealed, and an anchor made of all of it. */
-async function anchor({ db, infra, clock }: Harness): Promise<void> {
-  const anchors = await AnchorStage.open(db, infra, clock);
-  try {
-    await anchors.untilSealed();
-    await anchors.run('2026-01-31T14');
-  } finally {
-    await anchors.close();
-  }
+export async function closeReviewStage({ db, root, anchors }: ReviewStage): Promise<void> {
+  await anchors.close();
+  await root.end();
+  await db.close();
 }
 
 async function tablesOf(db: TestDatabase): Promise<readonly { readonly name: string }[]> {
@@ -122,11 +105,12 @@ async function copyRows(
 }
 
 /** Something of everything that the service does and that ends well. */
-async function playEverything(h: Harness): Promise<void> {
+async function playEverything(h: Harness, keys: KeyFile): Promise<void> {
   const { userId } = await registerMember(h);
   for (const person of ['first', 'second']) await registerWith(h, person, ['phone', `device of the ${person}`]);
   await chargeTasks(h, userId);
   await giveBackLate(h, userId);
+  await settleCase(h, userId);
   await useCoupons(h);
   await leaveOrdersUnpaid(h);
   await refundOrders(h);
@@ -136,6 +120,8 @@ async function playEverything(h: Harness): Promise<void> {
   // A month whose units are not due yet.
   const ahead = await registerMember(h);
   await pay(h, await createOrder(h, ahead.userId));
+  await erasePerson(h);
+  await rotateKeys(h, keys);
 }
 
 async function pay(h: Harness, orderId: string): Promise<void> {
@@ -166,6 +152,17 @@ async function chargeTasks(h: Harness, userId: string): Promise<void> {
   ] as const) {
     await mustSucceed(reportOutcome(h, { userId, requestId: `o-${taskId}`, taskId, outcome }));
   }
+  // Of this one nobody tells until somebody looks into it.
+  await mustSucceed(consume(h, { userId, requestId: 'c-4', amount: 2, taskId: 'task-4' }));
+}
+
+/** A case of a task that nobody told of, and which people looked into. */
+async function settleCase(h: Harness, userId: string): Promise<void> {
+  const open = 'SELECT 1 FROM settlement_cases WHERE resolve_time IS NULL';
+  await until('a case is open', async () => (await h.db.query(open)).length === 1);
+  const outcome = TaskOutcome.SUCCEEDED;
+  await mustSucceed(reportOutcome(h, { userId, requestId: 'o-task-4', taskId: 'task-4', outcome }));
+  await until('the case is resolved', async () => (await h.db.query(open)).length === 0);
 }
 
 /** Past the end of a lot: what comes back to it comes back as another one. */
@@ -219,15 +216,20 @@ async function refundAll(h: Harness, userId: string, orderId: string): Promise<v
 /** Orders that wait, one of them of a payer whom WeChat Pay has to be told of. */
 async function leaveOrdersUnpaid(h: Harness): Promise<void> {
   await createOrder(h, await registerUser(h));
-  const openid = 'oUpF8uMuAJO_M2pxb1Q9zNjWeS6o';
   const userId = await registerUser(h);
-  await mustSucceed(createOrderCall(h, { userId, channel: PaymentChannel.JSAPI, openid }));
+  await mustSucceed(createOrderCall(h, { userId, channel: PaymentChannel.JSAPI, openid: OPENID }));
 }
 
-/** Refunds in full and in part, and one under way. */
+/** Refunds of more than this take two people. */
+const TWO_PEOPLE_ABOVE = 9_800;
+
+/** Refunds in full, to which two people agreed, and in part, and one under way. */
 async function refundOrders(h: Harness): Promise<void> {
   const whole = await registerMember(h);
-  await refundAll(h, whole.userId, whole.orderId);
+  await h.control('/_control/refunds', { outcome: 'SUCCESS' });
+  const { refundId } = await refundOf(h, whole);
+  await mustSucceed(approveRefundCall(h, { refundId }));
+  await untilRefunds(h, whole.orderId, ['succeeded']);
   await h.control('/_control/refunds', { outcome: 'SUCCESS' });
   const part = await registerMember(h);
   await refundOf(h, { ...part, amount: 3_300 });
@@ -260,6 +262,25 @@ async function useLimitedFeature(h: Harness): Promise<void> {
   await listTaskType(h, 'upscale', { units: 2, feature: 'image.upscale' });
   await mustSucceed(consume(h, { userId: member, requestId: 'c', amount: 2, taskType: 'upscale' }));
   await mustSucceed(refund(h, { userId: member, requestId: 'r', consumeRequestId: 'c', amount: 1 }));
+}
+
+/** Somebody whose fingerprint and openid we know, who paid, and whom two people agreed to forget. */
+async function erasePerson(h: Harness): Promise<void> {
+  const userId = 'the-erased';
+  await mustSucceed(registerWith(h, userId, ['phone of the erased']));
+  const { order } = await mustSucceed(createOrderCall(h, { userId, channel: PaymentChannel.JSAPI, openid: OPENID }));
+  await pay(h, order?.orderId ?? '');
+  const erasureId = await agreeToErase(h, userId);
+  await until('the person is erased', async () => (await readErasure(h, erasureId)).state === ErasureState.DONE);
+}
+
+/** All that is sealed, sealed anew with another key. */
+async function rotateKeys(h: Harness, keys: KeyFile): Promise<void> {
+  keys.write('rotated', h.infra.dataKeys.split(':')[0] ?? '');
+  await mustSucceed(rotate(h, 'rotated'));
+  await until('the rotation is done', async () => {
+    return (await rotationStatus(h)).rotation?.state === KeyRotationState.DONE;
+  });
 }
 
 /** An insider with every right at work: what to look at, and what to change. */
@@ -342,9 +363,4 @@ export async function putBack(stage: ReviewStage, tables: readonly string[]): Pr
       await copyRows(stage.root, { from: stage.kept, to: stage.db.name, table });
     }
   });
-}
-
-export async function closeReviewStage({ db, root }: Pick<ReviewStage, 'db' | 'root'>): Promise<void> {
-  await root.end();
-  await db.close();
 }

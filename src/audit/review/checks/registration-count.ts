@@ -42,10 +42,7 @@ interface CountedDay {
   readonly granted: number;
 }
 
-async function compareCounts(
-  { db }: CheckContext,
-  logged: ReadonlyMap<string, number>,
-): Promise<readonly Finding[]> {
+async function compareCounts({ db }: CheckContext, logged: ReadonlyMap<string, number>): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
   const tell = (key: string, granted: number): void => {
     const [caller = '', day = ''] = key.split(' ');

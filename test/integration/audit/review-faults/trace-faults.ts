@@ -1,11 +1,11 @@
-import { rechain } from '../../../support/forged-log';
+import { rechain, rechainAudits } from '../../../support/forged-log';
 import { readInfra } from '../../../support/infra';
-import { describeFaults, type Fault } from '../../../support/review-faults';
+import type { Fault } from '../../../support/review-faults';
 
 const { app } = readInfra().accounts;
 
-/** Times, requests, cases, notices and personal data that do not agree with what they are of: must show 1 of the audit's issue. */
-const FAULTS: readonly Fault[] = [
+/** Times, requests, cases, notices, anchors and personal data that do not agree with what they are of: must show 1 of the audit's issue. */
+export const TRACE_FAULTS: readonly Fault[] = [
   {
     what: 'a row of the log is made one that nobody can read',
     check: 'chain-broken',
@@ -155,24 +155,76 @@ const FAULTS: readonly Fault[] = [
   },
   {
     what: 'a sealed row of the audit log is deleted',
-    check: 'sealed-audit-row-gone',
+    check: 'audit-chain-broken',
     tables: ['audit_logs'],
     plant: async ({ one, change }) => {
       const { audit_id: id } = await one('SELECT audit_id FROM audit_chain ORDER BY position DESC');
       await change('DELETE FROM audit_logs WHERE id = ?', [id]);
-      return { problem: 'sealed row that is gone', audit_id: Number(id) };
+      return { problem: 'is sealed, but the audit row is gone', audit_id: Number(id) };
     },
   },
   {
     what: 'a row is put into the audit log under an old number',
-    check: 'audit-row-never-sealed',
+    check: 'audit-chain-broken',
     tables: ['audit_logs'],
     plant: async ({ change }) => {
       await change(
         `INSERT INTO audit_logs (id, action, actor, subject_type, subject_id, cause, after_state, create_time)
         SELECT -1, 'ApproveGiftCampaign', actor, 'gift_campaign', 'forged', 'forged', '{}', create_time FROM audit_logs LIMIT 1`,
       );
-      return { audit_id: -1, action: 'ApproveGiftCampaign' };
+      return { audit_id: -1, problem: 'is not sealed, though the sealer has passed it for good' };
+    },
+  },
+  {
+    what: 'the audit log is rewritten and sealed anew, with a chain that holds',
+    check: 'anchor-contradicted',
+    tables: ['audit_logs', 'audit_chain', 'audit_chain_head'],
+    plant: async (insider) => {
+      await insider.change(
+        "UPDATE audit_logs SET actor = 'spiffe://billing/operations/nobody', role = 'operations' WHERE action = 'CreatePromotion' LIMIT 1",
+      );
+      await rechainAudits(insider);
+      const [end] = await insider.rows('SELECT position FROM audit_chain_head');
+      const problem = `was rewritten: place ${Number(end?.['position'])} is gone or has another hash`;
+      return { anchor: 2, subject: 'audit log', problem };
+    },
+  },
+  {
+    what: 'the newest anchor is made to say something else',
+    check: 'anchor-contradicted',
+    tables: ['audit_anchors'],
+    plant: async ({ change }) => {
+      await change('UPDATE audit_anchors SET document = JSON_SET(document, "$.users.count", 1) WHERE number = 2');
+      return { anchor: 1, subject: 'anchor 2', problem: 'is not as it was signed' };
+    },
+  },
+  {
+    what: 'an anchor is taken away',
+    check: 'anchor-links-broken',
+    tables: ['audit_anchors'],
+    plant: async ({ change }) => {
+      await change('DELETE FROM audit_anchors WHERE number = 1');
+      return { number: 2, hash_before: null };
+    },
+  },
+  {
+    what: 'no anchor is made any more',
+    check: 'anchors-late',
+    tables: ['audit_anchors'],
+    plant: async ({ change }) => {
+      await change('UPDATE audit_anchors SET create_time = create_time - INTERVAL 3 HOUR');
+      return { last_anchor: 2 };
+    },
+  },
+  {
+    what: 'an anchor never leaves the database',
+    check: 'anchors-kept-inside',
+    tables: ['audit_anchors'],
+    plant: async ({ change }) => {
+      await change(
+        'UPDATE audit_anchors SET export_time = NULL, create_time = create_time - INTERVAL 2 HOUR WHERE number = 1',
+      );
+      return { number: 1 };
     },
   },
   {
@@ -248,5 +300,3 @@ const FAULTS: readonly Fault[] = [
     },
   },
 ];
-
-describeFaults('faults in traces, cases, notices and the schema', FAULTS);

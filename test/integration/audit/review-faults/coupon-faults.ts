@@ -1,4 +1,4 @@
-import { describeFaults, type Fault } from '../../../support/review-faults';
+import type { Fault } from '../../../support/review-faults';
 
 const ORDERS = ['orders'];
 const A_DISCOUNTED_ORDER =
@@ -9,7 +9,7 @@ const REPRICE = `UPDATE orders SET discount_amount = discount_amount + ?, final_
   net_amount = ROUND((final_amount * 10000) / (10000 + tax_rate_basis_points)), tax_amount = final_amount - net_amount WHERE id = ?`;
 
 /** Amounts, coupons and promotions: must show 1 of the audit's issue (R13.1 to R13.8). */
-const FAULTS: readonly Fault[] = [
+export const COUPON_FAULTS: readonly Fault[] = [
   {
     what: 'an order is given a greater discount than its promotion gives, and all of its sums with it',
     check: 'wrong-discount',
@@ -72,6 +72,22 @@ const FAULTS: readonly Fault[] = [
       const free = await one('SELECT o.id FROM orders o WHERE o.final_amount = 0');
       await change('UPDATE promotions SET may_be_free = 0 WHERE may_be_free = 1');
       return { order_id: String(free['id']), final_amount: 0, may_be_free: 0 };
+    },
+  },
+  {
+    what: 'a coupon for new users is used by a member',
+    check: 'discount-not-applicable',
+    tables: ['promotions', 'membership_periods'],
+    plant: async ({ one, change }) => {
+      const order = await one(
+        `SELECT o.id, o.user_id, c.promotion_id FROM orders o JOIN user_coupons c ON c.id = o.coupon_id
+        WHERE o.status = 'paid' AND o.final_amount > 0`,
+      );
+      await change('UPDATE promotions SET new_users_only = 1 WHERE id = ?', [order['promotion_id']]);
+      await change('UPDATE membership_periods SET create_time = create_time - INTERVAL 1 DAY WHERE user_id = ?', [
+        order['user_id'],
+      ]);
+      return { order_id: String(order['id']), new_users_only: 1 };
     },
   },
   {
@@ -232,6 +248,18 @@ const FAULTS: readonly Fault[] = [
     },
   },
   {
+    what: 'a coupon that had expired is given a longer life',
+    check: 'coupon-outside-validity',
+    tables: ['user_coupons'],
+    plant: async ({ one, change }) => {
+      const order = await one(A_DISCOUNTED_ORDER);
+      await change('UPDATE user_coupons SET claim_time = claim_time - INTERVAL 60 DAY WHERE id = ?', [
+        order['coupon_id'],
+      ]);
+      return { order_id: String(order['id']), coupon_id: String(order['coupon_id']) };
+    },
+  },
+  {
     what: 'a claim is not counted',
     check: 'coupon-stock-wrong',
     tables: ['promotions'],
@@ -290,5 +318,3 @@ const FAULTS: readonly Fault[] = [
     },
   },
 ];
-
-describeFaults('faults in amounts, coupons and promotions', FAULTS);

@@ -1,5 +1,5 @@
 import { appendForged, forgeGrant, rechain } from '../../../support/forged-log';
-import { describeFaults, type Fault } from '../../../support/review-faults';
+import type { Fault } from '../../../support/review-faults';
 import type { Insider } from '../../../support/review-stage';
 
 const LEDGER = ['users', 'quota_logs', 'quota_grants', 'quota_charges'];
@@ -13,8 +13,32 @@ async function busiest({ one }: Insider): Promise<string> {
 const A_CHARGE = `SELECT l.user_id, l.sequence, l.units, l.lots FROM quota_logs l
   WHERE l.type = 'CONSUME' AND l.task_id <> '' ORDER BY l.user_id, l.sequence`;
 
+const REWRITTEN = [...LEDGER, 'feature_usages'];
+
+/** Rewrites a row of history to take one unit of two, with everything that must agree. */
+async function takeFewerUnits(insider: Insider): Promise<{ readonly user_id: string; readonly sequence: number }> {
+  const { user_id: id, sequence } = await insider.one(
+    "SELECT user_id, sequence FROM feature_charges WHERE feature = 'image.upscale'",
+  );
+  const userId = String(id);
+  await rechain(insider, userId, (rows) =>
+    rows.map((row) => {
+      if (row.sequence !== sequence) return row;
+      const [[lot = 0] = []] = row.lots;
+      return { ...row, units: 1, amount: -1, lots: [[lot, -1]] as const };
+    }),
+  );
+  await insider.change('UPDATE quota_charges SET units = 1 WHERE user_id = ? AND sequence = ?', [userId, sequence]);
+  await insider.change('UPDATE feature_usages SET used = used - 1 WHERE user_id = ?', [userId]);
+  await insider.change(
+    "UPDATE quota_grants SET remaining = remaining + 1 WHERE user_id = ? AND source = 'registration'",
+    [userId],
+  );
+  return { user_id: userId, sequence: Number(sequence) };
+}
+
 /** The log, and what stands on it: must show 1 of the audit's issue (R10.1, R10.3 to R10.5, R3.4). */
-const FAULTS: readonly Fault[] = [
+export const QUOTA_FAULTS: readonly Fault[] = [
   {
     what: 'a row of the log is altered',
     check: 'chain-broken',
@@ -64,26 +88,32 @@ const FAULTS: readonly Fault[] = [
   {
     what: 'history is rewritten to take fewer units, and re-chained, with balance, lot, charge and limit',
     check: 'log-differs-from-its-events',
-    tables: [...LEDGER, 'feature_usages'],
+    tables: REWRITTEN,
+    plant: takeFewerUnits,
+  },
+  {
+    what: 'history is rewritten and re-chained, and its events tell the new story, too',
+    check: 'anchor-contradicted',
+    tables: [...REWRITTEN, 'outbox'],
     plant: async (insider) => {
-      const { user_id: id, sequence } = await insider.one(
-        "SELECT user_id, sequence FROM feature_charges WHERE feature = 'image.upscale'",
+      const { user_id: userId } = await takeFewerUnits(insider);
+      await insider.change("DELETE FROM outbox WHERE type = 'quota.changed'");
+      const { log_sequence: end } = await insider.one('SELECT log_sequence FROM users WHERE id = ?', [userId]);
+      return { anchor: 2, subject: userId, problem: `was rewritten: row ${Number(end)} has another hash` };
+    },
+  },
+  {
+    what: 'a user is removed with everything',
+    check: 'anchor-contradicted',
+    tables: [...LEDGER, 'outbox'],
+    plant: async ({ one, change }) => {
+      const { id } = await one(
+        `SELECT u.id FROM users u JOIN user_coupons c ON c.user_id = u.id WHERE u.log_sequence = 1 AND c.status = 'unused'`,
       );
-      const userId = String(id);
-      await rechain(insider, userId, (rows) =>
-        rows.map((row) => {
-          if (row.sequence !== sequence) return row;
-          const [[lot = 0] = []] = row.lots;
-          return { ...row, units: 1, amount: -1, lots: [[lot, -1]] as const };
-        }),
-      );
-      await insider.change('UPDATE quota_charges SET units = 1 WHERE user_id = ? AND sequence = ?', [userId, sequence]);
-      await insider.change('UPDATE feature_usages SET used = used - 1 WHERE user_id = ?', [userId]);
-      await insider.change(
-        "UPDATE quota_grants SET remaining = remaining + 1 WHERE user_id = ? AND source = 'registration'",
-        [userId],
-      );
-      return { user_id: userId, sequence: Number(sequence) };
+      for (const table of ['quota_logs', 'quota_grants']) await change(`DELETE FROM ${table} WHERE user_id = ?`, [id]);
+      await change('DELETE FROM users WHERE id = ?', [id]);
+      await change('DELETE FROM outbox WHERE LOCATE(?, payload) > 0', [id]);
+      return { anchor: 2, subject: String(id), problem: 'is gone, with 1 rows of the log' };
     },
   },
   {
@@ -248,7 +278,7 @@ const FAULTS: readonly Fault[] = [
         orderId,
         units: 500,
       });
-      return { user_id: userId, grant_id: grantId, amount: 500, order_id: orderId, payment_id: null };
+      return { user_id: userId, grant_id: grantId, amount: 500, order_id: orderId };
     },
   },
   {
@@ -356,5 +386,3 @@ const FAULTS: readonly Fault[] = [
     },
   },
 ];
-
-describeFaults('faults in quota, grants and memberships', FAULTS);

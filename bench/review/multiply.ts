@@ -55,7 +55,8 @@ export async function multiply(
     await loadTable(loader, name, turn, copies);
   }
   await loadUsers(loader, turn, copies, heads);
-  await loadAudits(loader, turn, copies, say);
+  const ofNobody = namedRowsOf(shared.find(({ table }) => table === 'audit_logs'));
+  await loadAudits(loader, { turn, copies, ofNobody }, say);
   await fixCounters(root, database);
   for (const statement of restore) await root.query(statement);
   await root.query('SET SESSION unique_checks = 1, foreign_key_checks = 1, check_constraint_checks = 1');
@@ -184,7 +185,10 @@ function fillersOf(turn: readonly Template[], name: string): ReadonlyMap<Templat
 type NamedRow = Readonly<Record<string, string | null>>;
 
 function namedRows(template: Template, name: string): readonly NamedRow[] {
-  const table = template.tables.get(name);
+  return namedRowsOf(template.tables.get(name));
+}
+
+function namedRowsOf(table: TemplateTable | undefined): readonly NamedRow[] {
   return (table?.rows ?? []).map((row) =>
     Object.fromEntries((table?.columns ?? []).map(({ name: column }, i) => [column, row[i] ?? null])),
   );
@@ -324,13 +328,19 @@ const AUDIT_COLUMNS: readonly Column[] = [
 /** The audit log with its chain: one for all, so its places are in the order of the copies. */
 async function loadAudits(
   loader: Loader,
-  turn: readonly Template[],
-  copies: number,
+  wanted: {
+    readonly turn: readonly Template[];
+    readonly copies: number;
+    /** What was done for no user comes first. */
+    readonly ofNobody: readonly NamedRow[];
+  },
   say: (line: string) => void,
 ): Promise<void> {
+  const { turn, copies, ofNobody } = wanted;
   const fillers = new Map(turn.map((template) => [template, auditFillers(namedRows(template, 'audit_logs'))]));
   const rows = function* (): Generator<AuditContent> {
     let id = 0;
+    for (const fill of auditFillers(ofNobody)) yield fill([], (id += 1));
     for (const [template, values] of copiesOf(turn, copies)) {
       for (const fill of fillers.get(template) ?? []) yield fill(values, (id += 1));
     }

@@ -115,7 +115,7 @@ function endWhenSilent(connection: RawConnection, silenceMs: number, onSilence: 
 
 /** knex would write to the console what reaches its caller as an error anyway, and is logged there. */
 const ignored = (): void => undefined;
-const QUIET = { warn: ignored, error: ignored, deprecate: ignored, debug: ignored };
+export const QUIET = { warn: ignored, error: ignored, deprecate: ignored, debug: ignored };
 
 function sessionStatements(settings: DatabaseSettings, isMariaDb: boolean): readonly string[] {
   const lockWaitSeconds = Math.max(1, Math.ceil(settings.LOCK_WAIT_TIMEOUT_MS / 1_000));

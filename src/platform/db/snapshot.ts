@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { knex, type Knex } from 'knex';
 import { knexSnakeCaseMappers } from 'objection';
-import { addressOf, readColumnsWith, SQL_MODE, type ColumnReader, type QueryingConnection } from './database';
+import { addressOf, QUIET, readColumnsWith, SQL_MODE, type ColumnReader, type QueryingConnection } from './database';
 
 /**
  * Reads a whole database as it is at one instant, for as long as that takes: for checks of everything, on a connection of
@@ -100,6 +100,7 @@ export async function withSnapshot<Result>(
     connection: { ...addressOf(databaseUrl), charset: 'utf8mb4_bin', timezone: 'Z' },
     pool: { min: 0, max: 1 },
     compileSqlOnError: false,
+    log: QUIET,
     ...knexSnakeCaseMappers(),
   });
   try {

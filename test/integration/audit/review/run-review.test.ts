@@ -187,20 +187,24 @@ describe('billing audit review', () => {
   test('that can not be made ends with 2 and says why', async () => {
     const nowhere = databaseUrl.replace(/\/[^/]+$/, '/no_such_database');
     const words = ['audit', 'review', '--database', nowhere, '--out', join(directory, 'none')];
-    const { code, stderr } = await billingAs(h, 'auditor', words);
-    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringMatching(/no_such_database/) as string });
+    const { code, stdout, stderr } = await billingAs(h, 'auditor', words);
+    expect({ code, stdout, stderr }).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringMatching(/no_such_database/) as string,
+    });
     expect(existsSync(join(directory, 'none'))).toBe(false);
     const denied = await billingAs(h, 'operations', ['audit', 'review', '--out', join(directory, 'none')]);
     expect(denied).toMatchObject({ code: 2, stderr: expect.stringContaining('CALLER_NOT_ALLOWED') as string });
     await db.query(
       `INSERT INTO reviews (id, reviewer, requested_by, state, progress, error, create_time, end_time)
-      VALUES ('failed', 'me', 'me', 'failed', '{}', 'the disk is full', NOW(3), NOW(3))`,
+      VALUES ('failed', 'me', 'me', 'failed', '{"checksDone":0,"checksTotal":0,"at":"","rows":0}', 'the disk is full', NOW(3), NOW(3))`,
     );
     const failed = await billingAs(h, 'auditor', ['audit', 'review', '--review', 'failed']);
     expect(failed).toMatchObject({ code: 2, stderr: expect.stringContaining('the disk is full') as string });
     for (const wrong of [['--format', 'pdf'], ['--zh', '--en'], ['--data-only'], ['--verify', 'no-such-file']]) {
-      const { code: told, stdout } = await billingAs(h, 'auditor', ['audit', 'review', ...wrong]);
-      expect({ wrong, told, stdout }).toEqual({ wrong, told: 2, stdout: '' });
+      const { code: told, stdout: said } = await billingAs(h, 'auditor', ['audit', 'review', ...wrong]);
+      expect({ wrong, told, said }).toEqual({ wrong, told: 2, said: '' });
     }
   });
 });

@@ -28,12 +28,14 @@ describe('the threat model', () => {
     '$threat: is stopped, and tests that are there prove it',
     ({ control, tests }) => {
       expect(control.length).toBeGreaterThan(20);
-      const named = [...tests.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name);
-      expect(named.length).toBeGreaterThan(0);
-      for (const name of named) {
-        const files = filesOf(name);
-        expect({ name, isThere: files.length > 0 }).toEqual({ name, isThere: true });
-        for (const file of files) expect(readFileSync(file, 'utf8')).toMatch(/\b(?:test|describe\w*)(?:\.each)?[(`]/);
+      const named = [...tests.matchAll(/`([^`]+)`(?: “([^”]+)”)?/g)].map(([, name = '', title]) => ({ name, title }));
+      expect(named.filter(({ title }) => title !== undefined)).not.toEqual([]);
+      for (const { name, title } of named) {
+        const texts = filesOf(name).map((file) => readFileSync(file, 'utf8'));
+        expect({ name, isThere: texts.length > 0 }).toEqual({ name, isThere: true });
+        for (const text of texts) expect(text).toMatch(/\b(?:test|describe\w*)(?:\.each)?[(`]/);
+        const isTold = title === undefined || texts.some((text) => text.includes(title));
+        expect({ name, title, isTold }).toEqual({ name, title, isTold: true });
       }
     },
   );

@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { findLeaks, type Secret } from '../../simulator/demo/secrets/leaks';
+import { sealedSecrets } from '../../simulator/demo/secrets/sealed-secrets';
 import { startSimulator } from '../../simulator/wechatpay/server';
 import { PaymentChannel, type CreateOrderRequest } from '../../src/gen/billing/v1/order_service.pb';
 import { call, mustSucceed, type Reply } from '../support/clients';
@@ -10,7 +12,7 @@ import { freePorts } from '../../bench/runner/free-ports';
 import { newId } from '../support/harness';
 import { readInfra, type Infra } from '../support/infra';
 import { createOrderCall } from '../support/order-calls';
-import { configuredSecrets, findLeaks, sealedSecrets, type Secret } from '../support/run-secrets';
+import { configuredSecrets } from '../support/run-secrets';
 import { setStage, startProcess, type ServiceProcess, type Stage } from '../support/service-process';
 import { TestClock } from '../support/test-clock';
 import {
@@ -20,6 +22,18 @@ import {
   transactionOf,
   type Notification,
 } from '../support/wechat-notifier';
+
+/** Where the programs of the demo are. */
+const PROGRAMS = join(__dirname, '..', '..', 'dist', 'simulator', 'demo');
+
+/** Runs a program of ours. Resolves with its exit code and everything it printed. */
+function run(words: readonly string[], env: Record<string, string>): Promise<{ code: number | null; text: string }> {
+  const child = spawn(process.execPath, words, { env: { ...env, PATH: process.env['PATH'] } });
+  const output: string[] = [];
+  child.stdout.on('data', (chunk: Buffer) => output.push(chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => output.push(chunk.toString()));
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code, text: output.join('') })));
+}
 
 /** Must show 7, R11.2: logs and error messages of a full demo hold no secret, no key, no openid and no whole callback. */
 describe('everything that the service says, of a whole demo and of what goes wrong', () => {
@@ -64,6 +78,15 @@ describe('everything that the service says, of a whole demo and of what goes wro
     rmSync(directory, { recursive: true });
   });
 
+  /** Keys and passwords of the run, what lies sealed in its database, and what the tests told in confidence. */
+  async function allSecrets(): Promise<Secret[]> {
+    return [
+      ...configuredSecrets(infra),
+      ...(await sealedSecrets((sql) => stage.db.query(sql), infra.dataKeys)),
+      ...told,
+    ];
+  }
+
   /** Plays the demo against the service. Resolves with its exit code and everything it printed. */
   function playDemo(): Promise<{ code: number | null; text: string }> {
     const identities = ['ai-task-service', 'order-service', 'operations', 'operations-2', 'finance'];
@@ -83,12 +106,7 @@ describe('everything that the service says, of a whole demo and of what goes wro
     mkdirSync(join(directory, 'local'), { recursive: true });
     const path = join(directory, 'local', 'endpoints.json');
     writeFileSync(path, JSON.stringify(endpoints));
-    const main = join(__dirname, '..', '..', 'dist', 'simulator', 'demo', 'main.js');
-    const child = spawn(process.execPath, [main], { env: { BILLING_ENDPOINTS: path, PATH: process.env['PATH'] } });
-    const output: string[] = [];
-    child.stdout.on('data', (chunk: Buffer) => output.push(chunk.toString()));
-    child.stderr.on('data', (chunk: Buffer) => output.push(chunk.toString()));
-    return new Promise((resolve) => child.on('close', (code) => resolve({ code, text: output.join('') })));
+    return run([join(PROGRAMS, 'main.js')], { BILLING_ENDPOINTS: path });
   }
 
   /** Notes what a refused caller reads. */
@@ -193,7 +211,7 @@ describe('everything that the service says, of a whole demo and of what goes wro
   });
 
   test('no line of the log and no answer holds a secret of the run, an openid or a callback', async () => {
-    const secrets = [...configuredSecrets(infra), ...(await sealedSecrets(infra, stage.db)), ...told];
+    const secrets = await allSecrets();
     // The scan is of something: the demo's callbacks, keys of every kind, and lines of every kind.
     expect(secrets.length).toBeGreaterThan(40);
     expect(secrets.filter(({ what }) => what === 'callback').length).toBeGreaterThan(3);
@@ -208,10 +226,32 @@ describe('everything that the service says, of a whole demo and of what goes wro
   });
 
   test('and the scan finds each of them where it is planted', async () => {
-    const secrets = [...configuredSecrets(infra), ...(await sealedSecrets(infra, stage.db)), ...told];
+    const secrets = await allSecrets();
     for (const { what, text } of secrets) {
       const line = JSON.stringify({ level: 'info', msg: `x${text}y` });
       expect(findLeaks([{ what, text }], 'the log', line)).toEqual([`the log holds: ${what}`]);
     }
+  });
+
+  test('as `npm run demo` does with the logs of its own stack: it holds, and a planted secret does not', async () => {
+    const local = join(directory, 'local');
+    const file = (name: string): string => join(local, name);
+    symlinkSync(infra.tlsDir, file('tls'));
+    symlinkSync(infra.wechatpayDir, file('wechatpay'));
+    writeFileSync(file('data-keys'), infra.dataKeys);
+    writeFileSync(file('secrets.json'), JSON.stringify({ databaseRoot: infra.rootPassword }));
+    mkdirSync(file('log'));
+    const lines = service.logs.map((line) => JSON.stringify(line)).join('\n');
+    const scan = () => run([join(PROGRAMS, 'secrets', 'scan-logs.js'), file('endpoints.json')], {});
+    writeFileSync(file('log/service.log'), lines);
+    const clean = await scan();
+    expect(clean).toMatchObject({ code: 0 });
+    expect(clean.text).toMatch(/^None of \d+ secrets and callbacks is in the logs/);
+    const callback = (await allSecrets()).find(({ what }) => what === 'callback')?.text ?? '';
+    writeFileSync(file('log/service.log'), `${lines}\n${JSON.stringify({ msg: callback })}`);
+    const leaking = await scan();
+    expect(leaking.code).toBe(1);
+    expect(leaking.text).toContain('service.log holds: callback\n');
+    expect(leaking.text).not.toContain(callback);
   });
 });

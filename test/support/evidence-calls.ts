@@ -43,6 +43,6 @@ export function rowsOf(archive: Buffer, table: string): Line[] {
 
 /** The lines of a file of an archive. */
 export function linesOf(archive: Buffer, path: string): Line[] {
-  const lines = (unpack(archive).get(path) ?? Buffer.alloc(0)).toString('utf8').split('\n');
+  const lines = (unpack(archive).files.get(path) ?? Buffer.alloc(0)).toString('utf8').split('\n');
   return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as Line);
 }

@@ -1,4 +1,4 @@
-import { constants, gunzipSync, gzipSync } from 'node:zlib';
+import { constants, crc32, gzipSync, inflateRawSync } from 'node:zlib';
 import { MalformedArchive, readTar, writeTar, type ArchiveFile } from './tar';
 
 /** The file that evidence is handed over in: tar.gz. The manifest names every other file with its hash, and is signed. Pure. */
@@ -12,18 +12,53 @@ const OVERHEAD_BYTES_MAX = 16 * 1_024 * 1_024;
 export const MANIFEST = 'manifest.json';
 export const SIGNATURE = 'manifest.sig';
 
+/** What every archive begins with: gzip's mark, no name, no time and no system; so nothing can hide there. */
+const HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255]);
+/** What it ends with: the CRC-32 and the length of what is packed. */
+const TRAILER_BYTES = 8;
+
 /** Packs files. The same files at the same time give the same bytes (of one version of zlib). */
 export function pack(files: readonly ArchiveFile[], time: Date): Buffer {
-  return gzipSync(writeTar(files, time), { level: constants.Z_BEST_SPEED });
+  const archive = gzipSync(writeTar(files, time), { level: constants.Z_BEST_SPEED });
+  HEADER.copy(archive);
+  return archive;
+}
+
+/** Takes the gzip off: one piece, from the first byte to the last. (gunzip reads over spare bytes, and over further pieces.) */
+function gunzip(archive: Buffer): Buffer {
+  const body = archive.subarray(HEADER.length, -TRAILER_BYTES);
+  const trailer = archive.subarray(-TRAILER_BYTES);
+  const options = { maxOutputLength: CONTENT_BYTES_MAX + OVERHEAD_BYTES_MAX, info: true };
+  const { buffer: tar, engine } = inflateRawSync(body, options) as unknown as Inflated;
+  const isWhole = engine.bytesWritten === body.length && archive.subarray(0, HEADER.length).equals(HEADER);
+  if (!isWhole || trailer.readUInt32LE(0) !== crc32(tar) || trailer.readUInt32LE(4) !== tar.length) {
+    throw new MalformedArchive('it is not as it was packed');
+  }
+  return tar;
+}
+
+/** What zlib returns when it is asked how much of its input it used. */
+interface Inflated {
+  readonly buffer: Buffer;
+  readonly engine: { readonly bytesWritten: number };
+}
+
+/** What is in an archive. */
+export interface Unpacked {
+  readonly files: ReadonlyMap<string, Buffer>;
+  /** The time that it was packed with, in whole seconds. */
+  readonly time: Date;
 }
 
 /** Unpacks what `pack` made. Throws MalformedArchive. */
-export function unpack(archive: Buffer): ReadonlyMap<string, Buffer> {
+export function unpack(archive: Buffer): Unpacked {
   let tar: Buffer;
   try {
-    tar = gunzipSync(archive, { maxOutputLength: CONTENT_BYTES_MAX + OVERHEAD_BYTES_MAX });
-  } catch {
+    tar = gunzip(archive);
+  } catch (error) {
+    if (error instanceof MalformedArchive) throw error;
     throw new MalformedArchive('it can not be unpacked');
   }
-  return new Map(readTar(tar).map(({ path, content }) => [path, content]));
+  const { files, time } = readTar(tar);
+  return { files: new Map(files.map(({ path, content }) => [path, content])), time };
 }

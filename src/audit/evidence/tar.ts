@@ -1,4 +1,5 @@
 import assert from 'node:assert';
+import { fromEpochMs } from '../../platform/time';
 
 /**
  * A tar archive (POSIX ustar) of plain files with short names: what an exported evidence needs, and nothing else. The same
@@ -16,9 +17,9 @@ const BLOCK = 512;
 const PATH_MAX = 100;
 const PATH = /^[a-z0-9][a-z0-9_.-]*(?:\/[a-z0-9][a-z0-9_.-]*)*$/i;
 
-/** Where the fields of a header stand that a reader needs. */
-const NAME_END = 100;
+/** Where the fields of a header stand. */
 const SIZE = { start: 124, length: 12 };
+const TIME = { start: 136, length: 12 };
 const CHECKSUM = { start: 148, length: 8 };
 const TYPE = 156;
 const MAGIC = { start: 257, text: 'ustar\0' + '00' };
@@ -45,7 +46,7 @@ function headerOf({ path, content }: ArchiveFile, time: Date): Buffer {
   header.write(octal(0, 8), 108, 'ascii');
   header.write(octal(0, 8), 116, 'ascii');
   header.write(octal(content.length, SIZE.length), SIZE.start, 'ascii');
-  header.write(octal(Math.floor(time.getTime() / 1_000), 12), 136, 'ascii');
+  header.write(octal(Math.floor(time.getTime() / 1_000), TIME.length), TIME.start, 'ascii');
   header.write('0', TYPE, 'ascii');
   header.write(MAGIC.text, MAGIC.start, 'ascii');
   header.write(`${octal(checksumOf(header), 7)} `, CHECKSUM.start, 'ascii');
@@ -70,39 +71,40 @@ export class MalformedArchive extends Error {
   }
 }
 
-function readHeader(header: Buffer): { readonly path: string; readonly size: number } {
-  const end = header.indexOf(0);
-  const path = header.toString('latin1', 0, Math.min(end === -1 ? NAME_END : end, NAME_END));
-  const digits = (field: { readonly start: number; readonly length: number }): string =>
-    header.toString('latin1', field.start, field.start + field.length).replace(/[\0 ]+$/, '');
-  const isOurs = header.toString('latin1', MAGIC.start, MAGIC.start + MAGIC.text.length) === MAGIC.text;
-  if (!isOurs || header[TYPE] !== 0x30 || !PATH.test(path))
-    throw new MalformedArchive('it holds more than plain files');
-  if (!/^[0-7]{1,11}$/.test(digits(SIZE)) || !/^[0-7]{1,7}$/.test(digits(CHECKSUM))) {
-    throw new MalformedArchive('a header is broken');
-  }
-  if (Number.parseInt(digits(CHECKSUM), 8) !== checksumOf(header)) throw new MalformedArchive('a header is broken');
-  return { path, size: Number.parseInt(digits(SIZE), 8) };
+/** The digits of a field of a header, as a number; NaN where they are none. */
+function readOctal(header: Buffer, { start, length }: typeof SIZE): number {
+  const digits = header.toString('latin1', start, start + length - 1);
+  return /^[0-7]+$/.test(digits) ? Number.parseInt(digits, 8) : Number.NaN;
 }
 
-/** Reads an archive that `writeTar` wrote; links, directories, doubled names and what stands behind the end are refused. */
-export function readTar(archive: Buffer): readonly ArchiveFile[] {
-  const files = new Map<string, ArchiveFile>();
-  let at = 0;
-  for (;;) {
+function readPath(header: Buffer): string {
+  const end = header.indexOf(0);
+  return header.toString('latin1', 0, end === -1 ? PATH_MAX : Math.min(end, PATH_MAX));
+}
+
+/** The files of an archive, and the time that it was written with. */
+export interface ReadArchive {
+  readonly files: readonly ArchiveFile[];
+  readonly time: Date;
+}
+
+/**
+ * Reads an archive that `writeTar` wrote. It is written again and compared, so that links, directories, spare bytes and whatever
+ * follows its end are refused without being understood: nothing can hide beside the files.
+ */
+export function readTar(archive: Buffer): ReadArchive {
+  const files: ArchiveFile[] = [];
+  const time = fromEpochMs(readOctal(archive.subarray(0, BLOCK), TIME) * 1_000);
+  for (let at = 0; !archive.subarray(at, at + BLOCK).every((byte) => byte === 0);) {
     const header = archive.subarray(at, at + BLOCK);
-    if (header.length < BLOCK) throw new MalformedArchive('it was cut off');
-    at += BLOCK;
-    if (header.every((byte) => byte === 0)) break;
-    const { path, size } = readHeader(header);
-    const content = archive.subarray(at, at + size);
-    if (content.length < size) throw new MalformedArchive('it was cut off');
-    if (files.has(path)) throw new MalformedArchive(`${path} is there twice`);
-    files.set(path, { path, content });
-    at += size + paddingOf(size).length;
+    const [path, size] = [readPath(header), readOctal(header, SIZE)];
+    if (!PATH.test(path) || !(size <= archive.length)) throw new MalformedArchive('it holds more than plain files');
+    files.push({ path, content: archive.subarray(at + BLOCK, at + BLOCK + size) });
+    at += BLOCK + size + paddingOf(size).length;
   }
-  const rest = archive.subarray(at);
-  if (rest.length !== BLOCK || !rest.every((byte) => byte === 0))
-    throw new MalformedArchive('something follows its end');
-  return [...files.values()];
+  if (new Set(files.map(({ path }) => path)).size < files.length) throw new MalformedArchive('a file is there twice');
+  if (Number.isNaN(time.getTime()) || !writeTar(files, time).equals(archive)) {
+    throw new MalformedArchive('it is not what was written');
+  }
+  return { files, time };
 }

@@ -1,6 +1,6 @@
 import type { Verifier } from '../../platform/crypto/signing';
 import { sha256 } from '../../platform/crypto/sha256';
-import { MANIFEST, SIGNATURE, unpack } from './archive';
+import { MANIFEST, SIGNATURE, unpack, type Unpacked } from './archive';
 import { parseManifest, parseSignature, type Manifest } from './manifest';
 import { MalformedArchive } from './tar';
 import { checkAnchor, type ArchivedAnchor } from './verify-anchor';
@@ -72,13 +72,14 @@ function fileProblems(files: ReadonlyMap<string, Buffer>, { files: listed }: Man
 
 /** Verifies an archive. Never throws: an archive that can not be read is a problem like any other. */
 export function verifyEvidence(archive: Buffer, verifiers: readonly Verifier[]): EvidenceReport {
-  let files: ReadonlyMap<string, Buffer>;
+  let unpacked: Unpacked;
   try {
-    files = unpack(archive);
+    unpacked = unpack(archive);
   } catch (error) {
     if (error instanceof MalformedArchive) return { ...NOTHING, problems: [error.message] };
     throw error;
   }
+  const { files, time } = unpacked;
   const bytes = files.get(MANIFEST);
   const manifest = bytes === undefined ? undefined : parseManifest(bytes);
   if (bytes === undefined || manifest === undefined) {
@@ -86,6 +87,10 @@ export function verifyEvidence(archive: Buffer, verifiers: readonly Verifier[]):
   }
   const signed = signatureProblem(files, bytes, verifiers);
   const tampered = [...(signed === undefined ? [] : [signed]), ...fileProblems(files, manifest)];
+  // tar knows whole seconds.
+  if (Math.floor(Date.parse(manifest.time) / 1_000) * 1_000 !== time.getTime()) {
+    tampered.push(`the files are of another time than ${MANIFEST} says`);
+  }
   const about = {
     subject: manifest.subject,
     time: manifest.time,

@@ -2,6 +2,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { MANIFEST, pack, SIGNATURE, unpack } from '../../../src/audit/evidence/archive';
 import { buildEvidence } from '../../../src/audit/evidence/build-evidence';
 import { verifyEvidence } from '../../../src/audit/evidence/verify-evidence';
@@ -111,7 +112,7 @@ describe('exported evidence', () => {
     const events = linesOf(archive, 'events.jsonl');
     expect(events.map(({ type }) => type)).toEqual(expect.arrayContaining(['order.paid', 'quota.changed']));
     expect(new Set(events.map(({ subject }) => subject))).toEqual(new Set([userId]));
-    const everything = [...unpack(archive).values()].map((content) => content.toString('utf8')).join('');
+    const everything = [...unpack(archive).files.values()].map((content) => content.toString('utf8')).join('');
     expect(everything).not.toContain(otherUserId);
     expect(everything).not.toContain('oSomebodyElsesOpenid');
   });
@@ -151,14 +152,17 @@ describe('exported evidence', () => {
   });
 
   describe('that somebody changed', () => {
+    let archive: Buffer;
     let files: ReadonlyMap<string, Buffer>;
+    let time: Date;
     beforeAll(async () => {
-      files = unpack(await fetchEvidence(h, { userId }));
+      archive = await fetchEvidence(h, { userId });
+      ({ files, time } = unpack(archive));
     });
-    const repack = (changed: ReadonlyMap<string, Buffer>): Buffer =>
+    const repack = (changed: ReadonlyMap<string, Buffer>, at = time): Buffer =>
       pack(
         [...changed].map(([path, content]) => ({ path, content })),
-        h.clock.now(),
+        at,
       );
     const problemsOf = (changed: ReadonlyMap<string, Buffer>, key = verifier): readonly string[] =>
       verifyEvidence(repack(changed), [key]).problems;
@@ -182,6 +186,38 @@ describe('exported evidence', () => {
     test('is proved as long as nobody did', () => {
       expect(problemsOf(files)).toEqual([]);
       expect(problemsOf(resign(files))).toEqual([]);
+    });
+
+    test('in any byte, as it is or unpacked and packed again, is not proved', () => {
+      const whole = (bytes: Buffer): boolean => verifyEvidence(bytes, [verifier]).problems.length === 0;
+      const changedAt = (bytes: Buffer, at: number): Buffer => {
+        const copy = Buffer.from(bytes);
+        copy[at] = (copy[at] ?? 0) ^ 0xff;
+        return copy;
+      };
+      expect(whole(archive)).toBe(true);
+      // Each byte of what stands around the contents, and every so many of the contents.
+      const places = [...archive.keys()].filter((at) => at < 100 || at >= archive.length - 100 || at % 37 === 0);
+      expect(places.filter((at) => whole(changedAt(archive, at)))).toEqual([]);
+      for (const spare of [Buffer.from('x'), Buffer.alloc(1), gzipSync('')]) {
+        expect(whole(Buffer.concat([archive, spare]))).toBe(false);
+      }
+      const tar = gunzipSync(archive);
+      const packedAgain = (bytes: Buffer): Buffer => {
+        const packed = gzipSync(bytes, { level: 1 });
+        archive.copy(packed, 0, 0, 10);
+        return packed;
+      };
+      expect(whole(packedAgain(tar))).toBe(true);
+      const unpackedPlaces = [...tar.keys()].filter((at) => at % 997 === 0);
+      expect(unpackedPlaces.filter((at) => whole(packedAgain(changedAt(tar, at))))).toEqual([]);
+    });
+
+    test('by packing it as if at another time is not proved', () => {
+      const later = repack(files, new Date(time.getTime() + 1_000));
+      expect(verifyEvidence(later, [verifier]).problems).toEqual([
+        'the files are of another time than manifest.json says',
+      ]);
     });
 
     test('in any file, or that lacks or has one, is not proved', () => {

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { pack, unpack } from '../../../src/audit/evidence/archive';
 import { Collector } from '../../../src/audit/evidence/collector';
 import { KeptArchives } from '../../../src/audit/evidence/kept-archives';
@@ -27,7 +28,9 @@ describe('an archive of evidence', () => {
     } finally {
       rmSync(directory, { recursive: true });
     }
-    expect([...unpack(archive)]).toEqual(FILES.map(({ path, content }) => [path, content]));
+    const { files, time } = unpack(archive);
+    expect([...files]).toEqual(FILES.map(({ path, content }) => [path, content]));
+    expect(time).toEqual(TIME);
   });
 
   test('of the same files at the same time is the same, byte for byte', () => {
@@ -53,6 +56,19 @@ describe('an archive of evidence', () => {
     ['of nothing', Buffer.alloc(0)],
   ])('that is %s is refused', (_what, broken) => {
     expect(() => readTar(broken)).toThrow(MalformedArchive);
+  });
+
+  test('of which any byte was changed is refused, or holds other files, or is of another time', () => {
+    const taken = [...tar.keys()].filter((at) => {
+      try {
+        const { files, time } = readTar(changed(at, (tar[at] ?? 0) ^ 1));
+        return time.getTime() === TIME.getTime() && isDeepStrictEqual(files, FILES);
+      } catch (error) {
+        if (error instanceof MalformedArchive) return false;
+        throw error;
+      }
+    });
+    expect(taken).toEqual([]);
   });
 
   test.each(['../x', '/etc/passwd', 'a//b', 'a b', '', 'x'.repeat(101)])('never holds the path %p', (path) => {

@@ -1,6 +1,5 @@
 import type { Database } from '../platform/db/database';
 import { readOnly } from '../platform/db/tx';
-import { MS_PER_MINUTE } from '../platform/time';
 import type { Tariff, TariffSource } from '../quota';
 import { TaskTariffRow } from './task-tariff.model';
 
@@ -10,7 +9,7 @@ import { TaskTariffRow } from './task-tariff.model';
  */
 
 /** How long ahead a tariff is announced; the database keeps it too (task_tariffs_announced). */
-export const TARIFF_LEAD_MS = MS_PER_MINUTE;
+export const TARIFF_LEAD_MS = 60_000;
 /** From this age on what is known is renewed, while it is still used. */
 const RENEW_AFTER_MS = 10_000;
 /** After a look that nobody waited for, whatever it found, the next one of that kind. */

@@ -57,9 +57,6 @@ function readConstant(file, name) {
 /** Reads all of it. */
 export function readFacts() {
   const settings = new Map(rowsUnder('timeouts.md', 'Settings').map(([name, value]) => [name, value]));
-  const constants = new Map(
-    rowsUnder('timeouts.md', 'Constants').map(([name, file, value]) => [`${file} ${name}`, value]),
-  );
   const jobs = new Map(
     rowsUnder('jobs.md', 'Jobs').map(([name, , schedule, , meaning]) => [name, { schedule, meaning }]),
   );

@@ -35,7 +35,7 @@ function policy(facts) {
 ${planTable(facts)}
 
 ${monthly.name}每单位折合 ${yuan(Math.floor(monthly.price / monthly.units))}（向下取整到分）。配额不是钱：没有单价、不可提现，退款金额也不按它计算。
-任务类型可以登记资费（每次多少单位、需要哪个功能）；未登记的任务类型按请求中的单位数扣减。资费至少提前 60 秒公布。
+任务类型可以登记资费（每次多少单位、需要哪个功能）；未登记的任务类型按请求中的单位数扣减。资费至少提前 ${facts.constant('src/catalog/tariffs.ts', 'TARIFF_LEAD_MS') / 1_000} 秒公布。
 
 ${table(
   ['风险', '怎样控制', '被拒绝时的原因'],
@@ -104,7 +104,7 @@ ${table(
 - 使用次序：先到期的先用；同时到期的，免费的先用；再同则先发的先用。到期精确到毫秒，过期单位不会被使用。
 - 会员月保持起始日（1 月 31 日起的会员，2 月到 28 或 29 日，3 月到 31 日）；续费紧接在现有周期之后，不重叠。
 - 按年购买、按月发放的套餐每月发一份；错过的补发，到期日与按时发放相同。
-- 到期提醒：到期日前 ${setting('MEMBERSHIP_REMINDER_DAYS').replaceAll(',', '、')} 天的上午 10:00 各一次（${code('MEMBERSHIP_REMINDER_DAYS')}）；到期后功能保留 ${setting('MEMBERSHIP_GRACE_DAYS')} 天（${code('MEMBERSHIP_GRACE_DAYS')}）。
+- 到期提醒：到期日前 ${setting('MEMBERSHIP_REMINDER_DAYS').replaceAll(',', '、')} 天的 ${facts.constant('src/membership/milestones.ts', 'REMINDER_HOUR')}:00（北京时间）各一次（${code('MEMBERSHIP_REMINDER_DAYS')}）；到期后功能保留 ${setting('MEMBERSHIP_GRACE_DAYS')} 天（${code('MEMBERSHIP_GRACE_DAYS')}）。
 - 权益判断：CheckEntitlement 回答某用户此刻能否使用某功能；扣减时在同一事务内再判断一次（${code(error('FEATURE_NOT_ENTITLED'))}）。
 
 ## 3 配额扣减和返还机制

@@ -1,4 +1,5 @@
 import { constants, crc32, gzipSync, inflateRawSync } from 'node:zlib';
+import { sha256 } from '../../platform/crypto/sha256';
 import { MalformedArchive, readTar, writeTar, type ArchiveFile } from './tar';
 
 /** The file that evidence is handed over in: tar.gz. The manifest names every other file with its hash, and is signed. Pure. */
@@ -12,27 +13,37 @@ const OVERHEAD_BYTES_MAX = 16 * 1_024 * 1_024;
 export const MANIFEST = 'manifest.json';
 export const SIGNATURE = 'manifest.sig';
 
-/** What every archive begins with: gzip's mark, no name, no time and no system; so nothing can hide there. */
-const HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255]);
+/** gzip's mark, no time, no system, and one extra field (`BG`) of 32 bytes: what every archive begins with. */
+const MARK = Buffer.from([0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 4, 255, 36, 0, 0x42, 0x47, 32, 0]);
+const HEADER_BYTES = MARK.length + 32;
+/** The header that gzip itself writes. */
+const PLAIN_HEADER_BYTES = 10;
 /** What it ends with: the CRC-32 and the length of what is packed. */
 const TRAILER_BYTES = 8;
 
-/** Packs files. The same files at the same time give the same bytes (of one version of zlib). */
+/**
+ * Packs files. The extra field of gzip's header, which tools read over, holds the SHA-256 of all that follows: different packed
+ * bytes may unpack to the same files, and still a single one that was changed shows. The same files at the same time give the same
+ * bytes (of one version of zlib).
+ */
 export function pack(files: readonly ArchiveFile[], time: Date): Buffer {
-  const archive = gzipSync(writeTar(files, time), { level: constants.Z_BEST_SPEED });
-  HEADER.copy(archive);
-  return archive;
+  const zipped = gzipSync(writeTar(files, time), { level: constants.Z_BEST_SPEED });
+  const rest = zipped.subarray(PLAIN_HEADER_BYTES);
+  return Buffer.concat([MARK, sha256(rest), rest]);
 }
 
 /** Takes the gzip off: one piece, from the first byte to the last. (gunzip reads over spare bytes, and over further pieces.) */
 function gunzip(archive: Buffer): Buffer {
-  const body = archive.subarray(HEADER.length, -TRAILER_BYTES);
-  const trailer = archive.subarray(-TRAILER_BYTES);
+  const rest = archive.subarray(HEADER_BYTES);
+  const header = Buffer.concat([MARK, sha256(rest)]);
+  if (!header.equals(archive.subarray(0, HEADER_BYTES))) throw new MalformedArchive('it is not as it was packed');
+  const body = rest.subarray(0, -TRAILER_BYTES);
+  const trailer = rest.subarray(-TRAILER_BYTES);
   const options = { maxOutputLength: CONTENT_BYTES_MAX + OVERHEAD_BYTES_MAX, info: true };
   const { buffer: tar, engine } = inflateRawSync(body, options) as unknown as Inflated;
-  const isWhole = engine.bytesWritten === body.length && archive.subarray(0, HEADER.length).equals(HEADER);
+  const isWhole = engine.bytesWritten === body.length;
   if (!isWhole || trailer.readUInt32LE(0) !== crc32(tar) || trailer.readUInt32LE(4) !== tar.length) {
-    throw new MalformedArchive('it is not as it was packed');
+    throw new MalformedArchive('it holds more than was packed');
   }
   return tar;
 }

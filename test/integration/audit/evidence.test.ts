@@ -2,7 +2,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { gunzipSync, gzipSync } from 'node:zlib';
+import { gzipSync } from 'node:zlib';
 import { MANIFEST, pack, SIGNATURE, unpack } from '../../../src/audit/evidence/archive';
 import { buildEvidence } from '../../../src/audit/evidence/build-evidence';
 import { verifyEvidence } from '../../../src/audit/evidence/verify-evidence';
@@ -188,29 +188,18 @@ describe('exported evidence', () => {
       expect(problemsOf(resign(files))).toEqual([]);
     });
 
-    test('in any byte, as it is or unpacked and packed again, is not proved', () => {
-      const whole = (bytes: Buffer): boolean => verifyEvidence(bytes, [verifier]).problems.length === 0;
-      const changedAt = (bytes: Buffer, at: number): Buffer => {
-        const copy = Buffer.from(bytes);
+    test('in any byte, or followed by one, is not proved', () => {
+      const isProved = (bytes: Buffer): boolean => verifyEvidence(bytes, [verifier]).problems.length === 0;
+      expect(isProved(archive)).toBe(true);
+      const unseen = [...archive.keys()].filter((at) => {
+        const copy = Buffer.from(archive);
         copy[at] = (copy[at] ?? 0) ^ 0xff;
-        return copy;
-      };
-      expect(whole(archive)).toBe(true);
-      // Each byte of what stands around the contents, and every so many of the contents.
-      const places = [...archive.keys()].filter((at) => at < 100 || at >= archive.length - 100 || at % 37 === 0);
-      expect(places.filter((at) => whole(changedAt(archive, at)))).toEqual([]);
+        return isProved(copy);
+      });
+      expect(unseen).toEqual([]);
       for (const spare of [Buffer.from('x'), Buffer.alloc(1), gzipSync('')]) {
-        expect(whole(Buffer.concat([archive, spare]))).toBe(false);
+        expect(isProved(Buffer.concat([archive, spare]))).toBe(false);
       }
-      const tar = gunzipSync(archive);
-      const packedAgain = (bytes: Buffer): Buffer => {
-        const packed = gzipSync(bytes, { level: 1 });
-        archive.copy(packed, 0, 0, 10);
-        return packed;
-      };
-      expect(whole(packedAgain(tar))).toBe(true);
-      const unpackedPlaces = [...tar.keys()].filter((at) => at % 997 === 0);
-      expect(unpackedPlaces.filter((at) => whole(packedAgain(changedAt(tar, at))))).toEqual([]);
     });
 
     test('by packing it as if at another time is not proved', () => {

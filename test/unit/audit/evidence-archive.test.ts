@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { gzipSync } from 'node:zlib';
 import { pack, unpack } from '../../../src/audit/evidence/archive';
 import { Collector } from '../../../src/audit/evidence/collector';
 import { KeptArchives } from '../../../src/audit/evidence/kept-archives';
@@ -73,6 +75,20 @@ describe('an archive of evidence', () => {
 
   test.each(['../x', '/etc/passwd', 'a//b', 'a b', '', 'x'.repeat(101)])('never holds the path %p', (path) => {
     expect(() => writeTar([{ path, content: Buffer.alloc(0) }], TIME)).toThrow();
+  });
+
+  test('that holds more than was packed is refused, whoever packed it', () => {
+    const archive = pack(FILES, TIME);
+    const rest = archive.subarray(48);
+    const packedAgain = (bytes: Buffer): Buffer =>
+      Buffer.concat([archive.subarray(0, 16), createHash('sha256').update(bytes).digest(), bytes]);
+    expect(unpack(packedAgain(rest)).time).toEqual(TIME);
+    const wrongCrc = Buffer.from(rest);
+    wrongCrc[rest.length - 8] = (wrongCrc[rest.length - 8] ?? 0) ^ 1;
+    const trailing = [Buffer.from('x'), Buffer.alloc(8), gzipSync(''), rest.subarray(-8)];
+    for (const bytes of [wrongCrc, ...trailing.map((more) => Buffer.concat([rest, more]))]) {
+      expect(() => unpack(packedAgain(bytes))).toThrow(MalformedArchive);
+    }
   });
 
   test('that is no gzip, or unpacks to more than may be, is refused', () => {

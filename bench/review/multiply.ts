@@ -39,7 +39,7 @@ export async function multiply(
   { templates, shared, copies }: Multiplication,
   say: (line: string) => void,
 ): Promise<void> {
-  const loader = new Loader(root, database);
+  const loader = new Loader(root, database, say);
   const turn = turnOf(templates);
   await root.query('SET SESSION unique_checks = 0, foreign_key_checks = 0, check_constraint_checks = 0');
   // Nobody restores a benchmark's rows.
@@ -47,16 +47,15 @@ export async function multiply(
   const restore = await dropTriggers(root, database);
   for (const table of shared) await loader.replace(table, copies, turn);
   const heads = Buffer.alloc(copies * HASH_BYTES);
-  await loadLogs(loader, turn, copies, heads, say);
+  await loadLogs(loader, turn, copies, heads);
   const tables = new Set(templates.flatMap(({ tables: owned }) => [...owned.keys()]));
   for (const name of [...tables].sort()) {
     if (['quota_logs', 'audit_logs', 'users'].includes(name)) continue;
-    say(`loading ${name} …`);
     await loadTable(loader, name, turn, copies);
   }
   await loadUsers(loader, turn, copies, heads);
   const ofNobody = namedRowsOf(shared.find(({ table }) => table === 'audit_logs'));
-  await loadAudits(loader, { turn, copies, ofNobody }, say);
+  await loadAudits(loader, { turn, copies, ofNobody });
   await fixCounters(root, database);
   for (const statement of restore) await root.query(statement);
   await root.query('SET SESSION unique_checks = 1, foreign_key_checks = 1, check_constraint_checks = 1');
@@ -94,6 +93,7 @@ class Loader {
   constructor(
     readonly root: Connection,
     private readonly database: string,
+    private readonly say: (line: string) => void,
   ) {}
 
   async load(table: string, columns: readonly Column[], lines: Iterable<string>): Promise<void> {
@@ -102,7 +102,9 @@ class Loader {
     const set = binary.length === 0 ? '' : ` SET ${binary.join(', ')}`;
     const sql = `LOAD DATA LOCAL INFILE 'generated' INTO TABLE ${this.database}.${table} CHARACTER SET utf8mb4 (${names.join(', ')})${set}`;
     const options = { sql, infileStreamFactory: () => Readable.from(inPieces(lines)) };
+    const startMs = performance.now();
     await this.root.query(options as QueryOptions);
+    this.say(`loaded ${table} in ${Math.round((performance.now() - startMs) / 100) / 10} s`);
   }
 
   /** Rows that belong to nobody: the migrations' own are replaced by those of the stories. */
@@ -252,14 +254,7 @@ function logTemplates(template: Template): readonly LogTemplate[] {
   });
 }
 
-async function loadLogs(
-  loader: Loader,
-  turn: readonly Template[],
-  copies: number,
-  heads: Buffer,
-  say: (line: string) => void,
-): Promise<void> {
-  say('loading quota_logs …');
+async function loadLogs(loader: Loader, turn: readonly Template[], copies: number, heads: Buffer): Promise<void> {
   const templates = new Map(turn.map((template) => [template, logTemplates(template)]));
   const lines = function* (): Generator<string> {
     for (const [template, values, copy] of copiesOf(turn, copies)) {
@@ -334,7 +329,6 @@ async function loadAudits(
     /** What was done for no user comes first. */
     readonly ofNobody: readonly NamedRow[];
   },
-  say: (line: string) => void,
 ): Promise<void> {
   const { turn, copies, ofNobody } = wanted;
   const fillers = new Map(turn.map((template) => [template, auditFillers(namedRows(template, 'audit_logs'))]));
@@ -345,7 +339,6 @@ async function loadAudits(
       for (const fill of fillers.get(template) ?? []) yield fill(values, (id += 1));
     }
   };
-  say('loading audit_logs …');
   const lines = function* (): Generator<string> {
     for (const row of rows()) {
       const time = row.createTime.toISOString().slice(0, -1).replace('T', ' ');
@@ -363,7 +356,6 @@ async function loadAudits(
     }
   };
   const columns = ['position', 'audit_id', 'hash_version', 'hash'].map((name) => ({ name, isBinary: name === 'hash' }));
-  say('loading audit_chain …');
   await loader.load('audit_chain', columns, places());
   const head = [position, hash, position];
   await loader.root.query(

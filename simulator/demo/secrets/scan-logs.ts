@@ -18,7 +18,7 @@ const LOG_DELAY_MS = 1_000;
 async function secretsOf(endpointsPath: string, local: string): Promise<Secret[]> {
   const database = await openProofDatabase(readEndpoints(endpointsPath).databaseUrl);
   try {
-    return [...stackSecrets(local), ...(await sealedSecrets(database.read, readDataKeys(local)))];
+    return [...stackSecrets(local), ...(await sealedSecrets((sql) => database.read(sql), readDataKeys(local)))];
   } finally {
     await database.close();
   }

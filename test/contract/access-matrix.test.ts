@@ -6,7 +6,7 @@ import { ACCESS_MATRIX, BILLING_RPCS } from '../../src/access-matrix';
 import { ROLES } from '../../src/platform/calls';
 import { protoRegistry } from '../../src/platform/rpc/descriptors';
 import { call, credentialsOf, type Identity, type Reply } from '../support/clients';
-import { startHarness, type Harness } from '../support/harness';
+import { QUIET, startHarness, type Harness } from '../support/harness';
 import { moneyState } from '../support/observe';
 
 /** R12, must show 8: who may call what, written out from the public contract apart from the code that decides it. */
@@ -144,7 +144,7 @@ describe('who may call what', () => {
   describe('over mutual TLS', () => {
     let h: Harness;
     beforeAll(async () => {
-      h = await startHarness();
+      h = await startHarness(QUIET);
     });
     afterAll(() => h.stop());
 

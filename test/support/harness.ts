@@ -36,6 +36,9 @@ export interface Harness {
 /** Settings that a test may change. */
 export type Overrides = Readonly<Record<string, string>>;
 
+/** Settings for tests of calls alone: what works beside them hardly looks for work, and takes no time from them. */
+export const QUIET: Overrides = { WORKER_POLL_INTERVAL_MS: '60000', EVENTS_INTERVAL_MS: '60000' };
+
 /** The environment a service of this test run is configured with. */
 export function serviceEnvironment(infra: Infra, databaseUrl: string, wechatpayUrl: string): Record<string, string> {
   const wechatpay = (file: string): string => join(infra.wechatpayDir, file);

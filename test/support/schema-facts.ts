@@ -65,7 +65,7 @@ export function otherValue({ column, type }: Column): string {
   if (/int$/.test(type)) return `COALESCE(${column}, 0) + 1`;
   if (type === 'date') return `${column} + INTERVAL 1 DAY`;
   if (type === 'datetime') return `COALESCE(${column}, '2026-01-01 00:00:00.000') + INTERVAL 1 SECOND`;
-  if (/binary|blob/.test(type)) return "REPEAT('x', 32)";
+  if (/binary|blob/.test(type)) return "REPEAT('x', 16)";
   return `CASE WHEN ${column} = 'x' THEN 'y' ELSE 'x' END`;
 }
 

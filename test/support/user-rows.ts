@@ -44,12 +44,10 @@ export async function readUserRows(db: TestDatabase, userId: string): Promise<Re
 
 /** How many rows each table of the database has: for calls that name no user, or a wrong one. */
 export async function countAllRows(db: TestDatabase): Promise<Record<string, number>> {
-  const counts: Record<string, number> = {};
-  for (const table of [...Object.keys(ROWS_OF_USER), 'wechatpay_notifications', 'plans', 'plan_prices']) {
-    const [row] = await db.query(`SELECT COUNT(*) AS n FROM ${table}`);
-    counts[table] = Number(row?.['n']);
-  }
-  return counts;
+  const tables = [...Object.keys(ROWS_OF_USER), 'wechatpay_notifications', 'plans', 'plan_prices'];
+  const counts = tables.map((table) => `SELECT '${table}' AS name, COUNT(*) AS n FROM ${table}`);
+  const rows = await db.query(counts.join(' UNION ALL '));
+  return Object.fromEntries(rows.map(({ name, n }) => [String(name), Number(n)]));
 }
 
 /** The log of a user as the database holds it, oldest first. */

@@ -1,8 +1,10 @@
+import { ErasureState, KeyRotationState } from '../../../src/gen/billing/v1/privacy_service.pb';
 import type { Identity } from '../../support/clients';
 import { billingAs, type Ended } from '../../support/command';
 import { newId, registerUser, startHarness, until, type Harness } from '../../support/harness';
 import { readInfra } from '../../support/infra';
 import { makeKeyFile, type KeyFile } from '../../support/key-file';
+import { readErasure, rotationStatus } from '../../support/privacy-calls';
 import { insertPayers } from '../../support/sealed-rows';
 
 let h: Harness;
@@ -39,7 +41,7 @@ describe('billing keys', () => {
     expect(started).toMatchObject({ request_id: 'r-1', replayed: false, key_id: 'k2', state: 'RUNNING' });
     // It lasts at least as long as a transaction may.
     h.clock.advanceMs(5_000);
-    await until('it is done', async () => (await shown('auditor', 'keys', 'status'))['state'] === 'DONE');
+    await until('it is done', async () => (await rotationStatus(h)).rotation?.state === KeyRotationState.DONE);
     expect(await shown('auditor', 'keys', 'status', String(started['rotation_id']))).toMatchObject({
       columns: [
         { column: 'order_payers.sealed_payer', resealed: 3, unreadable: 0, remaining: 0 },
@@ -66,9 +68,8 @@ describe('billing user', () => {
     const id = newId('request');
     const approved = await shown('operations-2', 'user', 'approve-erasure', erasureId, '--request-id', id);
     expect(approved).toMatchObject({ request_id: id, decided_by: 'spiffe://billing/operations/operations-2' });
-    const isDone = async (): Promise<boolean> =>
-      (await shown('auditor', 'user', 'erasure', erasureId))['state'] === 'DONE';
-    await until('it is done', isDone);
+    await until('it is done', async () => (await readErasure(h, erasureId)).state === ErasureState.DONE);
+    expect(await shown('auditor', 'user', 'erasure', erasureId)).toMatchObject({ state: 'DONE', payers: 0 });
     const list = await shown<object[]>('auditor', 'user', 'erasures', '--state', 'done', '--user', userId);
     expect(list).toMatchObject([{ erasure: erasureId, user: userId, state: 'DONE' }]);
   });

@@ -1,13 +1,17 @@
 import { BILLING_RPCS } from '../../../src/access-matrix';
-import { registerUser, startHarness, type Harness } from '../../support/harness';
+import { QUIET, registerUser, startHarness, type Harness } from '../../support/harness';
 import { MALFORMED_CALLS } from '../../support/malformed-requests';
 import { countAllRows, readUserRows } from '../../support/user-rows';
 
 let h: Harness;
 let userId: string;
+/** What no call of a malformed request may change: what the user has, and how many rows there are. */
+const state = async () => [await readUserRows(h.db, userId), await countAllRows(h.db)];
+let before: Awaited<ReturnType<typeof state>>;
 beforeAll(async () => {
-  h = await startHarness();
+  h = await startHarness(QUIET);
   userId = await registerUser(h);
+  before = await state();
 });
 afterAll(() => h.stop());
 
@@ -23,11 +27,6 @@ describe('a malformed request', () => {
   });
 
   describe.each(MALFORMED_CALLS)('of $rpc', ({ valid, faults, send }) => {
-    const state = async () => [await readUserRows(h.db, userId), await countAllRows(h.db)];
-    let before: Awaited<ReturnType<typeof state>>;
-    beforeAll(async () => {
-      before = await state();
-    });
     test.each(Object.entries(faults))('with a bad %s is refused and names the field', async (field, list) => {
       for (const [what, value] of list) {
         const reply = await send(h, { ...valid(userId), [field]: value });

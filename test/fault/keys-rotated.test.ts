@@ -10,7 +10,7 @@ import { rotate, rotationStatus, sealedBy } from '../support/privacy-calls';
 import { insertPayers, openEverything } from '../support/sealed-rows';
 import { setStage, type ServiceProcess, type Stage } from '../support/service-process';
 
-const STORED = 3_000;
+const STORED = 2_000;
 const CALLERS = 4;
 const BATCH = 200;
 
@@ -70,14 +70,14 @@ describe('keys rotated while the service runs', () => {
         load.then(() => undefined),
       ]);
     };
-    await untilCalls(60);
+    await untilCalls(30);
     file.write('k2', 'k1');
     await mustSucceed(rotate(stage, 'k2'));
     const callsBefore = calls;
     await until('the rotation is done', isDone, 120_000);
     expect(calls).toBeGreaterThan(callsBefore);
     file.write('k2');
-    await untilCalls(120);
+    await untilCalls(60);
     isOver = true;
     await load;
 

@@ -46,17 +46,21 @@ export const QUOTA_CHECKS: readonly Check[] = [
         en: 'All of the log was deleted, or the account was forged: restore it with backup and anchor',
       },
     },
+    // Found by what is not there: one look at the key of the log for each user.
     `SELECT 'account' AS what, u.id AS user_id, u.log_sequence AS number, u.quota_remaining AS units
     FROM users u
-    WHERE (u.log_sequence <> 0 OR u.quota_remaining <> 0) AND NOT EXISTS (SELECT 1 FROM quota_logs l WHERE l.user_id = u.id)
+    LEFT JOIN quota_logs l ON l.user_id = u.id
+    WHERE (u.log_sequence <> 0 OR u.quota_remaining <> 0) AND l.user_id IS NULL
     UNION ALL
     SELECT 'lots', g.user_id, g.lots, g.remaining
     FROM (SELECT user_id, COUNT(*) AS lots, SUM(remaining) AS remaining FROM quota_grants GROUP BY user_id) g
-    WHERE NOT EXISTS (SELECT 1 FROM quota_logs l WHERE l.user_id = g.user_id)
+    LEFT JOIN quota_logs l ON l.user_id = g.user_id
+    WHERE l.user_id IS NULL
     UNION ALL
     SELECT 'charges', c.user_id, c.charges, c.units
     FROM (SELECT user_id, COUNT(*) AS charges, SUM(units) AS units FROM quota_charges GROUP BY user_id) c
-    WHERE NOT EXISTS (SELECT 1 FROM quota_logs l WHERE l.user_id = c.user_id)`,
+    LEFT JOIN quota_logs l ON l.user_id = c.user_id
+    WHERE l.user_id IS NULL`,
   ),
   sqlCheck(
     {

@@ -23,6 +23,15 @@ export interface Fault {
   undo?(insider: Insider): Promise<void>;
 }
 
+/** Something that is wrong around the database, not in it. */
+export interface FactFault {
+  readonly what: string;
+  readonly check: string;
+  /** What the review knows otherwise. */
+  readonly facts: Partial<ReviewFacts>;
+  readonly evidence: Evidence;
+}
+
 const BUILD = { version: '0.6.0', commit: '0123456789abcdef0123456789abcdef01234567' };
 
 /** What a review knows of a service about which nothing is wrong. */
@@ -46,15 +55,22 @@ function goodFacts({ now, anchors }: ReviewStage): ReviewFacts {
   };
 }
 
-/** The whole review of the stage as it is now, by an account that may only read. */
-export function reviewStage(stage: ReviewStage): Promise<ReviewDocument> {
+/** The whole review of the stage as it is now, by an account that may only read; it may know something otherwise. */
+export function reviewStage(stage: ReviewStage, changes: Partial<ReviewFacts> = {}): Promise<ReviewDocument> {
   const { db, now } = stage;
   const { accounts, host, port } = readInfra();
   const { user, password } = accounts.report;
   const url = `mysql://${user}:${encodeURIComponent(password)}@${host}:${port}/${db.name}`;
   return withSnapshot(url, {}, (snapshot) =>
     reviewDatabase(snapshot, {
-      ...{ reviewId: 'review', reviewer: 'test', now, scope: 'all', checks: CHECKS, facts: goodFacts(stage) },
+      ...{
+        reviewId: 'review',
+        reviewer: 'test',
+        now,
+        scope: 'all',
+        checks: CHECKS,
+        facts: { ...goodFacts(stage), ...changes },
+      },
       onProgress: () => undefined,
     }),
   );

@@ -1,4 +1,4 @@
-import type { Fault } from '../../../support/review-faults';
+import type { FactFault, Fault } from '../../../support/review-faults';
 import { readInfra } from '../../../support/infra';
 
 const { app, report } = readInfra().accounts;
@@ -170,5 +170,41 @@ export const GUARD_FAULTS: readonly Fault[] = [
       );
       return { dead_letter_id: 'letter', job: 'settle-due-charges' };
     },
+  },
+];
+
+const LONG_AGO = new Date('2020-01-01T00:00:00.000Z');
+
+/** What is wrong around the database. */
+export const FACT_FAULTS: readonly FactFault[] = [
+  {
+    what: 'nobody tested the build that runs',
+    check: 'claims-untested',
+    facts: { build: { version: '0.6.1', commit: 'c0ffee' } },
+    evidence: { version: '0.6.1', problem: 'the result is of another build', tested_version: '0.6.0' },
+  },
+  {
+    what: 'the leaves of the anchors are gone',
+    check: 'anchor-contradicted',
+    facts: { anchorDir: '/nowhere' },
+    evidence: { anchor: 2, subject: 'anchor 2' },
+  },
+  {
+    what: 'the last backup is old',
+    check: 'backup-late',
+    facts: { backup: { lastFullTime: LONG_AGO, lastLogTime: LONG_AGO, lastDrill: undefined } },
+    evidence: { what: 'full backup', last_time: LONG_AGO.toISOString() },
+  },
+  {
+    what: 'somebody altered a backup',
+    check: 'backup-altered',
+    facts: { backup: undefined, backupFault: 'a manifest is not as it was signed' },
+    evidence: { problem: 'a manifest is not as it was signed' },
+  },
+  {
+    what: 'the last restore drill found faults',
+    check: 'restore-drill-late',
+    facts: { backup: { lastFullTime: LONG_AGO, lastLogTime: LONG_AGO, lastDrill: { time: LONG_AGO, isClean: false } } },
+    evidence: { problem: 'the last drill found faults' },
   },
 ];

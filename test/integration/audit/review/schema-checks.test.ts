@@ -72,22 +72,23 @@ describe('the checks of the schema', () => {
     expect(changed['schema-unique-keys']).toEqual([expect.objectContaining({ key: name, problem: 'changed' })]);
   });
 
-  test('find a CHECK that is gone, one that was weakened, and stock that is no longer limited', async () => {
+  test.each([
+    ['schema-stock-checks', 'promotions', 'promotions_stock'],
+    ['schema-checks', 'users', 'users_quota_remaining_not_negative'],
+  ])('find a CHECK that is gone, and one that was weakened: %s', async (check, table, name) => {
     const [row] = await db.query(
-      "SELECT CONSTRAINT_NAME AS name, CHECK_CLAUSE AS clause FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = ? AND TABLE_NAME = 'promotions' AND CHECK_CLAUSE LIKE '%claimed_count%' LIMIT 1",
-      [db.name],
+      'SELECT CHECK_CLAUSE AS clause FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = ? AND CONSTRAINT_NAME = ?',
+      [db.name, name],
     );
-    const { name, clause } = row as { name: string; clause: string };
-    const drop = `ALTER TABLE promotions DROP CONSTRAINT \`${name}\``;
-    const restore = `ALTER TABLE promotions ADD CONSTRAINT \`${name}\` CHECK (${clause})`;
+    const drop = `ALTER TABLE ${table} DROP CONSTRAINT ${name}`;
+    const restore = `ALTER TABLE ${table} ADD CONSTRAINT ${name} CHECK (${String(row?.['clause'])})`;
     const gone = await foundAfter([drop], [restore]);
-    const evidence = [expect.objectContaining({ table: 'promotions', check: name, problem: 'missing' })];
-    expect(gone).toEqual({ 'schema-checks': evidence, 'schema-stock-checks': evidence });
-    const weak = [drop, `ALTER TABLE promotions ADD CONSTRAINT \`${name}\` CHECK (1 = 1)`];
+    expect(gone).toEqual({ [check]: [expect.objectContaining({ table, check: name, problem: 'missing' })] });
+    const weak = [drop, `ALTER TABLE ${table} ADD CONSTRAINT ${name} CHECK (1 = 1)`];
     const weakened = await foundAfter(weak, [drop, restore]);
-    expect(weakened['schema-checks']).toEqual([
-      expect.objectContaining({ check: name, problem: 'changed', found: '1 = 1' }),
-    ]);
+    expect(weakened).toEqual({
+      [check]: [expect.objectContaining({ check: name, problem: 'changed', found: '1 = 1' })],
+    });
   });
 
   test('find a trigger that is gone, one that does nothing, and one that nobody reviewed', async () => {

@@ -209,9 +209,10 @@ describe('a refund notification', () => {
     const place = { table: 'wechatpay_notification_bodies', column: 'sealed_body', primaryKey: id };
     const sealed = desk.cipher.encrypt(JSON.stringify({ headers: {}, resource: JSON.stringify(resource) }), place);
     const ofNothing = createHash('sha256').digest();
-    await desk.rows.query('INSERT INTO wechatpay_notification_bodies VALUES (?, ?, ?, ?, ?)', [
-      ...[id, id, ofNothing, sealed, '2026-01-01'],
-    ]);
+    await desk.rows.query(
+      'INSERT INTO wechatpay_notification_bodies (id, inbox_id, content_hash, sealed_body, create_time) VALUES (?)',
+      [[id, id, ofNothing, sealed, '2026-01-01']],
+    );
     return id;
   }
 

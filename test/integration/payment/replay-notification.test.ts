@@ -143,7 +143,10 @@ describe('ReplayNotification', () => {
     const place = { table: 'wechatpay_notification_bodies', column: 'sealed_body', primaryKey: id };
     const sealed = desk.cipher.encrypt(JSON.stringify({ headers: {}, resource: JSON.stringify(resource) }), place);
     const body = [id, id, createHash('sha256').digest(), sealed, '2026-01-01'];
-    await desk.rows.query('INSERT INTO wechatpay_notification_bodies VALUES (?, ?, ?, ?, ?)', body);
+    await desk.rows.query(
+      'INSERT INTO wechatpay_notification_bodies (id, inbox_id, content_hash, sealed_body, create_time) VALUES (?)',
+      [body],
+    );
     return id;
   }
 

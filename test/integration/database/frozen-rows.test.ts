@@ -167,7 +167,8 @@ beforeAll(async () => {
   db = await openTestDatabase(readInfra());
   columns = await facts.readColumns(db);
   before = await facts.checksums(db);
-});
+  // A dozen jobs have to come to their ends, which on a busy machine takes more than a hook usually may.
+}, 180_000);
 afterAll(() => db.close());
 
 /** The last test of each part, because every row of every table is hashed. */

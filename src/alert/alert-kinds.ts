@@ -1,6 +1,14 @@
 /** What an alert is about: the table its subject's id is of. */
 export type AlertSubject =
-  'order' | 'payment' | 'refund' | 'notification' | 'dead_letter' | 'anchor' | 'sealed_column' | 'data_key' | 'certificate';
+  | 'order'
+  | 'payment'
+  | 'refund'
+  | 'notification'
+  | 'dead_letter'
+  | 'anchor'
+  | 'sealed_column'
+  | 'data_key'
+  | 'certificate';
 
 /** `critical`: money or a right is wrong until somebody acts. `warning`: it is under way, or needs a look. */
 export type AlertSeverity = 'warning' | 'critical';

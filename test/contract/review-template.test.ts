@@ -89,9 +89,7 @@ describe('the report of a review', () => {
 
 /** Strictly forbidden: passing what nobody looked at. */
 describe('the checks of a review', () => {
-  const items = SECTIONS.flatMap((section) =>
-    section.items.map(({ id }) => ({ section: section.id, id: id })),
-  );
+  const items = SECTIONS.flatMap((section) => section.items.map(({ id }) => ({ section: section.id, id: id })));
 
   test('back every line of the checklist', () => {
     const backed = new Set<string>(CHECKS.map(({ item }) => item));

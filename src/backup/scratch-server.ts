@@ -21,6 +21,8 @@ export interface ScratchServer {
 const USER = 'drill';
 const START_MAX_MS = 60_000;
 const LOOK_MS = 100;
+/** Of what the making of a server says, the end is kept. */
+const SAID_CHARACTERS_MAX = 4_000;
 
 /** Never root if that can be avoided: the server refuses to run as root, and should. */
 function unprivileged():
@@ -91,11 +93,15 @@ async function startIn(programs: ProgramSettings, home: string): Promise<Scratch
     for (const path of [home, join(home, 'data'), join(home, 'init.sql')]) await chown(path, account.uid, account.gid);
   }
   const install = ['--no-defaults', `--datadir=${join(home, 'data')}`, '--auth-root-authentication-method=socket'];
-  const installing = startProgram(programs, 'install', [...install, '--skip-test-db'], { prefix });
+  // Of its own: a server that starts removes every temporary table that it finds in its TMPDIR, another server's, too.
+  const environment = { TMPDIR: home };
+  const installing = startProgram(programs, 'install', [...install, '--skip-test-db'], { prefix, environment });
   installing.stdin.end();
-  installing.stdout.resume();
+  // The script says on standard output what went wrong, the server on standard error.
+  let said = '';
+  installing.stdout.on('data', (chunk: Buffer) => (said = `${said}${chunk.toString()}`.slice(-SAID_CHARACTERS_MAX)));
   await installing.ended.catch((error: unknown) => {
-    const why = error instanceof Error ? error.message : '';
+    const why = `${error instanceof Error ? error.message : ''}\n${said}`.trim();
     throw new BackupError(`no server could be made in ${home}, which nobody must be able to reach: ${why}`, error);
   });
 

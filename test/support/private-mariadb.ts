@@ -1,4 +1,4 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -103,8 +103,9 @@ export async function startPrivateMariadb(): Promise<PrivateMariadb> {
   if (account !== undefined) for (const path of [home, join(home, 'data')]) chownSync(path, account.uid, account.gid);
   const install = ['mariadb-install-db', '--no-defaults', `--datadir=${join(home, 'data')}`, '--skip-test-db'];
   const [command = '', ...words] = [...before, ...install, '--auth-root-authentication-method=normal'];
-  // What it says on standard error is part of the failure.
-  execFileSync(command, words, { env: { PATH }, cwd: '/', stdio: ['ignore', 'ignore', 'pipe'] });
+  // Of its own: a server that starts removes every temporary table that it finds in its TMPDIR, another server's, too.
+  const installed = spawnSync(command, words, { env: { PATH, TMPDIR: home }, cwd: '/', encoding: 'utf8' });
+  if (installed.status !== 0) throw new Error(`no server could be made: ${installed.stderr}${installed.stdout}`);
 
   let server: ChildProcess | undefined;
   let connection: Promise<Connection> | undefined;

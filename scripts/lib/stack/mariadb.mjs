@@ -69,7 +69,9 @@ async function initialise(stack, account) {
     // A directory has the page size that it was made with.
     ...(stack.mariadbArguments ?? []).filter((argument) => argument.startsWith('--innodb-page-size=')),
   ]);
-  await step('Creating the database directory', () => run(command, commandArguments, { cwd: '/' }));
+  // Of its own: a server that starts removes every temporary table that it finds in its TMPDIR, another server's, too.
+  const env = { ...process.env, TMPDIR: home(stack, 'tmp') };
+  await step('Creating the database directory', () => run(command, commandArguments, { env, cwd: '/' }));
   renameSync(draft, home(stack, 'data'));
 }
 
@@ -138,7 +140,6 @@ function serverArguments(stack, account) {
 }
 
 async function launch(stack, account) {
-  for (const name of ['run', 'tmp']) makeOwnedDirectory(account, home(stack, name));
   settleSocket(stack, account);
   const accounts = prepareAccounts(stack, account);
   const logFile = stack.within('log', 'mariadb.log');
@@ -167,7 +168,7 @@ export async function startMariadb(stack, account) {
   // A server that refuses our password was started with other secrets: its accounts are to be set again.
   if (running.length > 0) rmSync(home(stack, 'accounts.sha256'), { force: true });
   await stopMariadb(stack);
-  makeOwnedDirectory(account, home(stack));
+  for (const names of [[], ['run'], ['tmp']]) makeOwnedDirectory(account, home(stack, ...names));
   await initialise(stack, account);
   const pid = await startOnFreePorts(stack, ['mariadb'], () => step('Starting MariaDB', () => launch(stack, account)));
   return { pid, wasStarted: true };

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { startSimulator } from '../../simulator/wechatpay/server';
 import { CreateOrderRequest, PaymentChannel } from '../../src/gen/billing/v1/order_service.pb';
 import { ConsumeQuotaRequest, RefundQuotaRequest } from '../../src/gen/billing/v1/quota_service.pb';
@@ -76,7 +77,8 @@ export function serviceEnvironment(infra: Infra, databaseUrl: string, wechatpayU
     REFUND_SECOND_PERSON_FEN: '999999999',
     REFUNDS_ALONE_PER_DAY_FEN: '999999999',
     DRAIN_NOTICE_MS: '1',
-    WORKER_POLL_INTERVAL_MS: '50',
+    // Each look of each job costs the machine something, whether anything is due or not.
+    WORKER_POLL_INTERVAL_MS: '200',
   };
 }
 
@@ -193,6 +195,9 @@ export function refund(h: Harness, fields: Partial<RefundQuotaRequest>) {
   return call(quota.refundQuota.bind(quota), RefundQuotaRequest.fromPartial(fields));
 }
 
+/** Between two looks at a condition: who asks without a break takes the machine from what is waited for. */
+const LOOK_MS = 5;
+
 /**
  * Waits until a condition holds; fails after half a minute, or after longer where much has to happen. For effects that come on
  * their own, never as a pause.
@@ -201,6 +206,6 @@ export async function until(what: string, condition: () => Promise<boolean>, lim
   const deadlineMs = Date.now() + limitMs;
   while (!(await condition())) {
     if (Date.now() > deadlineMs) throw new Error(`never happened: ${what}`);
-    await new Promise((resolve) => setImmediate(resolve));
+    await pause(LOOK_MS);
   }
 }

@@ -91,7 +91,7 @@ export class JobStage {
   start(works: readonly JobWork[], { intervalMs = 20, attempts = 3, firstMs = 10 } = {}): JobQueues {
     const { redis, prefix, letters, log } = this;
     const queues = startJobQueues(works, {
-      ...{ redisUrl: redis.url, prefix, intervalMs, letters, log, clock: systemClock },
+      ...{ redisUrl: redis.url, prefix, intervalMs, lockMs: 10_000, letters, log, clock: systemClock },
       retry: { attempts, firstMs },
       observer: { jobEnded: (_job, outcome) => void this.outcomes.push(outcome) },
     });

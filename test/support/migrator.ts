@@ -1,6 +1,6 @@
 import { knex, type Knex } from 'knex';
 import { addressOf, SQL_MODE } from '../../src/platform/db/database';
-import { migrateConfigOf } from './database';
+import { migrateConfigOf } from './database-server';
 import type { Infra } from './infra';
 
 /** One connection of the account that migrates, prepared as `billing migrate` does. The caller destroys it. */

@@ -1,5 +1,6 @@
 import { TABLE_PRIVILEGES } from '../../migrations/privileges';
-import type { Account, Row, TestDatabase } from './database';
+import type { Row, TestDatabase } from './database';
+import type { Account } from './database-server';
 import { digestTables } from './table-digest';
 
 /** A column as the database describes it. */

@@ -1,13 +1,8 @@
 import { MIGRATIONS, migrateToLatest } from '../../../migrations';
 import { migrate } from '../../../src/cli/migrate';
 import type { MigrateConfig } from '../../../src/platform/config';
-import {
-  migrateConfigOf,
-  openEmptyDatabase,
-  openTestDatabase,
-  type Row,
-  type TestDatabase,
-} from '../../support/database';
+import { openEmptyDatabase, openTestDatabase, type Row, type TestDatabase } from '../../support/database';
+import { migrateConfigOf } from '../../support/database-server';
 import { readInfra, type Infra } from '../../support/infra';
 import { connectMigrator } from '../../support/migrator';
 

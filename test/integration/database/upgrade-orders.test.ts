@@ -1,7 +1,8 @@
 import type { Knex } from 'knex';
 import { MIGRATIONS, migrateToLatest } from '../../../migrations';
 import { migrate } from '../../../src/cli/migrate';
-import { migrateConfigOf, openEmptyDatabase, type TestDatabase } from '../../support/database';
+import { openEmptyDatabase, type TestDatabase } from '../../support/database';
+import { migrateConfigOf } from '../../support/database-server';
 import { readInfra } from '../../support/infra';
 import { connectMigrator } from '../../support/migrator';
 

@@ -5,7 +5,8 @@ import type { Evidence } from '../../../../src/audit/review/check';
 import { reviewDatabase } from '../../../../src/audit/review/review';
 import { withSnapshot } from '../../../../src/platform/db/snapshot';
 import { migrate } from '../../../../src/cli/migrate';
-import { migrateConfigOf, openTestDatabase, type TestDatabase } from '../../../support/database';
+import { openTestDatabase, type TestDatabase } from '../../../support/database';
+import { migrateConfigOf } from '../../../support/database-server';
 import { readInfra, type Infra } from '../../../support/infra';
 import { factsWith } from '../../../support/review-files';
 

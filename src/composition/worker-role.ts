@@ -40,6 +40,7 @@ export function startWorker(foundation: Foundation, closables: Closable[]): JobQ
     redisUrl: config.REDIS_URL,
     prefix: config.JOBS_PREFIX,
     intervalMs: config.WORKER_POLL_INTERVAL_MS,
+    lockMs: config.JOB_LOCK_MS,
     retry: { attempts: config.JOB_ATTEMPTS, firstMs: config.JOB_RETRY_FIRST_MS },
     observer: {
       jobEnded: (job, outcome, seconds) => {

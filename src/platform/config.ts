@@ -177,6 +177,8 @@ const settings = z.object({
   JOB_ATTEMPTS: count(6, 20),
   /** The pause after its first failure; each is twice the one before, and up to half of it is left to chance. */
   JOB_RETRY_FIRST_MS: milliseconds(1_000),
+  /** A job whose process has not said for so long that it is alive is given to another. */
+  JOB_LOCK_MS: wholeNumber.pipe(z.number().min(1_000).max(600_000)).default(10_000),
   WORKER_POLL_INTERVAL_MS: milliseconds(1_000),
   CLOCK_SKEW_MAX_MS: milliseconds(1_000),
   DRAIN_NOTICE_MS: milliseconds(1_000),

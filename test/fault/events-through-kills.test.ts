@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { ConsumeQuotaRequest } from '../../src/gen/billing/v1/quota_service.pb';
 import { freePorts } from '../../bench/runner/free-ports';
 import { call } from '../support/clients';
@@ -23,7 +24,8 @@ describe('events, while the relay and Redis are killed', () => {
     const [port = 0] = await freePorts(1);
     redisServer = await startPrivateRedis(port);
     reader = new EventReader(redisServer.url, 'billing.events');
-    stage = await setStage({ REDIS_URL: redisServer.url, EVENTS_STREAM_KEY: 'billing.events' }, 2);
+    const settings = { REDIS_URL: redisServer.url, EVENTS_STREAM_KEY: 'billing.events', JOB_LOCK_MS: '2000' };
+    stage = await setStage(settings, 2);
   });
   afterAll(async () => {
     await stage.close();
@@ -57,7 +59,7 @@ describe('events, while the relay and Redis are killed', () => {
 
     let isOver = false;
     const polling = (async () => {
-      while (!isOver) if ((await reader.poll()) === 0) await new Promise((resolve) => setImmediate(resolve));
+      while (!isOver) if ((await reader.poll()) === 0) await pause(5);
     })();
     let answered = 0;
     const caller = async (index: number): Promise<void> => {

@@ -14,9 +14,9 @@ import { setStage, type Place, type ServiceProcess, type Stage } from '../suppor
 
 /**
  * Must show 4, lessons 2, 9, 13, 15, 21, 48: two processes on one database, and everything around them fails all the
- * time. SOAK_MINUTES makes it last longer than the half minute of every build.
+ * time. SOAK_MINUTES makes it last longer than the quarter of a minute of every build.
  */
-const SOAK_MS = Number(process.env['SOAK_MINUTES'] ?? '0.5') * 60_000;
+const SOAK_MS = Number(process.env['SOAK_MINUTES'] ?? '0.25') * 60_000;
 const KILL_EVERY_MS = 3_000;
 const REDIS_AWAY_MS = 500;
 const CALLERS_PER_PROCESS = 64;
@@ -40,6 +40,7 @@ describe('two processes under 64 callers each, of which one is killed every few 
       REDIS_URL: redis.url,
       REGISTRATION_GRANT_UNITS: '1000000',
       WORKER_POLL_INTERVAL_MS: '1000',
+      JOB_LOCK_MS: '2000',
     };
     stage = await setStage(settings, 2);
   });

@@ -15,6 +15,8 @@ import { NOWHERE, type World } from './world';
 
 /** Between two looks whether everything due is done. */
 const LOOK_MS = 10;
+/** What a killed worker had in hand is taken up so soon: a year is full of kills. */
+const JOB_LOCK_MS = '1000';
 /** Nothing may stay due for longer than this. */
 const DUE_LIMIT_MS = 120_000;
 
@@ -84,7 +86,7 @@ export class WorkerCrew {
 
   private startOne(): Promise<ServiceProcess> {
     const { infra, db } = this.world;
-    const role = { BILLING_ROLE: 'worker', REDIS_URL: this.redisUrl, DEV_CLOCK_FILE: this.clockFile };
+    const role = { BILLING_ROLE: 'worker', REDIS_URL: this.redisUrl, DEV_CLOCK_FILE: this.clockFile, JOB_LOCK_MS };
     const started = startProcess({ ...serviceEnvironment(infra, db.url, NOWHERE), ...role });
     // Whoever needs it, or the end, hears why it did not start.
     started.catch(() => undefined);

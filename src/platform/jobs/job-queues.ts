@@ -16,6 +16,8 @@ export interface JobQueueOptions {
   /** Of every key in Redis: services that share a Redis but not a database must differ in it. */
   readonly prefix: string;
   readonly intervalMs: number;
+  /** A job whose process has not said for so long that it is alive is given to another. */
+  readonly lockMs: number;
   /** How often a failing subject is tried, and the pause after the first failure; each pause is twice the one before. */
   readonly retry: { readonly attempts: number; readonly firstMs: number };
   readonly letters: DeadLetters;
@@ -56,7 +58,7 @@ const JITTER = 0.5;
  * schedulers are made anew, and the database says what is due.
  */
 export function startJobQueues(works: readonly JobWork[], options: JobQueueOptions): JobQueues {
-  const { redisUrl, prefix, intervalMs, log } = options;
+  const { redisUrl, prefix, intervalMs, lockMs, log } = options;
   const aborting = new AbortController();
   // Every job in flight listens to it, with every call that it makes: node would take that many for a leak, and say so.
   setMaxListeners(0, aborting.signal);
@@ -64,7 +66,7 @@ export function startJobQueues(works: readonly JobWork[], options: JobQueueOptio
   const report = reportRedis(log, { away: 'Redis is away; jobs wait', back: 'Redis is back; jobs go on' });
   const [producing, consuming] = [new PatientRedis(redisUrl), new PatientRedis(redisUrl)];
   for (const redis of [producing, consuming]) redis.on('error', report.away).on('ready', report.back);
-  const parts: QueueParts = { producing, consuming, report, prefix, log };
+  const parts: QueueParts = { producing, consuming, report, prefix, lockMs, log };
   const queues = openQueues(works, createRunner(works, { ...options, signal: aborting.signal }), parts);
   const looks = new Map(works.map((work) => [work.name, lookOf(work, queues, options, parts)]));
   const ticks: WorkQueue<object> = openWorkQueue<object>(

@@ -13,6 +13,8 @@ export interface QueueParts {
   readonly report: RedisReport;
   /** Of every key in Redis. */
   readonly prefix: string;
+  /** A job whose process has not said for so long that it is alive is given to another. */
+  readonly lockMs: number;
   readonly log: Logger;
 }
 
@@ -27,10 +29,6 @@ export interface WorkQueue<Task> {
 
 /** After a command failed on a worker's connection it tries again: jobs go on that soon after Redis is back. */
 const RETRY_MS = 1_000;
-/** A job whose process has not said for so long that it is alive is given to another. */
-const LOCK_MS = 10_000;
-/** How often is looked for such jobs. */
-const STALLED_CHECK_MS = 5_000;
 /** A job that was in the hands of so many processes that died is dropped; the database says that it is due. */
 const STALLED_MAX = 1_000;
 /** Between two lines about what a queue could not do, if it is not Redis being away: such things come in crowds. */
@@ -51,7 +49,7 @@ export function openWorkQueue<Task>(
   work: (job: Job<Task>) => Promise<void>,
   parts: QueueParts,
 ): WorkQueue<Task> {
-  const { producing, consuming, prefix } = parts;
+  const { producing, consuming, prefix, lockMs } = parts;
   const streams = { events: { maxLen: EVENTS_MAX } };
   const queue = new Queue<Task>(name, { connection: producing, prefix, streams });
   const inFlight = new Set<Promise<void>>();
@@ -60,7 +58,8 @@ export function openWorkQueue<Task>(
     inFlight.add(working);
     await working.finally(() => inFlight.delete(working));
   };
-  const lives = { lockDuration: LOCK_MS, stalledInterval: STALLED_CHECK_MS, maxStalledCount: STALLED_MAX };
+  // Looked for twice in the time of a lock.
+  const lives = { lockDuration: lockMs, stalledInterval: lockMs / 2, maxStalledCount: STALLED_MAX };
   const timing = { ...lives, runRetryDelay: RETRY_MS };
   const worker = new Worker<Task>(name, process, { connection: consuming, prefix, concurrency, ...timing });
   const onError = errorTeller(name, parts);

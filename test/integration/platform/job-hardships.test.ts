@@ -29,7 +29,7 @@ describe('jobs in hardship', () => {
     const admin = new Redis(former.url);
     const queues = startJobQueues([work.job()], {
       redisUrl: `redis://127.0.0.1:${proxy.port}/0`,
-      ...{ prefix: stage.prefix, intervalMs: 20, letters: stage.letters, clock: systemClock },
+      ...{ prefix: stage.prefix, intervalMs: 20, lockMs: 10_000, letters: stage.letters, clock: systemClock },
       retry: { attempts: 3, firstMs: 10 },
       observer: { jobEnded: () => undefined },
       log: createLogger({ level: 'silent', role: 'worker' }),

@@ -1,4 +1,5 @@
 import type { Check } from '../check';
+import { sqlCheck } from '../sql-check';
 import { invariantCheck } from './invariant-check';
 
 /** Whether the audit log tells of everything, as it was done and by whom (R7.1, R7.2). Its chain (INV-45, INV-46): audit-trail.ts. */
@@ -15,6 +16,42 @@ export const TRACE_CHECKS: readonly Check[] = [
       en: 'The service did not make this change: find what was written, altered or deleted by comparing with a backup',
     },
   }),
+  sqlCheck(
+    {
+      id: 'row-differs-from-audit-log',
+      ...TRAIL,
+      title: {
+        zh: '订单、支付或退款与其审计记录的金额、归属不符',
+        en: 'An order, a payment or a refund is not what its audit row says: another amount, owner, plan or coupon',
+      },
+      fix: {
+        zh: '以审计记录为准（锚点可证明其未被改动：billing audit verify --anchor），从备份取回原行对照',
+        en: 'The audit row counts, which an anchor proves (billing audit verify --anchor): compare with the row of a backup',
+      },
+    },
+    // Anchors prove the audit log: so they prove these rows too, even if all that they are computed from was altered with them.
+    `SELECT 'order' AS kind, o.id AS subject, o.user_id, o.final_amount AS amount,
+      JSON_VALUE(a.after_state, '$.final_amount') AS audited_amount
+    FROM orders o
+    JOIN audit_logs a ON a.subject_type = 'order' AND a.subject_id = o.id AND a.action = 'CreateOrder'
+    WHERE o.user_id <> a.user_id
+      OR o.final_amount <> JSON_VALUE(a.after_state, '$.final_amount')
+      OR o.discount_amount <> JSON_VALUE(a.after_state, '$.discount_amount')
+      OR o.plan_id <> JSON_VALUE(a.after_state, '$.plan_id')
+      OR COALESCE(o.coupon_id, '') <> COALESCE(JSON_VALUE(a.after_state, '$.coupon_id'), '')
+    UNION ALL
+    SELECT 'payment', p.id, p.user_id, p.amount, JSON_VALUE(a.after_state, '$.received')
+    FROM payments p
+    JOIN audit_logs a ON a.subject_type = 'order' AND a.subject_id = p.order_id AND a.action = 'ReceiveUnawaitedPayment'
+      AND a.cause = p.transaction_id
+    WHERE p.status <> 'applied' AND (p.user_id <> a.user_id OR p.amount <> JSON_VALUE(a.after_state, '$.received'))
+    UNION ALL
+    SELECT 'refund', r.id, r.user_id, r.amount, JSON_VALUE(a.after_state, '$.amount')
+    FROM refunds r
+    JOIN audit_logs a ON a.subject_type = 'refund' AND a.subject_id = r.id
+    WHERE r.user_id <> a.user_id OR r.amount <> JSON_VALUE(a.after_state, '$.amount')
+      OR r.order_id <> JSON_VALUE(a.after_state, '$.order_id')`,
+  ),
   invariantCheck('INV-47', {
     id: 'audit-row-wrong',
     ...TRAIL,

@@ -361,8 +361,9 @@ export const QUOTA_FAULTS: readonly Fault[] = [
     check: 'registration-identity-reused',
     tables: ['granted_identities'],
     plant: async ({ one, change }) => {
-      const { user_id: userId } = await one('SELECT user_id FROM granted_identities');
-      await change('DELETE FROM granted_identities LIMIT 1');
+      // What an erased person had names nobody.
+      const { user_id: userId } = await one("SELECT user_id FROM granted_identities WHERE user_id <> ''");
+      await change('DELETE FROM granted_identities WHERE user_id = ? LIMIT 1', [userId]);
       return { user_id: String(userId) };
     },
   },

@@ -49,6 +49,31 @@ export const TRACE_FAULTS: readonly Fault[] = [
     },
   },
   {
+    what: 'an order was cheaper than it was, with its payment and all that it is computed from',
+    check: 'row-differs-from-audit-log',
+    tables: ['orders', 'payments', 'plan_prices', 'wechatpay_notifications'],
+    plant: async ({ one, change }) => {
+      const sql =
+        "SELECT id, plan_price_id, final_amount, transaction_id FROM orders WHERE status = 'paid' AND discount_amount = 0";
+      const order = await one(`${sql} AND kind = 'purchase' AND refunded_amount = 0`);
+      const [id, amount] = [String(order['id']), Number(order['final_amount'])];
+      await change(
+        `UPDATE orders SET list_amount = list_amount - 100, original_amount = original_amount - 100,
+         final_amount = final_amount - 100, net_amount = net_amount - 100 WHERE id = ?`,
+        [id],
+      );
+      await change('UPDATE payments SET amount = amount - 100 WHERE order_id = ?', [id]);
+      await change('UPDATE plan_prices SET price = price - 100, list_price = list_price - 100 WHERE id = ?', [
+        order['plan_price_id'],
+      ]);
+      await change(
+        "UPDATE wechatpay_notifications SET content = JSON_SET(content, '$.amountTotal', ?) WHERE order_id = ?",
+        [...[amount - 100, id]],
+      );
+      return { kind: 'order', subject: id, amount: amount - 100, audited_amount: String(amount) };
+    },
+  },
+  {
     what: 'the content of a callback about a refund is altered',
     check: 'refund-differs-from-callback',
     tables: ['wechatpay_notifications'],

@@ -77,7 +77,7 @@ async function resealBatch(parts: ResealParts, { id, keyId }: KeyRotationRow, co
   const opened = await withTx(db, { name: 'ResealData' }, async (tx) => {
     const locked = await KeyRotationColumnRow.query(tx).findOne(key).forUpdate().throwIfNotFound();
     if (locked.afterKey !== pass.afterKey || locked.afterId !== pass.afterId) return [];
-    return writeBatch(tx, column, pass, batch, now);
+    return writeBatch(tx, column, locked, batch, now);
   });
   logOpenedAlerts(log, opened);
   return values.length;

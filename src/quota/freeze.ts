@@ -56,19 +56,27 @@ export function freezeUnits(
   return { units: frozen, sequence: row.sequence };
 }
 
-/** What a freeze held comes back, or ends for good. */
-export function endFreeze(book: Book, ref: string, freezeSequence: number, end: 'thaw' | 'revoke'): void {
+/**
+ * What becomes of what is frozen: it comes back, and what expired meanwhile is given again (`thaw`) or is gone (`lapse`); or it ends
+ * for good (`revoke`).
+ */
+export type FreezeEnd = 'thaw' | 'lapse' | 'revoke';
+
+/** Ends a freeze. Returns how many units expired meanwhile for good. */
+export function endFreeze(book: Book, ref: string, freezeSequence: number, end: FreezeEnd): number {
   const row = book.row(freezeSequence);
   const charge = book.chargeOf(freezeSequence);
   assert(row !== undefined && row.type === 'HOLD' && charge.state === 'open', `${ref} is not frozen`);
   book.expireDue(SYSTEM_ACTOR);
   const lots = row.lots.map(([grantId, change]) => [grantId, -change] as const);
   const requestHash = contentHash('EndFreeze', { ref, end });
-  const entry = { origin: 'system', requestId: `${end}:${ref}`, requestHash, actor: SYSTEM_ACTOR } as const;
+  const requestId = `${end === 'revoke' ? 'revoke' : 'thaw'}:${ref}`;
+  const entry = { origin: 'system', requestId, requestHash, actor: SYSTEM_ACTOR } as const;
   const log = book.post({ ...entry, type: 'RELEASE', lots, held: row.lots, consumeSequence: freezeSequence });
   book.changeCharge(freezeSequence, { returned: charge.units, state: 'released' });
-  if (end === 'thaw') return endWhatCameBackTooLate(book, freezeSequence, log);
+  if (end !== 'revoke') return endWhatCameBackTooLate(book, freezeSequence, log, { isReplaced: end === 'thaw' });
   for (const [grantId, units] of lots) book.end('REVOKE', grantId, units, `revoke:${grantId}:${ref}`, SYSTEM_ACTOR);
+  return 0;
 }
 
 /** Revokes lots for good: what is left of them ends now, what comes back to them later ends then. */

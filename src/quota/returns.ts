@@ -17,8 +17,19 @@ export function sideEffectIds(row: Posting): readonly string[] {
   return row.lots.flatMap(([grantId]) => [endId(row, grantId), `grant:compensation:${replacementRef(row, grantId)}`]);
 }
 
-/** Ends what `row` gave back to lots that expired or were revoked, and replaces what expired. */
-export function endWhatCameBackTooLate(book: Book, chargeSequence: number, row: Posting): void {
+/** Whether what expired meanwhile is given again. */
+export interface LateReturn {
+  readonly isReplaced: boolean;
+}
+
+/** Ends what `row` gave back to lots that expired or were revoked, and replaces what expired. Returns how much expired for good. */
+export function endWhatCameBackTooLate(
+  book: Book,
+  chargeSequence: number,
+  row: Posting,
+  { isReplaced }: LateReturn = { isReplaced: true },
+): number {
+  let lost = 0;
   for (const [grantId, units] of row.lots) {
     const lot = book.lot(grantId);
     if (lot.revokeTime !== null) {
@@ -26,23 +37,26 @@ export function endWhatCameBackTooLate(book: Book, chargeSequence: number, row: 
     } else if (isExpired(lot, book.now)) {
       book.end('EXPIRE', grantId, units, endId(row, grantId), SYSTEM_ACTOR);
       // A compensation's own deadline is final.
-      if (lot.source !== 'compensation') compensate(book, chargeSequence, row, grantId, units);
+      const isOwed = isReplaced && lot.source !== 'compensation';
+      if (!isOwed || !compensate(book, chargeSequence, row, grantId, units)) lost += units;
     }
   }
+  return lost;
 }
 
 /**
  * The deadline is fixed by the charge's first return to that expired lot and kept for its later ones. So giving the same
- * units back again and again never makes them live longer, and what one task does never shortens what another gets back.
+ * units back again and again never makes them live longer, and what one task does never shortens what another gets back. False
+ * when that deadline is over.
  */
-function compensate(book: Book, chargeSequence: number, row: Posting, grantId: number, units: number): void {
+function compensate(book: Book, chargeSequence: number, row: Posting, grantId: number, units: number): boolean {
   const { lateReturns, graceDays } = book.chargeOf(chargeSequence);
   const known = lateReturns.find(([lot]) => lot === grantId);
   const deadline = known === undefined ? addMs(book.now, graceDays * MS_PER_DAY) : fromEpochMs(known[1]);
   if (known === undefined) {
     book.changeCharge(chargeSequence, { lateReturns: [...lateReturns, [grantId, deadline.getTime()]] });
   }
-  if (deadline.getTime() <= book.now.getTime()) return;
+  if (deadline.getTime() <= book.now.getTime()) return false;
   book.grant({
     source: 'compensation',
     sourceRef: replacementRef(row, grantId),
@@ -52,4 +66,5 @@ function compensate(book: Book, chargeSequence: number, row: Posting, grantId: n
     actor: SYSTEM_ACTOR,
     description: `units of grant ${grantId} came back after it expired`,
   });
+  return true;
 }

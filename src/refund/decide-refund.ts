@@ -6,7 +6,7 @@ import { withTx, type Tx } from '../platform/db/tx';
 import { isFirstPerson, secondPersonRequired } from '../platform/second-person';
 import { lockUser } from '../quota';
 import { takeTurn } from './advance-refund';
-import { moveRefund, sumWentBack, type LockedRefund } from './move-refund';
+import { moveRefund, sumWentBack, type LockedRefund, type RefundMove } from './move-refund';
 import { NO_EFFECTS, tellEffects, type RefundEffects, type RefundParts } from './refund-parts';
 import { refundErrors } from './refund.errors';
 
@@ -56,7 +56,7 @@ export async function approveRefund(parts: RefundParts, command: ApproveRefundCo
       const proposers = [locked.refund.requestedBy];
       if (isFirstPerson(caller, proposers)) throw secondPersonRequired({ refund_id: refundId }, proposers);
       await refuseOvertaken(tx, locked);
-      const by = { identity: caller.identity, cause: requestId };
+      const by = { identity: caller.identity, cause: requestId, isTakenBack: false };
       effects = await decide(tx, locked, 'approved', by, now);
       taken = await takeTurn(tx, parts, await RefundRow.query(tx).findById(refundId).throwIfNotFound(), now);
       return answerOf(refundId);
@@ -68,7 +68,8 @@ export async function approveRefund(parts: RefundParts, command: ApproveRefundCo
 
 /**
  * Refuses a proposal for good; whoever proposed it may take it back so, too, because no money moves. What was set aside is free
- * again. Throws, in this order, REFUND_NOT_FOUND, REQUEST_ID_REUSED, REFUND_NOT_PROPOSED.
+ * again; of what expired meanwhile nothing is given again if it was taken back: one person alone would make units live longer.
+ * Throws, in this order, REFUND_NOT_FOUND, REQUEST_ID_REUSED, REFUND_NOT_PROPOSED.
  */
 export async function rejectRefund(parts: RefundParts, command: RejectRefundCommand): Promise<CommandResult<Decided>> {
   const { refundId, requestId, caller, reason, now } = command;
@@ -77,7 +78,9 @@ export async function rejectRefund(parts: RefundParts, command: RejectRefundComm
     lock: (tx) => lockRefund(tx, refundId),
     run: async (tx, locked) => {
       refuseDecided(locked.refund, now);
-      effects = await decide(tx, locked, 'rejected', { identity: caller.identity, cause: requestId, reason }, now);
+      const isTakenBack = isFirstPerson(caller, [locked.refund.requestedBy]);
+      const by = { identity: caller.identity, cause: requestId, reason, isTakenBack };
+      effects = await decide(tx, locked, 'rejected', by, now);
       return answerOf(refundId);
     },
   });
@@ -91,7 +94,7 @@ export async function expireProposal(parts: RefundParts, refundId: string): Prom
     const now = parts.clock.now();
     const locked = await lockRefund(tx, refundId);
     if (locked.refund.status !== 'proposed' || !isOver(locked.refund, now)) return NO_EFFECTS;
-    return decide(tx, locked, 'expired', { identity: SYSTEM_ACTOR, cause: refundId }, now);
+    return decide(tx, locked, 'expired', { identity: SYSTEM_ACTOR, cause: refundId, isTakenBack: false }, now);
   });
   tellEffects(parts, effects);
 }
@@ -139,7 +142,7 @@ async function decide(
   tx: Tx,
   locked: LockedRefund,
   decision: RefundDecision,
-  by: { readonly identity: string; readonly cause: string; readonly reason?: string },
+  by: Omit<NonNullable<RefundMove['decided']>, 'decision'>,
   now: Date,
 ): Promise<RefundEffects> {
   const event = decision === 'approved' ? 'approved' : 'rejected';

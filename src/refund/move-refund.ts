@@ -48,6 +48,8 @@ export interface RefundMove {
     readonly reason?: string;
     /** The request that told so. */
     readonly cause: string;
+    /** Whether nobody but who proposed it had a say: then nothing lives longer for having been proposed. */
+    readonly isTakenBack: boolean;
   };
 }
 
@@ -74,7 +76,10 @@ export async function moveRefund(
   const { refund } = locked;
   const status = nextRefundStatus(refund.status, move.event);
   if (status === undefined) return undefined;
-  await writeStatus(tx, refund, status, move, now);
+  const isOver = status === 'closed' || status === 'failed';
+  const end = move.decided?.isTakenBack === true ? 'lapse' : 'thaw';
+  const expiredUnits = isOver ? await restoreSold(tx, refund, end, now) : 0;
+  await writeStatus(tx, refund, status, { ...move, expiredUnits }, now);
   const news = await consequences(tx, locked, status, now);
   const alerts = await writeAlerts(tx, locked, status, { ...move, ...news }, now);
   if (news.isOrderRefunded) await returnCouponOf(tx, locked.order, now);
@@ -88,11 +93,11 @@ async function writeStatus(
   tx: Tx,
   refund: RefundRow,
   status: RefundStatus,
-  move: RefundMove,
+  move: RefundMove & { readonly expiredUnits: number },
   now: Date,
 ): Promise<void> {
   const { id, orderId, userId, amount, cause } = refund;
-  const { refundId, successTime, code, decided } = move;
+  const { refundId, successTime, code, decided, expiredUnits } = move;
   const patch = {
     status,
     nextAttemptTime: await nextAttemptOf(tx, refund, status, now),
@@ -108,7 +113,9 @@ async function writeStatus(
       ? { action: 'MoveRefund', actor: SYSTEM_ACTOR, cause: refundId ?? id }
       : { action: DECISIONS[decided.decision], actor: decided.identity, cause: decided.cause };
   const why = code === undefined ? {} : { wechatpay_code: code };
-  const told = decided === undefined ? { wechatpay_refund_id: refundId ?? refund.refundId, ...why } : wordsOf(decided);
+  const lost = expiredUnits === 0 ? {} : { expired_units: expiredUnits };
+  const words = decided === undefined ? { wechatpay_refund_id: refundId ?? refund.refundId, ...why } : wordsOf(decided);
+  const told = { ...words, ...lost };
   await appendAudit(tx, [{ ...by, ...subject, before: { status: refund.status }, after: { status, ...told } }], now);
   const payload = { refund_id: id, order_id: orderId, amount };
   const event =
@@ -143,8 +150,6 @@ const NOTHING_MORE: Consequences = { isOrderRefunded: false, isPaymentRefunded: 
 
 async function consequences(tx: Tx, locked: LockedRefund, status: RefundStatus, now: Date): Promise<Consequences> {
   if (status === 'succeeded') return moneyWentBack(tx, locked, now);
-  if (status !== 'closed' && status !== 'failed') return NOTHING_MORE;
-  await restoreSold(tx, locked.refund, now);
   const isReplaced = status === 'closed' && (await replace(tx, locked, now));
   return { ...NOTHING_MORE, isReplaced };
 }

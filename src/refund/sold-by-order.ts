@@ -133,15 +133,17 @@ async function endUnits(tx: Tx, refund: RefundRow, revoked: readonly Lot[], now:
   await writeBook(tx, book);
 }
 
-/** No money went back: gives back what was set aside. */
-export async function restoreSold(tx: Tx, refund: RefundRow, now: Date): Promise<void> {
+/** No money went back: gives back what was set aside. Returns how many units expired meanwhile and were not given again. */
+export async function restoreSold(tx: Tx, refund: RefundRow, end: 'thaw' | 'lapse', now: Date): Promise<number> {
   const { id, userId, orderId, freezeSequence, pausedGrantTime } = refund;
+  let expiredUnits = 0;
   if (freezeSequence !== null) {
     const book = await openBook(tx, await lockUser(tx, userId), now, { freezes: [freezeSequence] });
-    endFreeze(book, id, freezeSequence, 'thaw');
+    expiredUnits = endFreeze(book, id, freezeSequence, end);
     await writeBook(tx, book);
   }
   if (pausedGrantTime !== null) await restoreGrant(tx, await readPeriodOfOrder(tx, orderId), refund);
+  return expiredUnits;
 }
 
 /** The next part is due again, unless another refund still waits, or the period was revoked or replaced. */

@@ -14,7 +14,7 @@ import { Book } from '../../src/quota/book';
 import type { QuotaCommand, QuotaOutcome, QuotaPolicy } from '../../src/quota/commands';
 import { isTaking } from '../../src/quota/listed-commands';
 import type { Terms } from '../../src/quota/tariffs';
-import { endFreeze, freezeUnits, revokeLots } from '../../src/quota/freeze';
+import { endFreeze, freezeUnits, revokeLots, type FreezeEnd } from '../../src/quota/freeze';
 import { decide } from '../../src/quota/ledger';
 import { DomainError } from '../../src/platform/errors';
 import { SYSTEM_ACTOR } from '../../src/platform/calls';
@@ -119,7 +119,7 @@ export class MemoryLedger {
     });
   }
 
-  endFreeze(ref: string, end: 'thaw' | 'revoke'): void {
+  endFreeze(ref: string, end: FreezeEnd): void {
     this.post((book) => endFreeze(book, ref, this.freezes.get(ref) ?? 0, end));
   }
 

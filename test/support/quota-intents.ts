@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import type { GrantSource } from '../../src/quota/account';
 import type { CallerQuotaCommand } from '../../src/quota/commands';
+import type { FreezeEnd } from '../../src/quota/freeze';
 import type { QuotaOracle } from './quota-oracle';
 import type { OracleHeld, OracleTariffs } from './quota-oracle-units';
 import { commandOf } from './quota-account';
@@ -41,7 +42,7 @@ export type OtherIntent =
   | { readonly kind: 'settle'; charge: number; outcome: 'SUCCEEDED' | 'FAILED' }
   | { readonly kind: 'sweep'; outcome: 'SUCCEEDED' | 'FAILED' }
   | { readonly kind: 'freeze' | 'revokeLots'; lots: readonly number[]; units: number }
-  | { readonly kind: 'endFreeze'; nth: number; end: 'thaw' | 'revoke' }
+  | { readonly kind: 'endFreeze'; nth: number; end: FreezeEnd }
   | { readonly kind: 'clock'; ms: number }
   | { readonly kind: 'policy'; compensationGraceDays: number; settleAfterMs: number }
   /** The tariffs of everybody change, and what one user holds. */
@@ -132,7 +133,7 @@ export const otherIntent: fc.Arbitrary<OtherIntent> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant('endFreeze' as const),
       nth: place,
-      end: fc.constantFrom('thaw' as const, 'revoke' as const),
+      end: fc.constantFrom<FreezeEnd>('thaw', 'lapse', 'revoke'),
     }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('revokeLots' as const), lots, units: fc.constant(0) }) },

@@ -1,5 +1,6 @@
 import type { GrantSource } from '../../src/quota/account';
 import type { CallerQuotaCommand, ConsumeCommand, HoldCommand, QuotaPolicy } from '../../src/quota/commands';
+import type { FreezeEnd } from '../../src/quota/freeze';
 
 import {
   byExpiry,
@@ -287,13 +288,13 @@ export class QuotaOracle {
     this.endTooLate(charge, back);
   }
 
-  private endTooLate(charge: OracleCharge, back: readonly Unit[]): void {
+  private endTooLate(charge: OracleCharge, back: readonly Unit[], isReplaced = true): void {
     for (const lot of new Set(back.map((unit) => unit.lot))) {
       const units = back.filter((unit) => unit.lot === lot);
       if (lot.isRevoked) for (const unit of units) unit.state = 'revoked';
       if (lot.isRevoked || lot.expireMs > this.nowMs) continue;
       for (const unit of units) unit.state = 'expired';
-      if (lot.source === 'compensation') continue;
+      if (lot.source === 'compensation' || !isReplaced) continue;
       const deadlineMs = charge.deadlines.get(lot) ?? this.nowMs + charge.graceMs;
       charge.deadlines.set(lot, deadlineMs);
       if (deadlineMs > this.nowMs) this.addUnits('compensation', units.length, deadlineMs);
@@ -313,15 +314,15 @@ export class QuotaOracle {
     return taken.length;
   }
 
-  endFreeze(ref: string, end: 'thaw' | 'revoke'): void {
+  endFreeze(ref: string, end: FreezeEnd): void {
     const freeze = this.freezes.get(ref);
     if (freeze?.state !== 'open') throw new Error(`${ref} is not frozen`);
     this.bookExpiry();
     const units = freeze.out;
     Object.assign(freeze, { out: [], state: 'released' });
     this.wroteRow();
-    for (const unit of units) unit.state = end === 'thaw' ? 'usable' : 'revoked';
-    if (end === 'thaw') this.endTooLate(freeze, units);
+    for (const unit of units) unit.state = end === 'revoke' ? 'revoked' : 'usable';
+    if (end !== 'revoke') this.endTooLate(freeze, units, end === 'thaw');
   }
 
   revokeLots(lotPlaces: readonly number[]): void {

@@ -33,9 +33,10 @@ export interface CallFrame {
 const DEADLINE_SLACK_MS = 20;
 
 /**
- * Makes a grpc-js handler of an RpcMethod. In this order: who calls, may they, so often, is there room, is the request decodable,
- * is there time left; then the handler; then the record of it, where a person looks at what is sensitive. Whatever happens,
- * the caller is answered exactly once, one line is logged and the call is counted. A call past its deadline is answered at once while its handler is still awaited: it counts as
+ * Makes a grpc-js handler of an RpcMethod. In this order: who calls, so often, may they, is there room, is the request decodable,
+ * is there time left; then the handler; then the record of it, where a person looks at what is sensitive. A call that is denied
+ * counts as one made: each costs an answer and a line of the log. Whatever happens, the caller is answered exactly once, one line
+ * is logged and the call is counted. A call past its deadline is answered at once while its handler is still awaited: it counts as
  * in flight until it has really ended.
  */
 export function adaptUnary(frame: CallFrame, method: RpcMethod): handleUnaryCall<unknown, Buffer> {
@@ -61,8 +62,8 @@ class UnaryCall {
   start(): void {
     try {
       this.caller = callerOf(this.call);
-      this.frame.checkAccess(this.caller, this.method.rpc);
       this.frame.callLimits.spend(this.caller);
+      this.frame.checkAccess(this.caller, this.method.rpc);
       const leave = this.frame.gate.enter();
       void this.run(this.caller, leave);
     } catch (error) {

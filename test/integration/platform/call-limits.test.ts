@@ -59,6 +59,15 @@ describe('a server', () => {
     const text = await rpc.metrics.render();
     expect(text).toMatch(/reason="RATE_LIMITED",caller="finance\/alice"\} 21/);
   });
+
+  test('counts calls that are denied, too: nobody floods it with what they may not call', async () => {
+    const client = rpc.quotaClient(rpc.ca.issueClient('URI:spiffe://billing/finance/mallory'));
+    const request = { requestId: 'r', userId: 'u', amount: 1, taskId: '', taskType: '', description: '' };
+    const tryTo = () => refusalOfCall(call(client, client.consumeQuota, request, 20_000));
+    const refusals = await Promise.all(Array.from({ length: PER_PERSON + 20 }, tryTo));
+    const count = (wanted: string) => refusals.filter(({ reason }) => reason === wanted).length;
+    expect([count('CALLER_NOT_ALLOWED'), count('RATE_LIMITED')]).toEqual([PER_PERSON, 20]);
+  });
 });
 
 describe('replicas', () => {

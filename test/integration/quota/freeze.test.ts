@@ -1,7 +1,7 @@
 import type { Database } from '../../../src/platform/db/database';
 import { withTx } from '../../../src/platform/db/tx';
 import type { Book } from '../../../src/quota/book';
-import { endFreeze, freezeUnits, revokeLots } from '../../../src/quota/freeze';
+import { endFreeze, freezeUnits, revokeLots, type FreezeEnd } from '../../../src/quota/freeze';
 import { lockUser, openBook, writeBook } from '../../../src/quota/posting';
 import { verifyLedgerOf } from '../../../src/cli/verify-ledger';
 import { monotonicMs } from '../../../src/platform/clock';
@@ -49,7 +49,7 @@ function inBook<Result>(
 const freeze = (userId: string, units: number, ref = 'refund-1') =>
   inBook(userId, (book) => freezeUnits(book, { ref, grantIds: [PAID], units }, POLICY));
 
-const end = (userId: string, sequence: number | undefined, how: 'thaw' | 'revoke') =>
+const end = (userId: string, sequence: number | undefined, how: FreezeEnd) =>
   inBook(userId, (book) => endFreeze(book, 'refund-1', sequence ?? 0, how), { freezes: [sequence ?? 0] });
 
 async function expectProved(userId: string): Promise<number> {

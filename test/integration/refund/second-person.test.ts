@@ -1,5 +1,7 @@
 import type { RowDataPacket } from 'mysql2/promise';
+import { verifyLedgerOf } from '../../../src/cli/verify-ledger';
 import { RefundDecision, RefundStatus } from '../../../src/gen/billing/v1/order_service.pb';
+import { monotonicMs } from '../../../src/platform/clock';
 import { mustSucceed, type Identity, type Reply } from '../../support/clients';
 import { consume, newId, registerMember, registerUser, startHarness, until, type Harness } from '../../support/harness';
 import { brokenInvariants, INVARIANTS } from '../../support/invariants';
@@ -254,6 +256,52 @@ describe('a proposal that nobody approves in seven days', () => {
     expect(await readAlertWords(h, refundId)).toEqual(['refund_proposed refund_expired']);
     expect(await actionsOf(refundId)).toEqual(['RefundOrder finance/finance', 'ExpireRefund system/billing-guard']);
     await expectBalanced(h.db, userId);
+  });
+});
+
+describe('units that expired while their refund was proposed', () => {
+  test('are gone when who proposed it takes it back alone, and come back with a grace when another person or its time ends it', async () => {
+    const members = [await dearMember(), await dearMember(), await dearMember()] as const;
+    // A month is over while they are frozen.
+    h.clock.advanceMs(26 * DAY_MS);
+    const proposed: { userId: string; orderId: string; refundId: string }[] = [];
+    for (const member of members) {
+      const { refund } = await mustSucceed(refundOrderCall(h, member));
+      expect(refund).toMatchObject({ status: RefundStatus.PROPOSED, frozenUnits: 1_500 });
+      proposed.push({ ...member, refundId: refund?.refundId ?? '' });
+    }
+    h.clock.advanceMs(6 * DAY_MS);
+    const [own, others, forgotten] = proposed;
+    if (own === undefined || others === undefined || forgotten === undefined) throw new Error('nothing was proposed');
+    await mustSucceed(rejectRefundCall(h, own, 'finance'));
+    await mustSucceed(rejectRefundCall(h, others, 'finance-2'));
+    h.clock.advanceMs(DAY_MS);
+    await untilRefunds(h, forgotten.orderId, ['closed']);
+
+    const compensationOf = async (userId: string): Promise<number> => {
+      const { grants } = await getQuota(h, userId);
+      return grants
+        .filter(({ source }) => source === 'compensation')
+        .reduce((sum, { remaining }) => sum + remaining, 0);
+    };
+    const toldOf = async (refundId: string): Promise<unknown> => {
+      const sql =
+        "SELECT after_state FROM audit_logs WHERE subject_id = ? AND JSON_VALUE(after_state, '$.status') = 'closed'";
+      const [row] = await h.db.query(sql, [refundId]);
+      return (JSON.parse(String(row?.['after_state'])) as { expired_units?: number }).expired_units;
+    };
+    const outcomes = await Promise.all(
+      proposed.map(async ({ userId, refundId }) => [await compensationOf(userId), await toldOf(refundId)]),
+    );
+    expect(outcomes).toEqual([
+      [0, 1_500],
+      [1_500, undefined],
+      [1_500, undefined],
+    ]);
+    for (const { userId } of proposed) {
+      expect((await verifyLedgerOf(h.db.url, userId, monotonicMs)).fault).toBeUndefined();
+      await expectBalanced(h.db, userId);
+    }
   });
 });
 

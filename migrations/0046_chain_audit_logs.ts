@@ -25,14 +25,17 @@ async function addColumns(knex: Knex): Promise<void> {
 
 /** The new indexes are there before the old ones go. */
 async function indexByTime(knex: Knex): Promise<void> {
-  for (const { column, was, isNow } of [
-    { column: 'actor', was: 'audit_logs_by_actor', isNow: 'audit_logs_by_actor_time' },
-    { column: 'user_id', was: 'audit_logs_by_user', isNow: 'audit_logs_by_user_time' },
+  for (const { columns, was, isNow } of [
+    { columns: 'actor', was: 'audit_logs_by_actor', isNow: 'audit_logs_by_actor_time' },
+    { columns: 'user_id', was: 'audit_logs_by_user', isNow: 'audit_logs_by_user_time' },
+    { columns: 'subject_type, subject_id', was: 'audit_logs_by_subject', isNow: 'audit_logs_by_subject_time' },
+    { columns: 'subject_type', isNow: 'audit_logs_by_kind_time' },
   ]) {
     if (!(await hasIndex(knex, 'audit_logs', isNow))) {
-      await knex.raw(`CREATE INDEX ${isNow} ON audit_logs (${column}, create_time, id)`);
+      await knex.raw(`CREATE INDEX ${isNow} ON audit_logs (${columns}, create_time, id)`);
     }
-    if (await hasIndex(knex, 'audit_logs', was)) await knex.raw(`DROP INDEX ${was} ON audit_logs`);
+    if (was !== undefined && (await hasIndex(knex, 'audit_logs', was)))
+      await knex.raw(`DROP INDEX ${was} ON audit_logs`);
   }
 }
 

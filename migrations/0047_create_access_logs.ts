@@ -15,6 +15,7 @@ export async function up(knex: Knex): Promise<void> {
       create_time DATETIME(3) NOT NULL,
       PRIMARY KEY (id),
       KEY access_logs_by_subject (subject_type, subject_id, create_time, id),
+      KEY access_logs_by_kind (subject_type, create_time, id),
       KEY access_logs_by_user (user_id, create_time, id),
       KEY access_logs_by_actor (actor, create_time, id),
       KEY access_logs_by_time (create_time, id)

@@ -11,6 +11,7 @@ CREATE TABLE `access_logs` (
   `create_time` datetime(3) NOT NULL,
   PRIMARY KEY (`id`),
   KEY `access_logs_by_subject` (`subject_type`,`subject_id`,`create_time`,`id`),
+  KEY `access_logs_by_kind` (`subject_type`,`create_time`,`id`),
   KEY `access_logs_by_user` (`user_id`,`create_time`,`id`),
   KEY `access_logs_by_actor` (`actor`,`create_time`,`id`),
   KEY `access_logs_by_time` (`create_time`,`id`)
@@ -96,10 +97,11 @@ CREATE TABLE `audit_logs` (
   `role` varchar(32) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
   `request` varchar(160) CHARACTER SET ascii COLLATE ascii_bin DEFAULT NULL,
   PRIMARY KEY (`id`),
-  KEY `audit_logs_by_subject` (`subject_type`,`subject_id`,`id`),
   KEY `audit_logs_by_time` (`create_time`,`id`),
   KEY `audit_logs_by_actor_time` (`actor`,`create_time`,`id`),
   KEY `audit_logs_by_user_time` (`user_id`,`create_time`,`id`),
+  KEY `audit_logs_by_subject_time` (`subject_type`,`subject_id`,`create_time`,`id`),
+  KEY `audit_logs_by_kind_time` (`subject_type`,`create_time`,`id`),
   CONSTRAINT `audit_logs_before_json` CHECK (`before_state` is null or json_valid(`before_state`)),
   CONSTRAINT `audit_logs_after_json` CHECK (json_valid(`after_state`))
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;

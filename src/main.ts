@@ -1,7 +1,8 @@
 import { setFlagsFromString } from 'node:v8';
 import closeWithGrace from 'close-with-grace';
-import { loadConfig, ConfigError, type Config } from './platform/config';
+import { loadConfig, type Config } from './platform/config';
 import { createLogger } from './platform/log';
+import { ConfigError } from './platform/read-settings';
 import { startService } from './service';
 
 /**

@@ -1,8 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { backupSettings, migrateSettings, reviewSettings } from './command-settings';
 import { dataKeys } from './data-keys-setting';
-import { reviewAccounts } from './review-accounts-setting';
 import { eventSinks, webhookSecret } from './event-sinks-setting';
+import { parseSettings } from './read-settings';
+import { reviewAccounts } from './review-accounts-setting';
+import { furtherProblems } from './setting-conflicts';
+import { address, count, milliseconds, pem, port, secretKey, text, wholeNumber } from './setting-values';
 
 /**
  * All configuration, read once at boot from the environment and frozen. The only reader of process.env.
@@ -11,28 +14,6 @@ import { eventSinks, webhookSecret } from './event-sinks-setting';
  */
 
 const ROLES_OF_PROCESS = ['all', 'rpc', 'edge', 'worker'] as const;
-
-/** Decimal digits and nothing else: an empty setting is a mistake, not a zero. */
-const wholeNumber = z
-  .string()
-  .regex(/^\d{1,9}$/, 'must be a whole number')
-  .transform(Number);
-const port = wholeNumber.pipe(z.number().max(65_535));
-const milliseconds = (fallback: number) => wholeNumber.pipe(z.number().min(1).max(600_000)).default(fallback);
-const count = (fallback: number, max: number) => wholeNumber.pipe(z.number().min(1).max(max)).default(fallback);
-const text = z.string().min(1);
-/** `host:port`; a host that is an IPv6 address stands in brackets. */
-const address = z
-  .string()
-  .regex(/^(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:]{2,39}\]):\d{1,5}$/, { error: 'must be host:port', abort: true })
-  .refine((value) => Number(value.split(':').at(-1)) <= 65_535, 'must be host:port');
-const pem = (label: RegExp) => z.string().regex(label, 'must be PEM');
-
-/** A key on its own. */
-const secretKey = z
-  .string()
-  .regex(/^[A-Za-z0-9+/]{43}=$/, 'must be base64 of 32 bytes')
-  .transform((key) => Buffer.from(key, 'base64'));
 
 const settings = z.object({
   BILLING_ENV: z.enum(['production', 'development']).default('production'),
@@ -188,115 +169,15 @@ const settings = z.object({
   DEV_CLOCK_FILE: text.optional(),
 });
 
-/** What is refused beside malformed values. Judged on the raw settings, so that it is said with the rest. */
-function furtherProblems(filled: NodeJS.ProcessEnv): readonly string[] {
-  return [...keyModeProblems(filled), ...anchorProblems(filled), ...productionProblems(filled)];
-}
-
-/** Without a secret nobody could tell our anchors from somebody else's; without files nobody could prove anything. */
-function anchorProblems(filled: NodeJS.ProcessEnv): readonly string[] {
-  const isMissing = (name: string): boolean => filled[name] === undefined;
-  const needsSecrets = !isMissing('ANCHOR_WEBHOOK_URL') && isMissing('ANCHOR_WEBHOOK_SECRETS');
-  const needsDir =
-    (filled['BILLING_ENV'] ?? 'production') === 'production' &&
-    ['all', 'worker'].includes(filled['BILLING_ROLE'] ?? 'all') &&
-    isMissing('ANCHOR_DIR');
-  return [
-    ...(needsSecrets ? ['ANCHOR_WEBHOOK_SECRETS (needed with ANCHOR_WEBHOOK_URL) is not set'] : []),
-    ...(needsDir ? ['ANCHOR_DIR (needed in production where jobs run) is not set'] : []),
-  ];
-}
-
-/** Without WeChat Pay's public key nothing that is signed with it could be believed. */
-function keyModeProblems(filled: NodeJS.ProcessEnv): readonly string[] {
-  const mode = filled['WECHATPAY_KEY_MODE'] ?? 'public-key';
-  if (mode === 'certificate') return [];
-  const missing = ['WECHATPAY_PUBLIC_KEY_ID', 'WECHATPAY_PUBLIC_KEY'].filter((name) => filled[name] === undefined);
-  return missing.map((name) => `${name} (needed in ${mode} mode) is not set`);
-}
-
-/** What production alone refuses. */
-function productionProblems(filled: NodeJS.ProcessEnv): readonly string[] {
-  if ((filled['BILLING_ENV'] ?? 'production') !== 'production') return [];
-  const isPlainHttp = (name: string): boolean => /^\s*http:/i.test(filled[name] ?? '');
-  const addresses = ['WECHATPAY_BASE_URL', 'WECHATPAY_BACKUP_BASE_URL', 'WECHATPAY_NOTIFY_URL', 'ANCHOR_WEBHOOK_URL'];
-  const plain = addresses.filter(isPlainHttp);
-  const problems = plain.map((name) => `${name} must be https in production`);
-  if (/"url"\s*:\s*"\s*http:/i.test(filled['EVENT_SINKS'] ?? '')) {
-    problems.push('EVENT_SINKS must name https addresses in production');
-  }
-  // WeChat Pay refuses it, and for good every order that names it.
-  if (/[?#@]/.test(filled['WECHATPAY_NOTIFY_URL'] ?? '')) {
-    problems.push('WECHATPAY_NOTIFY_URL must have no query, fragment or credentials in production');
-  }
-  return filled['DEV_CLOCK_FILE'] === undefined
-    ? problems
-    : [...problems, 'DEV_CLOCK_FILE is for the local stack only'];
-}
-
 export type Config = Readonly<z.infer<typeof settings>>;
 
 /** Every setting's name, for the tests of docs/timeouts.md. */
 export const SETTING_NAMES: readonly string[] = Object.keys(settings.shape);
 
-/** Configuration that can not be used. `problems` names every one of them; no value is repeated. */
-export class ConfigError extends Error {
-  constructor(readonly problems: readonly string[]) {
-    super(`The configuration has ${problems.length} problem(s):\n${problems.map((line) => `  - ${line}`).join('\n')}`);
-    this.name = 'ConfigError';
-  }
-}
-
-/** Adds NAME for every NAME_FILE that is set and whose NAME is not; problems are collected, not thrown. */
-function readFileSettings(env: NodeJS.ProcessEnv, names: readonly string[], problems: string[]): NodeJS.ProcessEnv {
-  const filled: NodeJS.ProcessEnv = {};
-  for (const name of names) {
-    const path = env[`${name}_FILE`];
-    if (env[name] !== undefined && path !== undefined) problems.push(`${name} and ${name}_FILE are both set`);
-    filled[name] = env[name];
-    if (env[name] !== undefined || path === undefined) continue;
-    try {
-      filled[name] = readFileSync(path, 'utf8').trim();
-    } catch (error) {
-      problems.push(`${name}_FILE can not be read (${(error as NodeJS.ErrnoException).code})`);
-    }
-  }
-  return filled;
-}
-
-/** Parses against a schema of settings, listing every problem at once. */
-function parseSettings<Schema extends z.ZodType>(
-  schema: Schema,
-  names: readonly string[],
-  env: NodeJS.ProcessEnv,
-  furtherProblems: (filled: NodeJS.ProcessEnv) => readonly string[] = () => [],
-): z.infer<Schema> {
-  const problems: string[] = [];
-  const filled = readFileSettings(env, names, problems);
-  const unreadable = new Set(problems.map((line) => line.split(/_FILE| /)[0]));
-  const parsed = schema.safeParse(filled);
-  for (const issue of parsed.error?.issues ?? []) {
-    const name = String(issue.path[0] ?? 'settings');
-    if (unreadable.has(name)) continue;
-    problems.push(`${name} ${filled[name] === undefined ? 'is not set' : issue.message}`);
-  }
-  problems.push(...furtherProblems(filled));
-  if (problems.length > 0) throw new ConfigError(problems);
-  return Object.freeze(parsed.data) as z.infer<Schema>;
-}
-
 /** Reads the service's configuration. Throws ConfigError naming every problem. */
 export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
   return parseSettings(settings, SETTING_NAMES, env, furtherProblems);
 }
-
-const migrateSettings = z.object({
-  /** The account that owns the schema. */
-  MIGRATE_DATABASE_URL: z.url({ protocol: /^mysql$/ }),
-  /** The accounts that get their reviewed privileges after a migration. */
-  APP_DATABASE_USER: text,
-  REPORT_DATABASE_USER: text,
-});
 
 export type MigrateConfig = Readonly<z.infer<typeof migrateSettings>>;
 
@@ -304,25 +185,6 @@ export type MigrateConfig = Readonly<z.infer<typeof migrateSettings>>;
 export function loadMigrateConfig(env: NodeJS.ProcessEnv = process.env): MigrateConfig {
   return parseSettings(migrateSettings, Object.keys(migrateSettings.shape), env);
 }
-
-const backupSettings = z.object({
-  /** The backup target: a directory that does not end with the database's host. */
-  BACKUP_DIR: text,
-  /** Base64 of 32 bytes, or several, comma-separated: the first seals, all open. Kept where neither the target nor the database is. */
-  BACKUP_KEY: text.transform((list) => list.split(',')).pipe(z.array(secretKey).min(1)),
-  /** The account that takes backups; without it nothing can be backed up. */
-  BACKUP_DATABASE_URL: z.url({ protocol: /^mysql$/ }).optional(),
-  /** An account of the server that is restored into, which may do everything. */
-  RESTORE_DATABASE_URL: z.url({ protocol: /^mysql$/ }).optional(),
-  /** Signs manifests and the state of the stream; who only reads a target needs AUDIT_PUBLIC_KEY. */
-  AUDIT_SIGNING_KEY: pem(/BEGIN PRIVATE KEY/).optional(),
-  /** Between two looks at the end of the binary log. */
-  BACKUP_STREAM_INTERVAL_MS: wholeNumber.pipe(z.number().min(20).max(10_000)).default(250),
-  /** Where log files lie in clear for a while. */
-  BACKUP_SPOOL_DIR: text.optional(),
-  /** A file for the metrics of the stream, in Prometheus' text format. */
-  BACKUP_METRICS_PATH: text.optional(),
-});
 
 export type BackupConfig = Readonly<z.infer<typeof backupSettings>>;
 
@@ -339,15 +201,6 @@ export function loadBackupConfig(
   const added = Object.entries(isLocal ? local : {}).filter(([name]) => isUnset(name.replace(/_FILE$/, '')));
   return parseSettings(backupSettings, Object.keys(backupSettings.shape), { ...env, ...Object.fromEntries(added) });
 }
-
-const reviewSettings = z.object({
-  /** Signs the review; without it the review is not signed. */
-  AUDIT_SIGNING_KEY: pem(/BEGIN PRIVATE KEY/).optional(),
-  REVIEW_ACCOUNTS: reviewAccounts,
-  CLAIMS_PROOF_PUBLIC_KEY: pem(/BEGIN PUBLIC KEY/).optional(),
-  BACKUP_DIR: text.optional(),
-  ANCHOR_DIR: text.optional(),
-});
 
 export type ReviewConfig = Readonly<z.infer<typeof reviewSettings>>;
 

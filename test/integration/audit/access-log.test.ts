@@ -69,7 +69,7 @@ describe('what people look at', () => {
     expect(await rowsOf(() => mustSucceed(refundOrderCall(h, { userId, orderId, amount: 100 })))).toEqual([]);
   });
 
-  describe('when the record can not be written', () => {
+  describe('when the record can not be written (lesson 21)', () => {
     beforeAll(() => h.db.query(`REVOKE INSERT ON ${h.db.name}.access_logs FROM ?@'%'`, [h.infra.accounts.app.user]));
     afterAll(() => h.db.query(`GRANT INSERT ON ${h.db.name}.access_logs TO ?@'%'`, [h.infra.accounts.app.user]));
 

@@ -285,7 +285,7 @@ describe('every change is audited', () => {
     else expect(before.length).toBeGreaterThan(0);
   });
 
-  test('a repeat leaves no second row, nor does what is refused', async () => {
+  test('a repeat leaves no second row, nor does what is refused (lesson 1)', async () => {
     const userId = await registerUser(h);
     const requestId = newId('twice');
     await mustSucceed(createOrderCall(h, { userId, requestId }));

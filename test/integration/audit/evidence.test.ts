@@ -125,7 +125,7 @@ describe('exported evidence', () => {
     expect(rowsOf(archive, 'orders')).toEqual([]);
   });
 
-  test('is refused where there is nothing of the kind, and changes nothing', async () => {
+  test('is refused where there is nothing of the kind, and changes nothing (lesson 1)', async () => {
     const rows = (): Promise<unknown> => h.db.query('SELECT COUNT(*) AS n FROM access_logs');
     const before = await rows();
     const refusals = await Promise.all([

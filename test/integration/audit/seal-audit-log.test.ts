@@ -107,7 +107,7 @@ describe('sealing the audit log', () => {
     expect(await verify()).toMatchObject({ faults: [], unsealed: 0 });
   });
 
-  test('by four sealers at once while eight commit: each row once, in one chain', async () => {
+  test('by four sealers at once while eight commit: each row once, in one chain (lesson 9)', async () => {
     const ids = Array.from({ length: 200 }, () => newId('a'));
     let isWriting = true;
     const writers = Array.from({ length: 8 }, async (_, i) => {

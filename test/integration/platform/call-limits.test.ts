@@ -122,7 +122,7 @@ describe('replicas', () => {
     }
   });
 
-  test('count each for itself while Redis is away', async () => {
+  test('count each for itself while Redis is away: no call is let through uncounted (lessons 13, 21)', async () => {
     const { limits } = await openLimits();
     await redis.kill();
     expect(passed(limits, callerOf('finance', 'alice'), PER_PERSON + 20)).toBe(PER_PERSON);

@@ -69,7 +69,7 @@ describe('an erasure', () => {
       other = await somebody([newId('phone')]);
     });
 
-    test('is proposed by one and approved by another: neither alone, and nothing happens before', async () => {
+    test('is proposed by one and approved by another: neither alone, and nothing happens before (lesson 1)', async () => {
       const requestId = newId('erase');
       const { erasure } = await mustSucceed(proposeErasure(h, user.userId, requestId));
       erasureId = erasure?.erasureId ?? '';
@@ -225,7 +225,7 @@ describe('an erasure', () => {
     expect(proposed.erasures).toHaveLength(1);
   });
 
-  test('that was cut off in the middle goes on, and counts nothing twice', async () => {
+  test('that was cut off in the middle goes on, and counts nothing twice (lesson 16)', async () => {
     const { userId } = await somebody([newId('phone')]);
     const erasureId = await agreeToErase(h, userId);
     await untilState(erasureId, ErasureState.DONE);

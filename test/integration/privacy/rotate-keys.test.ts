@@ -4,7 +4,7 @@ import { createFieldCipher } from '../../../src/platform/crypto/field-cipher';
 import { createKeyRing } from '../../../src/platform/crypto/key-ring';
 import { createLogger } from '../../../src/platform/log';
 import { measureSealedValues } from '../../../src/privacy/measure-sealed-values.job';
-import { countSealedBy, SEALED_COLUMNS } from '../../../src/privacy/sealed-values.queries';
+import { countSealedBy, replaceSealed, SEALED_COLUMNS } from '../../../src/privacy/sealed-values.queries';
 import { mustSucceed } from '../../support/clients';
 import { newId, startHarness, until, type Harness } from '../../support/harness';
 import { readInfra } from '../../support/infra';
@@ -73,7 +73,7 @@ describe('a rotation of the data keys', () => {
     await expect(rotationStatus(h, 'no-such')).rejects.toThrow('KEY_ROTATION_NOT_FOUND');
   });
 
-  test('seals everything anew with the key that was put first a moment ago; a repeat is the same rotation', async () => {
+  test('seals everything anew with the key that was put first a moment ago; a repeat is the same rotation (lesson 6)', async () => {
     file.write('k2', 'k1');
     const requestId = newId('rotate');
     const first = await mustSucceed(rotate(h, 'k2', requestId));
@@ -101,6 +101,22 @@ describe('a rotation of the data keys', () => {
       { action: 'RotateDataKeys', actor: 'spiffe://billing/operations/operations' },
       { action: 'EndKeyRotation', actor: expect.stringContaining('system') as unknown },
     ]);
+  });
+
+  test('writes in the place of the very bytes that were read, never over what was written since (lesson 14)', async () => {
+    const read = () => h.db.query('SELECT order_id AS id, sealed_payer AS sealed FROM order_payers ORDER BY 1 LIMIT 1');
+    const [row] = await read();
+    const [id, sealed] = [String(row?.['id']), row?.['sealed'] as Buffer];
+    const payers = SEALED_COLUMNS.find(({ table }) => table === 'order_payers');
+    if (payers === undefined) throw new Error('payers are sealed');
+    const db = openServiceDatabase(h.infra, h.db);
+    const writeOver = (old: Buffer) =>
+      replaceSealed(db.knex, payers, [{ value: { id, keyId: 'k2', sealed: old }, sealed: Buffer.from('later') }]);
+    expect(await writeOver(Buffer.concat([sealed, sealed]))).toBe(0);
+    // Over the bytes that are there it is a change, which the database refuses while no rotation runs.
+    await expect(writeOver(sealed)).rejects.toMatchObject({ errno: TRIGGER });
+    expect(await read()).toEqual([row]);
+    await db.knex.destroy();
   });
 
   test('is not over before every process has read the ring, and what was sealed before is committed', async () => {

@@ -1,4 +1,5 @@
-import { ConfigError, loadBackupConfig } from '../../../src/platform/config';
+import { loadBackupConfig } from '../../../src/platform/config';
+import { ConfigError } from '../../../src/platform/read-settings';
 
 const KEY = Buffer.alloc(32, 1).toString('base64');
 const OLD_KEY = Buffer.alloc(32, 2).toString('base64');

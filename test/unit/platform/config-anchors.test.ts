@@ -1,4 +1,5 @@
-import { ConfigError, loadConfig } from '../../../src/platform/config';
+import { loadConfig } from '../../../src/platform/config';
+import { ConfigError } from '../../../src/platform/read-settings';
 import { requiredSettings } from '../../support/settings';
 
 function problemsOf(changes: Readonly<Record<string, string | undefined>>): readonly string[] {

@@ -1,4 +1,5 @@
-import { ConfigError, loadConfig } from '../../../src/platform/config';
+import { loadConfig } from '../../../src/platform/config';
+import { ConfigError } from '../../../src/platform/read-settings';
 import { requiredSettings } from '../../support/settings';
 
 const { WECHATPAY_PUBLIC_KEY_ID: _id, WECHATPAY_PUBLIC_KEY: _key, ...withoutKey } = requiredSettings();

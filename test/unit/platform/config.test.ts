@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ConfigError, loadConfig, loadMigrateConfig, SETTING_NAMES } from '../../../src/platform/config';
+import { loadConfig, loadMigrateConfig, SETTING_NAMES } from '../../../src/platform/config';
+import { ConfigError } from '../../../src/platform/read-settings';
 
 const CERTIFICATE = '-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----';
 const KEY_LABEL = 'PRIVATE KEY-----';

@@ -220,7 +220,7 @@ describe('the job that makes anchors', () => {
       expect(signature).toBe(expected.join(' '));
     });
 
-    test('again until the webhook takes them, in order, while files do not wait', async () => {
+    test('again until the webhook takes them, in order, while files do not wait (lesson 40)', async () => {
       receiver.answer = { status: 503, body: '' };
       await expect(nextHour()).rejects.toThrow('HTTP 503');
       expect(await stage.anchors()).toHaveLength(1);
@@ -228,6 +228,9 @@ describe('the job that makes anchors', () => {
       hour += 1;
       stage.clock.advanceMs(HOUR_MS);
       await expect(nextHour()).rejects.toThrow('HTTP 503');
+      // Made, and in its file, but not delivered.
+      expect(await stage.anchors()).toHaveLength(2);
+      expect((await stored()).map(({ export_time }) => export_time)).toEqual([null, null]);
       receiver.received.length = 0;
       receiver.answer = { status: 200, body: '' };
       // The same hour, tried again: no new anchor.

@@ -30,7 +30,7 @@ const TOUCHED = [
 const OF_USER = ['quota_logs', 'quota_grants', 'quota_charges', 'orders', 'payments', 'membership_periods'];
 
 /**
- * R7.2, issue 7 must show 2: whoever may do everything to the database, rewrites a whole chain consistently or takes a whole
+ * R7.2, issue 7 must show 2, lesson 47: whoever may do everything to the database, rewrites a whole chain consistently or takes a whole
  * user away, and leaves a database that agrees with itself. The anchor was signed elsewhere.
  */
 describe('a database against an anchor', () => {

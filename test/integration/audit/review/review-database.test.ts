@@ -31,7 +31,7 @@ const clean = (id: string): QueryCheck => sqlCheck({ ...CHECK_TERMS, id }, 'SELE
 
 /** What the engine makes of checks, whatever they ask. */
 describe('a review', () => {
-  test('counts everything that a check finds and keeps the first twenty pieces of evidence', async () => {
+  test('counts everything that a check finds and keeps the first twenty pieces of evidence (lesson 47)', async () => {
     const { resultOf, document } = await review([sqlCheck({ ...CHECK_TERMS, id: 'many' }, NUMBERS), clean('none')]);
     const result = resultOf('many');
     expect(result).toMatchObject({ outcome: 'found', findings: 500, error: '' });

@@ -89,7 +89,7 @@ describe('RunReview', () => {
     ]);
   });
 
-  test('repeated gives the same review, and with other content is refused', async () => {
+  test('repeated gives the same review, and with other content is refused (lesson 6)', async () => {
     const first = await mustSucceed(run('run-2'));
     const reviewId = first.review?.reviewId ?? '';
     const again = await mustSucceed(run('run-2'));
@@ -100,7 +100,7 @@ describe('RunReview', () => {
     expect(await auditRows(reviewId)).toHaveLength(2);
   });
 
-  test('is refused while one is made, and of two at once one is refused; nothing is written for it', async () => {
+  test('is refused while one is made, and of two at once one is refused; nothing is written for it (lessons 1, 9)', async () => {
     const replies = await Promise.all([run('run-3'), run('run-4')]);
     expect(replies.map(({ ok }) => ok).sort()).toEqual([false, true]);
     const [made] = replies.filter((reply) => reply.ok);

@@ -105,7 +105,7 @@ describe('the job that makes reviews', () => {
     expect(JSON.parse(String(row?.['progress']))).toMatchObject({ checksDone: 1, checksTotal: 1 });
   });
 
-  test('is taken over from a process that is gone, and writes nothing when its own turn was taken', async () => {
+  test('is taken over from a process that is gone (lesson 12), and writes nothing when its own turn was taken', async () => {
     const id = await ask();
     let takenOver: Promise<void> | undefined;
     const slow = jobWith(async () => {

@@ -50,7 +50,7 @@ async function foundAfter(tamper: readonly string[], mend: readonly string[]) {
   }
 }
 
-/** R10, R13.9: unique keys, CHECKs, triggers and privileges are really there; seen by an account that may read and nothing else. */
+/** R10, R13.9, lesson 23: unique keys, CHECKs, triggers and privileges are really there; seen by an account that may read and nothing else. */
 describe('the checks of the schema', () => {
   test('find nothing in a database that was migrated, with whatever account they look', async () => {
     expect(await findings()).toEqual({});

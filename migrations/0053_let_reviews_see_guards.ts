@@ -33,19 +33,21 @@ const TRIGGERS = `
     ACTION_STATEMENT AS body
   FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE() ORDER BY TRIGGER_NAME`;
 
-/** MariaDB's CHECKs have names of their own in each table and are always enforced; MySQL's are named once in a schema. */
-async function checksProcedure(knex: Knex): Promise<string> {
-  const [[row]] = (await knex.raw('SELECT VERSION() AS version')) as [{ version: string }[]];
-  const isMariaDb = row?.version.includes('MariaDB') === true;
-  const select = isMariaDb
+/** Of MariaDB's server, or of MySQL's: MariaDB's CHECKs have names of their own in each table and are always enforced; MySQL's are named once in a schema. */
+export function checksSelect(isMariaDb: boolean): string {
+  return isMariaDb
     ? `SELECT c.TABLE_NAME AS table_name, c.CONSTRAINT_NAME AS name, c.CHECK_CLAUSE AS clause, 'YES' AS enforced
       FROM information_schema.CHECK_CONSTRAINTS c`
     : `SELECT t.TABLE_NAME AS table_name, c.CONSTRAINT_NAME AS name, c.CHECK_CLAUSE AS clause, t.ENFORCED AS enforced
       FROM information_schema.CHECK_CONSTRAINTS c JOIN information_schema.TABLE_CONSTRAINTS t
         ON t.CONSTRAINT_SCHEMA = c.CONSTRAINT_SCHEMA AND t.CONSTRAINT_NAME = c.CONSTRAINT_NAME`;
+}
+
+async function checksProcedure(knex: Knex): Promise<string> {
+  const [[row]] = (await knex.raw('SELECT VERSION() AS version')) as [{ version: string }[]];
   return `
     CREATE PROCEDURE review_checks() READS SQL DATA SQL SECURITY DEFINER
-    ${select} WHERE c.CONSTRAINT_SCHEMA = DATABASE() ORDER BY 1, 2`;
+    ${checksSelect(row?.version.includes('MariaDB') === true)} WHERE c.CONSTRAINT_SCHEMA = DATABASE() ORDER BY 1, 2`;
 }
 
 /** Of accounts on the whole server only what would let them change what is written, or hand out rights. */

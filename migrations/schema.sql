@@ -1309,3 +1309,48 @@ CREATE TRIGGER IF NOT EXISTS wechatpay_notifications_names_order BEFORE INSERT O
 CREATE TRIGGER IF NOT EXISTS wechatpay_notifications_no_delete BEFORE DELETE ON wechatpay_notifications FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'wechatpay_notifications: rows are never deleted';
 
 CREATE TRIGGER IF NOT EXISTS wechatpay_notifications_order_is_named_by_content BEFORE UPDATE ON wechatpay_notifications FOR EACH ROW BEGIN IF NOT (OLD.order_id <=> NEW.order_id) THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'wechatpay_notifications: the order is taken from the content'; END IF; END;
+
+CREATE PROCEDURE `review_checks`()
+    READS SQL DATA
+SELECT c.TABLE_NAME AS table_name, c.CONSTRAINT_NAME AS name, c.CHECK_CLAUSE AS clause, 'YES' AS enforced
+      FROM information_schema.CHECK_CONSTRAINTS c WHERE c.CONSTRAINT_SCHEMA = DATABASE() ORDER BY 1, 2;
+
+CREATE PROCEDURE `review_columns`()
+    READS SQL DATA
+SELECT t.TABLE_NAME AS table_name, t.ENGINE AS engine, c.COLUMN_NAME AS column_name
+  FROM information_schema.TABLES t JOIN information_schema.COLUMNS c
+    ON c.TABLE_SCHEMA = t.TABLE_SCHEMA AND c.TABLE_NAME = t.TABLE_NAME
+  WHERE t.TABLE_SCHEMA = DATABASE() ORDER BY t.TABLE_NAME, c.ORDINAL_POSITION;
+
+CREATE PROCEDURE `review_keys`()
+    READS SQL DATA
+SELECT TABLE_NAME AS table_name, INDEX_NAME AS key_name, COLUMN_NAME AS column_name
+  FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() AND NON_UNIQUE = 0
+  ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX;
+
+CREATE PROCEDURE `review_privileges`()
+    READS SQL DATA
+SELECT 'server' AS level, CAST(User AS CHAR) AS account, CAST(Host AS CHAR) AS host, CAST('' AS CHAR) AS name,
+    CAST('' AS CHAR) AS column_name, CAST(CONCAT_WS(',', CASE WHEN Insert_priv = 'Y' THEN 'Insert' END, CASE WHEN Update_priv = 'Y' THEN 'Update' END, CASE WHEN Delete_priv = 'Y' THEN 'Delete' END, CASE WHEN Create_priv = 'Y' THEN 'Create' END, CASE WHEN Drop_priv = 'Y' THEN 'Drop' END, CASE WHEN Alter_priv = 'Y' THEN 'Alter' END, CASE WHEN Trigger_priv = 'Y' THEN 'Trigger' END, CASE WHEN Create_user_priv = 'Y' THEN 'Create_user' END, CASE WHEN Grant_priv = 'Y' THEN 'Grant' END, CASE WHEN Super_priv = 'Y' THEN 'Super' END, CASE WHEN File_priv = 'Y' THEN 'File' END, CASE WHEN Select_priv = 'Y' THEN 'Select' END) AS CHAR) AS privileges FROM mysql.user
+  UNION ALL SELECT 'schema' AS level, CAST(User AS CHAR) AS account, CAST(Host AS CHAR) AS host, CAST('' AS CHAR) AS name,
+    CAST('' AS CHAR) AS column_name, CAST(CONCAT_WS(',', CASE WHEN Select_priv = 'Y' THEN 'Select' END, CASE WHEN Insert_priv = 'Y' THEN 'Insert' END, CASE WHEN Update_priv = 'Y' THEN 'Update' END, CASE WHEN Delete_priv = 'Y' THEN 'Delete' END, CASE WHEN Create_priv = 'Y' THEN 'Create' END, CASE WHEN Drop_priv = 'Y' THEN 'Drop' END, CASE WHEN Grant_priv = 'Y' THEN 'Grant' END, CASE WHEN References_priv = 'Y' THEN 'References' END, CASE WHEN Index_priv = 'Y' THEN 'Index' END, CASE WHEN Alter_priv = 'Y' THEN 'Alter' END, CASE WHEN Trigger_priv = 'Y' THEN 'Trigger' END, CASE WHEN Create_tmp_table_priv = 'Y' THEN 'Create_tmp_table' END, CASE WHEN Lock_tables_priv = 'Y' THEN 'Lock_tables' END, CASE WHEN Create_view_priv = 'Y' THEN 'Create_view' END, CASE WHEN Show_view_priv = 'Y' THEN 'Show_view' END, CASE WHEN Create_routine_priv = 'Y' THEN 'Create_routine' END, CASE WHEN Alter_routine_priv = 'Y' THEN 'Alter_routine' END, CASE WHEN Execute_priv = 'Y' THEN 'Execute' END, CASE WHEN Event_priv = 'Y' THEN 'Event' END) AS CHAR) AS privileges FROM mysql.db WHERE DATABASE() LIKE Db
+  UNION ALL SELECT 'table' AS level, CAST(User AS CHAR) AS account, CAST(Host AS CHAR) AS host, CAST(Table_name AS CHAR) AS name,
+    CAST('' AS CHAR) AS column_name, CAST(Table_priv AS CHAR) AS privileges FROM mysql.tables_priv WHERE Db = DATABASE()
+  UNION ALL SELECT 'column' AS level, CAST(User AS CHAR) AS account, CAST(Host AS CHAR) AS host, CAST(Table_name AS CHAR) AS name,
+    CAST(Column_name AS CHAR) AS column_name, CAST(Column_priv AS CHAR) AS privileges FROM mysql.columns_priv WHERE Db = DATABASE()
+  UNION ALL SELECT 'routine' AS level, CAST(User AS CHAR) AS account, CAST(Host AS CHAR) AS host, CAST(Routine_name AS CHAR) AS name,
+    CAST('' AS CHAR) AS column_name, CAST(Proc_priv AS CHAR) AS privileges FROM mysql.procs_priv WHERE Db = DATABASE();
+
+CREATE PROCEDURE `review_triggers`()
+    READS SQL DATA
+SELECT TRIGGER_NAME AS name, EVENT_OBJECT_TABLE AS table_name, ACTION_TIMING AS timing, EVENT_MANIPULATION AS event,
+    ACTION_STATEMENT AS body
+  FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE() ORDER BY TRIGGER_NAME;
+
+CREATE PROCEDURE `review_unsealed`()
+    READS SQL DATA
+SELECT t.table_name, t.subject FROM (
+    SELECT 'order_payers' AS table_name, order_id AS subject FROM order_payers WHERE LEFT(sealed_payer, 1) <> X'01'
+    UNION ALL
+    SELECT 'wechatpay_notification_bodies', id FROM wechatpay_notification_bodies WHERE LEFT(sealed_body, 1) <> X'01'
+  ) t LIMIT 1000;

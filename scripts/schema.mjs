@@ -49,6 +49,10 @@ async function dump(stack) {
     const text = await definition(stack, `SHOW CREATE TRIGGER \`${name}\``, 2);
     parts.push(`${text.replace(/ DEFINER=`[^`]*`@`[^`]*`/, '').trimEnd()};\n`);
   }
+  for (const name of await namesOf(stack, 'routine_name', 'routines', `routine_schema = '${DATABASE}'`)) {
+    const text = await definition(stack, `SHOW CREATE PROCEDURE \`${name}\``, 2);
+    parts.push(`${text.replace(/ DEFINER=`[^`]*`@`[^`]*`/, '').trimEnd()};\n`);
+  }
   return parts.join('\n');
 }
 

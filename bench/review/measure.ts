@@ -15,12 +15,21 @@ export interface Measured {
 
 const LOOK_MS = 200;
 
-export async function measureReview(databaseUrl: string, directory: string, signingKey: string): Promise<Measured> {
+/** Where the review reads and writes, and what it believes signatures by. */
+interface ReviewPlaces {
+  readonly databaseUrl: string;
+  readonly directory: string;
+  readonly anchorDir: string;
+  readonly signingKey: string;
+}
+
+export async function measureReview(places: ReviewPlaces): Promise<Measured> {
+  const { databaseUrl, directory, anchorDir, signingKey } = places;
   const script = join(DIST, 'src', 'cli', 'main.js');
   const words = ['audit', 'review', '--database', databaseUrl, '--format', 'all', '--out', directory];
   const startMs = performance.now();
   const child = spawn(process.execPath, [script, ...words], {
-    env: { AUDIT_SIGNING_KEY: signingKey },
+    env: { AUDIT_SIGNING_KEY: signingKey, ANCHOR_DIR: anchorDir },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   let peakMib = 0;

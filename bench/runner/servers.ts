@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { loadConfig, type Config } from '../../src/platform/config';
 import type { ServerSettings } from '../servers/serve';
 import { startLogged, startScript } from './child';
 import { freePorts } from './free-ports';
@@ -65,6 +66,11 @@ function serviceEnvironment(
     WECHATPAY_PUBLIC_KEY_ID: merchant['publicKeyId'] ?? '',
     WECHATPAY_PUBLIC_KEY_FILE: wechatpay('public.pem'),
   };
+}
+
+/** The same, read, for code of the service that a run uses without the service around it. */
+export function serviceConfig(infra: BenchInfra, database: string): Config {
+  return loadConfig(serviceEnvironment(infra, database, NO_WECHATPAY, [1, 2, 3]));
 }
 
 async function isReady(url: string): Promise<boolean> {

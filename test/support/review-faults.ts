@@ -1,6 +1,7 @@
 import type { ReviewDocument } from '../../src/audit/review/review-document';
 import { CHECKS } from '../../src/audit/review/all-checks';
 import type { Evidence, ReviewFacts } from '../../src/audit/review/check';
+import { readAnchorFacts } from '../../src/audit/review/review-facts';
 import { reviewDatabase } from '../../src/audit/review/review';
 import { canonicalJson } from '../../src/platform/canonical-json';
 import { sha256 } from '../../src/platform/crypto/sha256';
@@ -17,6 +18,8 @@ export interface Fault {
   readonly check: string;
   /** The tables that are tampered with: their triggers are taken away meanwhile, and they are put back afterwards. */
   readonly tables: readonly string[];
+  /** How much of it must be counted; left out: something. */
+  readonly count?: number;
   /** Plants it. Returns what the evidence must say. */
   plant(insider: Insider): Promise<Evidence>;
   /** Undoes what is no row of a table. */
@@ -35,7 +38,7 @@ export interface FactFault {
 const BUILD = { version: '0.6.0', commit: '0123456789abcdef0123456789abcdef01234567' };
 
 /** What a review knows of a service about which nothing is wrong. */
-function goodFacts({ now, anchors }: ReviewStage): ReviewFacts {
+async function goodFacts({ now, anchors }: ReviewStage): Promise<ReviewFacts> {
   const { auditSigningKey, accounts } = readInfra();
   const signer = createSigner(auditSigningKey);
   const counts = { node: 'v20', passed: 3, failed: 0, names: ['100 claims'] };
@@ -46,7 +49,7 @@ function goodFacts({ now, anchors }: ReviewStage): ReviewFacts {
     build: BUILD,
     claimsProof: JSON.stringify(signed),
     publicKeys: [signer.publicKeyPem, anchors.signer.publicKeyPem],
-    anchorDir: anchors.dir,
+    anchors: await readAnchorFacts(anchors.dir),
     backup: { lastFullTime: now, lastLogTime: now, lastDrill: { time: now, isClean: true } },
     accounts: {
       ...{ app: accounts.app.user, report: accounts.report.user, migrate: accounts.migrate.user },
@@ -56,7 +59,8 @@ function goodFacts({ now, anchors }: ReviewStage): ReviewFacts {
 }
 
 /** The whole review of the stage as it is now, by an account that may only read; it may know something otherwise. */
-export function reviewStage(stage: ReviewStage, changes: Partial<ReviewFacts> = {}): Promise<ReviewDocument> {
+export async function reviewStage(stage: ReviewStage, changes: Partial<ReviewFacts> = {}): Promise<ReviewDocument> {
+  const facts = { ...(await goodFacts(stage)), ...changes };
   const { db, now } = stage;
   const { accounts, host, port } = readInfra();
   const { user, password } = accounts.report;
@@ -69,7 +73,7 @@ export function reviewStage(stage: ReviewStage, changes: Partial<ReviewFacts> = 
         now,
         scope: 'all',
         checks: CHECKS,
-        facts: { ...goodFacts(stage), ...changes },
+        facts,
       },
       onProgress: () => undefined,
     }),

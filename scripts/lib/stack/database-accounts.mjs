@@ -28,6 +28,12 @@ const SEEN_BY_REVIEWS = [
   ].join(', ')}) ON mysql.user`,
 ];
 
+/**
+ * What a review reads of them with its own account, and asks no procedure of ours: the text of the procedures that it then calls, and
+ * whether there are events.
+ */
+const REVIEWED_BY_ITSELF = ['proc', 'event'].map((table) => `SELECT ON mysql.${table}`);
+
 /** Old rows of these are deleted: refusals, events that were delivered, and deliveries that ended. */
 const CLEANED_TABLES = ['request_refusals', 'outbox', 'event_deliveries'];
 
@@ -64,6 +70,9 @@ export function accountStatements(secrets) {
     ...user(BACKUP_USER, '%', secrets.databaseBackup),
     `GRANT ${SCHEMA_OWNER_PRIVILEGES} ON \`${DATABASE}\`.* TO '${MIGRATE_USER}'@'%' WITH GRANT OPTION`,
     ...SEEN_BY_REVIEWS.map((privilege) => `GRANT ${privilege} TO '${MIGRATE_USER}'@'%'`),
+    ...[APP_USER, REPORT_USER].flatMap((account) =>
+      REVIEWED_BY_ITSELF.map((privilege) => `GRANT ${privilege} TO '${account}'@'%'`),
+    ),
     ...BACKUP_GRANTS.map((privilege) => `GRANT ${privilege} TO '${BACKUP_USER}'@'%'`),
     // What is no history and is cleaned up. CREATE, so that it may be named before it is there.
     ...CLEANED_TABLES.map(

@@ -1,5 +1,5 @@
 import type { Snapshot } from '../../platform/db/snapshot';
-import type { AnchorDocument } from './anchor-document';
+import type { AnchorDocument, SignedAnchor } from './anchor-document';
 import { countedTables, countRows } from './counted-tables';
 import { joinByUser } from './cursor';
 import type { Head } from './head';
@@ -95,4 +95,17 @@ export async function compareStored(
     await comparison.end();
   }
   await compareRest(snapshot, anchor, await countAll(snapshot), problems);
+}
+
+/** The database keeps a copy of each anchor: one that differs was forged, one that is gone was taken away. */
+export async function compareOwnCopy(
+  snapshot: Pick<Snapshot, 'rows'>,
+  { anchor, hash }: SignedAnchor,
+  problems: Problems,
+): Promise<void> {
+  const [row] = await snapshot.rows<{ hash: Buffer }>('SELECT hash FROM audit_anchors WHERE number = ?', [
+    anchor.number,
+  ]);
+  if (row === undefined) problems.add(`anchor ${anchor.number}`, 'is not among the anchors of the database');
+  else if (!row.hash.equals(hash)) problems.add(`anchor ${anchor.number}`, 'is another one in the database');
 }

@@ -4,6 +4,7 @@ import { verifyAuditChain, type AuditChainReport } from '../verify-audit-chain';
 import type { AnchorDocument, SignedAnchor } from './anchor-document';
 import { recomputeChains, type RecomputedChain } from './chains';
 import { countRows } from './counted-tables';
+import { compareOwnCopy } from './compare-heads';
 import { joinByUser } from './cursor';
 import { leafOf, type Head } from './head';
 import { readAuditHashAt, readHeads, type StoredHead } from './heads.queries';
@@ -196,13 +197,4 @@ async function compareCounts(snapshot: Snapshot, { tables }: AnchorDocument, pro
     else newer += count - anchored;
   }
   return newer;
-}
-
-/** The database keeps a copy of each anchor: one that differs was forged, one that is gone was taken away. */
-async function compareOwnCopy(snapshot: Snapshot, { anchor, hash }: SignedAnchor, problems: Problems): Promise<void> {
-  const [row] = await snapshot.rows<{ hash: Buffer }>('SELECT hash FROM audit_anchors WHERE number = ?', [
-    anchor.number,
-  ]);
-  if (row === undefined) problems.add(`anchor ${anchor.number}`, 'is not among the anchors of the database');
-  else if (!row.hash.equals(hash)) problems.add(`anchor ${anchor.number}`, 'is another one in the database');
 }

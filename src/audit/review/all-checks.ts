@@ -5,6 +5,7 @@ import { CLAIMS_TEST_CHECKS } from './checks/claims-test';
 import { DOMAIN_CHECKS } from './checks/domain-checks';
 import { SCHEMA_KEY_CHECKS } from './checks/schema-keys';
 import { SCHEMA_PRIVILEGE_CHECKS } from './checks/schema-privileges';
+import { SCHEMA_ROUTINE_CHECKS } from './checks/schema-routines';
 import { SCHEMA_TRIGGER_CHECKS } from './checks/schema-triggers';
 
 /**
@@ -14,6 +15,7 @@ import { SCHEMA_TRIGGER_CHECKS } from './checks/schema-triggers';
 export const CHECKS: readonly Check[] = [
   ...CLAIMS_TEST_CHECKS,
   ...SCHEMA_KEY_CHECKS,
+  ...SCHEMA_ROUTINE_CHECKS,
   ...SCHEMA_TRIGGER_CHECKS,
   ...SCHEMA_PRIVILEGE_CHECKS,
   ...DOMAIN_CHECKS,

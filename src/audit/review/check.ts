@@ -38,7 +38,7 @@ export interface ReviewFacts {
   /** Why what the target says of itself is not believed: somebody altered it, or it can not be read. */
   readonly backupFault?: string;
   /** Where anchors are kept outside of the database; left out where the review does not know. */
-  readonly anchorDir?: string | undefined;
+  readonly anchors?: AnchorFacts | undefined;
   /** The names of the database accounts by what they are for. */
   readonly accounts: ReviewedAccounts;
 }
@@ -50,6 +50,13 @@ export interface ReviewedAccounts {
   readonly migrate: string;
   /** Takes backups. */
   readonly backup: string;
+}
+
+/** The directory of anchors. */
+export interface AnchorFacts {
+  readonly dir: string;
+  /** The names of those that were there before the review took its snapshot, in their order. */
+  readonly files: readonly string[];
 }
 
 /** The last backup and the last drill, as the backup target has them; undefined where there was none. */

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeFailure } from '../../platform/jobs/job-failure';
-import type { BackupFacts, ReviewFacts } from './check';
+import { listAnchorFiles } from '../anchor/anchor-files';
+import type { AnchorFacts, BackupFacts, ReviewFacts } from './check';
 
 /** What the build leaves beside its code: the commit that it is of, and the result of the test of 100 concurrent claims. */
 const BUILD_DIRECTORY = join(__dirname, '..', '..', '..');
@@ -26,8 +27,10 @@ async function readCommit(): Promise<string> {
 }
 
 /** Where a review gets what the database does not know. */
-interface FactSources extends Pick<ReviewFacts, 'publicKeys' | 'accounts' | 'anchorDir'> {
+interface FactSources extends Pick<ReviewFacts, 'publicKeys' | 'accounts'> {
   readonly version: string;
+  /** Where anchors are kept outside of the database; undefined where nobody said. */
+  readonly anchorDir: string | undefined;
   /** Asks the backup target; undefined where none is known. */
   readonly readBackup: (() => Promise<BackupFacts>) | undefined;
 }
@@ -41,10 +44,16 @@ export async function readReviewFacts({
   readBackup,
 }: FactSources): Promise<ReviewFacts> {
   const build = { version, commit: await readCommit() };
-  const known = { build, claimsProof: await readIfThere(PROOF_FILE), publicKeys, accounts, anchorDir };
+  const known = { build, claimsProof: await readIfThere(PROOF_FILE), publicKeys, accounts };
+  const anchors = anchorDir === undefined ? undefined : await readAnchorFacts(anchorDir);
   try {
-    return { ...known, backup: await readBackup?.() };
+    return { ...known, anchors, backup: await readBackup?.() };
   } catch (error) {
-    return { ...known, backup: undefined, backupFault: describeFailure(error) };
+    return { ...known, anchors, backup: undefined, backupFault: describeFailure(error) };
   }
+}
+
+/** Lists the anchors. A directory that can not be read has none: then nobody can prove the leaves of the newest anchor. */
+export async function readAnchorFacts(dir: string): Promise<AnchorFacts> {
+  return { dir, files: await listAnchorFiles(dir).catch(() => []) };
 }

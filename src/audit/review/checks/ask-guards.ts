@@ -28,3 +28,9 @@ export async function askGuards<Row extends object>(
     return db.rows<Row>(own);
   }
 }
+
+/** Whether the server is MariaDB, or MySQL. */
+export async function isMariaDatabase(db: ReviewReader): Promise<boolean> {
+  const [row] = await db.rows<{ version: string }>('SELECT VERSION() AS version');
+  return row?.version.includes('MariaDB') === true;
+}

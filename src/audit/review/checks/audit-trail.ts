@@ -1,7 +1,7 @@
 import { verifyAuditChain } from '../../verify-audit-chain';
 import type { Check, CheckContext, Finding } from '../check';
 import { sqlCheck } from '../sql-check';
-import { anchorContradicted } from './anchor-contradicted';
+import { ANCHOR_CHECKS, ANCHOR_LATE_MS, oweAnchors } from './anchor-contradicted';
 
 /** The audit log and the anchors: that what was done is still told as it was done. */
 export const AUDIT_TRAIL_CHECKS: readonly Check[] = [
@@ -34,7 +34,7 @@ export const AUDIT_TRAIL_CHECKS: readonly Check[] = [
     LEFT JOIN audit_anchors b ON b.number = a.number - 1
     WHERE a.number > 1 AND NOT (a.previous_hash <=> b.hash)`,
   ),
-  anchorContradicted,
+  ...ANCHOR_CHECKS,
   {
     id: 'anchors-late',
     about: 'deployment',
@@ -75,16 +75,12 @@ async function findAuditFaults(context: CheckContext): Promise<readonly Finding[
   }));
 }
 
-/** They are made hourly. A service that is younger than that owes none. */
-const LATE_MS = 2 * 3_600_000;
-
 async function findLateAnchors({ db, now }: CheckContext): Promise<readonly Finding[]> {
-  const [first] = await db.rows<{ create_time: Date }>('SELECT create_time FROM audit_logs ORDER BY id LIMIT 1');
-  if (first === undefined || now.getTime() - first.create_time.getTime() < LATE_MS) return [];
+  if (!(await oweAnchors(db, now))) return [];
   const [last] = await db.rows<{ number: number; create_time: Date }>(
     'SELECT number, create_time FROM audit_anchors ORDER BY number DESC LIMIT 1',
   );
-  if (last !== undefined && now.getTime() - last.create_time.getTime() < LATE_MS) return [];
+  if (last !== undefined && now.getTime() - last.create_time.getTime() < ANCHOR_LATE_MS) return [];
   const evidence = { last_anchor: last?.number ?? null, made: last?.create_time.toISOString() ?? null };
   return [{ evidence: { ...evidence, now: now.toISOString() } }];
 }

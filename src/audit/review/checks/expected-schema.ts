@@ -5,6 +5,8 @@ import { join } from 'node:path';
 export interface ExpectedSchema {
   readonly tables: ReadonlyMap<string, ExpectedTable>;
   readonly triggers: ReadonlyMap<string, Trigger>;
+  /** What follows CREATE, of each procedure by its name. */
+  readonly procedures: ReadonlyMap<string, string>;
 }
 
 export interface ExpectedTable {
@@ -42,14 +44,20 @@ export function parseSchema(text: string): ExpectedSchema {
   for (const [, name = '', timing = '', event = '', table = '', body = ''] of text.matchAll(TRIGGER)) {
     triggers.set(name, { table, timing, event, body: body.trim() });
   }
-  if (tables.size === 0 || triggers.size === 0) throw new Error('migrations/schema.sql is no schema');
-  return { tables, triggers };
+  const procedures = new Map<string, string>();
+  for (const [, definition = '', name = ''] of text.matchAll(PROCEDURE)) procedures.set(name, definition);
+  if ([tables, triggers, procedures].some(({ size }) => size === 0)) {
+    throw new Error('migrations/schema.sql is no schema');
+  }
+  return { tables, triggers, procedures };
 }
 
 const TABLE = /^CREATE TABLE `(\w+)` \(\n([^]*?)\n\) ENGINE=(\w+)/gm;
 /** A body ends where the next statement begins, or the file ends. */
 const TRIGGER =
   /^CREATE TRIGGER (?:IF NOT EXISTS )?`?(\w+)`? (BEFORE|AFTER) (INSERT|UPDATE|DELETE) ON `?(\w+)`? FOR EACH ROW\s+([^]*?);\n(?=\nCREATE |$(?![^]))/gm;
+
+const PROCEDURE = /^CREATE (PROCEDURE `(\w+)`\(\)[^]*?);\n(?=\nCREATE |$(?![^]))/gm;
 
 function parseTable(body: string, engine: string): ExpectedTable {
   const columns: string[] = [];

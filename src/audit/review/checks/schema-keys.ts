@@ -1,5 +1,5 @@
 import type { Check, Finding, ReviewReader } from '../check';
-import { askGuards } from './ask-guards';
+import { askGuards, isMariaDatabase } from './ask-guards';
 import { expectedSchema } from './expected-schema';
 
 /**
@@ -141,11 +141,6 @@ interface ConstraintRow {
 const OWN_CONSTRAINTS = `
   SELECT TABLE_NAME AS table_name, CONSTRAINT_NAME AS name, CHECK_CLAUSE AS clause, 'YES' AS enforced
   FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE()`;
-
-async function isMariaDatabase(db: ReviewReader): Promise<boolean> {
-  const [row] = await db.rows<{ version: string }>('SELECT VERSION() AS version');
-  return row?.version.includes('MariaDB') === true;
-}
 
 interface ColumnRow {
   readonly table_name: string;

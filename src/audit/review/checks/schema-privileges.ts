@@ -122,8 +122,8 @@ const OWNER_RIGHTS = new Set(
     ...['CREATE_ROUTINE', 'ALTER_ROUTINE', 'EXECUTE', 'GRANT'],
   ].map((privilege) => `${privilege} on every table`),
 );
-/** On single tables: what it cleans, before they are there too. On its own procedures: what making them gives. */
-const OWNER_SINGLE = /^(CREATE|DELETE|GRANT|ALTER ROUTINE|EXECUTE) /;
+/** On single tables: what it cleans, before they are there too. On its own procedures: what making them gives. Nothing wider. */
+const OWNER_SINGLE = /^(?:(?:CREATE|GRANT) \w+|(?:GRANT|ALTER ROUTINE|EXECUTE) \w+\(\))$/;
 /** What a backup needs. */
 const BACKUP_RIGHTS = /^(SELECT|LOCK_TABLES|SHOW_VIEW|TRIGGER|EVENT) on every table$|^SELECT on the whole server$/;
 

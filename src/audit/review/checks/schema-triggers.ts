@@ -1,6 +1,7 @@
 import type { Check, Finding, ReviewReader } from '../check';
 import { expectedSchema, type Trigger } from './expected-schema';
 import { askGuards } from './ask-guards';
+import { words } from './sql-words';
 
 /** The triggers that keep history from being changed: each must be there as it was reviewed, and no other. */
 export const SCHEMA_TRIGGER_CHECKS: readonly Check[] = [
@@ -43,15 +44,10 @@ async function findTriggers(db: ReviewReader): Promise<readonly Finding[]> {
   return findings;
 }
 
-/** Servers keep the text of a body, but not its surrounding white space. */
 function isSame(actual: Trigger, reviewed: Trigger): boolean {
   const { table, timing, event, body } = reviewed;
   const isPlaced = actual.table === table && actual.timing === timing && actual.event === event;
   return isPlaced && words(actual.body) === words(body);
-}
-
-function words(body: string): string {
-  return body.replace(/\s+/g, ' ').replace(/;\s*$/, '').trim();
 }
 
 const OWN = `

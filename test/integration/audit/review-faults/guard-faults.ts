@@ -1,7 +1,12 @@
 import type { FactFault, Fault } from '../../../support/review-faults';
+import { createSigner } from '../../../../src/platform/crypto/signing';
 import { readInfra } from '../../../support/infra';
 
-const { app, report } = readInfra().accounts;
+const { accounts, auditSigningKey } = readInfra();
+const { app, report, migrate } = accounts;
+
+/** A procedure as it was. */
+let kept = '';
 
 /** What guards the ledger, taken away or opened, and what nobody ended: must show 1 of the audit's issue (R11.3). */
 export const GUARD_FAULTS: readonly Fault[] = [
@@ -108,6 +113,77 @@ export const GUARD_FAULTS: readonly Fault[] = [
     },
   },
   {
+    what: 'the migrating account may delete from every table',
+    check: 'privileges-too-wide',
+    tables: [],
+    plant: async ({ rows }) => {
+      await rows(`GRANT DELETE ON * TO '${migrate.user}'@'%'`);
+      return { account: `${migrate.user}@%`, right: 'DELETE on every table' };
+    },
+    undo: async ({ rows }) => {
+      await rows(`REVOKE DELETE ON * FROM '${migrate.user}'@'%'`);
+    },
+  },
+  {
+    what: 'the procedure that shows triggers is replaced by a list of what should be there',
+    check: 'schema-routines',
+    tables: [],
+    plant: async ({ rows, one }) => {
+      kept = String((await one('SHOW CREATE PROCEDURE review_triggers'))['Create Procedure']);
+      await rows('DROP PROCEDURE review_triggers');
+      await rows(`CREATE DEFINER = '${migrate.user}'@'%' PROCEDURE review_triggers() READS SQL DATA
+        SELECT 'users_frozen' AS name, 'users' AS table_name, 'BEFORE' AS timing, 'UPDATE' AS event, '' AS body`);
+      return { routine: 'review_triggers', problem: 'changed' };
+    },
+    undo: async ({ rows }) => {
+      await rows('DROP PROCEDURE review_triggers');
+      await rows(kept);
+      for (const { user } of [app, report]) await rows(`GRANT EXECUTE ON PROCEDURE review_triggers TO '${user}'@'%'`);
+    },
+  },
+  {
+    what: 'a procedure runs with the rights of somebody else',
+    check: 'schema-routines',
+    tables: [],
+    plant: async ({ rows, one }) => {
+      kept = String((await one('SHOW CREATE PROCEDURE review_checks'))['Create Procedure']);
+      await rows('DROP PROCEDURE review_checks');
+      await rows(kept.replace(`\`${migrate.user}\``, '`root`').replace('`%`', '`localhost`'));
+      return { routine: 'review_checks', problem: 'runs with the rights of root' };
+    },
+    undo: async ({ rows }) => {
+      await rows('DROP PROCEDURE review_checks');
+      await rows(kept);
+      for (const { user } of [app, report]) await rows(`GRANT EXECUTE ON PROCEDURE review_checks TO '${user}'@'%'`);
+    },
+  },
+  {
+    what: 'a function is there that nobody reviewed',
+    check: 'schema-routines',
+    tables: [],
+    plant: async ({ rows }) => {
+      await rows('CREATE FUNCTION gift() RETURNS INT DETERMINISTIC RETURN 1');
+      return { routine: 'gift', type: 'FUNCTION', problem: 'not in the reviewed schema' };
+    },
+    undo: async ({ rows }) => {
+      await rows('DROP FUNCTION gift');
+    },
+  },
+  {
+    what: 'an event edits balances while nobody is connected',
+    check: 'schema-routines',
+    tables: [],
+    plant: async ({ rows }) => {
+      await rows(
+        'CREATE EVENT edit_balances ON SCHEDULE EVERY 1 DAY DISABLE DO UPDATE users SET quota_remaining = quota_remaining + 1',
+      );
+      return { event: 'edit_balances', problem: 'not in the reviewed schema' };
+    },
+    undo: async ({ rows }) => {
+      await rows('DROP EVENT edit_balances');
+    },
+  },
+  {
     what: 'a case is open of which nobody knows the end',
     check: 'settlement-cases-open',
     tables: ['quota_charges', 'settlement_cases'],
@@ -186,8 +262,20 @@ export const FACT_FAULTS: readonly FactFault[] = [
   {
     what: 'the leaves of the anchors are gone',
     check: 'anchor-contradicted',
-    facts: { anchorDir: '/nowhere' },
+    facts: { anchors: { dir: '/nowhere', files: [] } },
     evidence: { anchor: 2, subject: 'anchor 2' },
+  },
+  {
+    what: 'nobody knows who signed the anchors of the database',
+    check: 'anchor-contradicted',
+    facts: { publicKeys: [createSigner(auditSigningKey).publicKeyPem] },
+    evidence: { anchor: null, subject: 'anchor 2', problem: 'is signed by a key that the review does not know' },
+  },
+  {
+    what: 'nobody can read the newest anchor outside of the database',
+    check: 'anchor-lost',
+    facts: { anchors: { dir: '/nowhere', files: ['anchor-00000003-20260131T160000000Z.json'] } },
+    evidence: { anchor: null, subject: 'anchor-00000003-20260131T160000000Z.json', problem: 'is not as it was signed' },
   },
   {
     what: 'the last backup is old',

@@ -1,8 +1,24 @@
+import { anchorOf, head, newSigner } from '../../../support/anchors';
 import { rechain, rechainAudits } from '../../../support/forged-log';
 import { readInfra } from '../../../support/infra';
 import type { Fault } from '../../../support/review-faults';
 
 const { app } = readInfra().accounts;
+
+const forger = newSigner();
+
+/** An anchor that says what the forger likes, and the statement that adds it. */
+function forgedAnchor(number: number): [string, readonly unknown[]] {
+  const { document, hash, signature } = anchorOf(forger, [head('nobody', 1)], {
+    number,
+    time: '2026-01-31T16:05:00.000Z',
+  });
+  return [
+    `INSERT INTO audit_anchors (number, slot, hash, previous_hash, root, document, signature, create_time)
+    SELECT ?, ?, ?, hash, root, ?, ?, create_time FROM audit_anchors WHERE number = 2`,
+    [number, `forged ${number}`, hash, document, signature],
+  ];
+}
 
 /** Times, requests, cases, notices, anchors and personal data that do not agree with what they are of: must show 1 of the audit's issue. */
 export const TRACE_FAULTS: readonly Fault[] = [
@@ -221,6 +237,58 @@ export const TRACE_FAULTS: readonly Fault[] = [
     plant: async ({ change }) => {
       await change('UPDATE audit_anchors SET document = JSON_SET(document, "$.users.count", 1) WHERE number = 2');
       return { anchor: 1, subject: 'anchor 2', problem: 'is not as it was signed' };
+    },
+  },
+  {
+    what: 'an older anchor is put in the place of the newest',
+    check: 'anchor-contradicted',
+    tables: ['audit_anchors'],
+    plant: async ({ change }) => {
+      await change('DELETE FROM audit_anchors WHERE number = 2');
+      await change('UPDATE audit_anchors SET number = 2 WHERE number = 1');
+      return { anchor: null, subject: 'anchor 2', problem: 'is not as it was signed' };
+    },
+  },
+  {
+    what: 'all anchors are taken away',
+    check: 'anchor-contradicted',
+    tables: ['audit_anchors'],
+    plant: async ({ change }) => {
+      await change('DELETE FROM audit_anchors');
+      const problem = 'there is none, though the audit log is older than two hours';
+      return { anchor: null, subject: 'anchors', problem };
+    },
+  },
+  {
+    what: 'anchors that somebody else signed push ours out of sight',
+    check: 'anchor-contradicted',
+    tables: ['audit_anchors'],
+    count: 130,
+    plant: async ({ change }) => {
+      for (let number = 3; number < 133; number += 1) await change(...forgedAnchor(number));
+      return { anchor: 2, subject: 'anchor 132', problem: 'is signed by a key that the review does not know' };
+    },
+  },
+  {
+    what: 'the audit log is rewritten and sealed anew, and the anchors that knew it are taken away',
+    check: 'anchor-lost',
+    tables: ['audit_logs', 'audit_chain', 'audit_chain_head', 'audit_anchors'],
+    plant: async (insider) => {
+      await insider.change("UPDATE audit_logs SET role = 'finance' WHERE action = 'CreatePromotion' LIMIT 1");
+      await rechainAudits(insider);
+      await insider.change('DELETE FROM audit_anchors');
+      const [end] = await insider.rows('SELECT position FROM audit_chain_head');
+      const problem = `was rewritten: place ${Number(end?.['position'])} is gone or has another hash`;
+      return { anchor: 2, subject: 'audit log', problem };
+    },
+  },
+  {
+    what: 'the newest anchor is taken away',
+    check: 'anchor-lost',
+    tables: ['audit_anchors'],
+    plant: async ({ change }) => {
+      await change('DELETE FROM audit_anchors WHERE number = 2');
+      return { anchor: 2, subject: 'anchor 2', problem: 'is not among the anchors of the database' };
     },
   },
   {

@@ -1,7 +1,9 @@
 import { SCHEMA_KEY_CHECKS } from '../../../../src/audit/review/checks/schema-keys';
 import { SCHEMA_PRIVILEGE_CHECKS } from '../../../../src/audit/review/checks/schema-privileges';
+import { SCHEMA_ROUTINE_CHECKS } from '../../../../src/audit/review/checks/schema-routines';
 import { SCHEMA_TRIGGER_CHECKS } from '../../../../src/audit/review/checks/schema-triggers';
 import type { Evidence } from '../../../../src/audit/review/check';
+import type { CheckResult } from '../../../../src/audit/review/review-document';
 import { reviewDatabase } from '../../../../src/audit/review/review';
 import { withSnapshot } from '../../../../src/platform/db/snapshot';
 import { migrate } from '../../../../src/cli/migrate';
@@ -10,7 +12,7 @@ import { migrateConfigOf } from '../../../support/database-server';
 import { readInfra, type Infra } from '../../../support/infra';
 import { factsWith } from '../../../support/review-files';
 
-const CHECKS = [...SCHEMA_KEY_CHECKS, ...SCHEMA_TRIGGER_CHECKS, ...SCHEMA_PRIVILEGE_CHECKS];
+const CHECKS = [...SCHEMA_KEY_CHECKS, ...SCHEMA_ROUTINE_CHECKS, ...SCHEMA_TRIGGER_CHECKS, ...SCHEMA_PRIVILEGE_CHECKS];
 
 let infra: Infra;
 let db: TestDatabase;
@@ -23,8 +25,7 @@ beforeAll(async () => {
 });
 afterAll(() => db.close());
 
-/** What the checks of the schema find, by check; as the account that only reads, unless another URL is given. */
-async function findings(url = reportUrl): Promise<Readonly<Record<string, readonly Evidence[]>>> {
+async function reviewed(url: string): Promise<readonly CheckResult[]> {
   const { app, report, migrate } = infra.accounts;
   const accounts = { app: app.user, report: report.user, migrate: migrate.user, backup: 'billing_backup' };
   const { checks } = await withSnapshot(url, {}, (snapshot) =>
@@ -33,7 +34,12 @@ async function findings(url = reportUrl): Promise<Readonly<Record<string, readon
       facts: factsWith({ accounts }),
     }),
   );
-  const made = checks.filter(({ id }) => !id.startsWith('unbacked-'));
+  return checks.filter(({ id }) => !id.startsWith('unbacked-'));
+}
+
+/** What the checks of the schema find, by check; as the account that only reads, unless another URL is given. */
+async function findings(url = reportUrl): Promise<Readonly<Record<string, readonly Evidence[]>>> {
+  const made = await reviewed(url);
   expect(made.filter(({ error }) => error !== '').map(({ id, error }) => `${id}: ${error}`)).toEqual([]);
   return Object.fromEntries(
     made.filter(({ outcome }) => outcome === 'found').map(({ id, evidence }) => [id, evidence]),
@@ -138,9 +144,14 @@ describe('the checks of the schema', () => {
     ['sealed bodies for the account that reports', 'report', 'SELECT ON order_payers', 'SELECT order_payers'],
     ['a privilege on the whole schema', 'app', 'ALTER ON *', 'ALTER on every table'],
     ['DROP for the account that migrates', 'migrate', 'DROP ON *', 'DROP on every table'],
+    ['DELETE for it on the whole schema', 'migrate', 'DELETE ON *', 'DELETE on every table'],
+    ['DELETE for it on history', 'migrate', 'DELETE ON quota_logs', 'DELETE quota_logs'],
+    ['DELETE for it on the whole server', 'migrate', 'DELETE ON *.*', 'DELETE on the whole server'],
+    ['CREATE for it on the whole server', 'migrate', 'CREATE ON *.*', 'CREATE on the whole server'],
+    ['GRANT for it on the whole server', 'migrate', 'GRANT OPTION ON *.*', 'GRANT on the whole server'],
   ] as const)('find %s', async (_what, account, privilege, right) => {
     const { user } = infra.accounts[account];
-    const onDatabase = privilege.replace(/ ON (.+)$/, ` ON ${db.name}.$1`);
+    const onDatabase = privilege.replace(/ ON ([^.]+)$/, ` ON ${db.name}.$1`);
     const found = await foundAfter(
       [`GRANT ${onDatabase} TO '${user}'@'%'`],
       [`REVOKE ${onDatabase} FROM '${user}'@'%'`],
@@ -162,6 +173,19 @@ describe('the checks of the schema', () => {
     expect(accounts).toContain('somebody@% UPDATE users');
     expect(accounts).toContain('admin@% SUPER on the whole server');
     expect(accounts).toContain('admin@% DELETE on the whole server');
+  });
+
+  test('do not believe procedures that they can not read', async () => {
+    await db.query("CREATE USER 'blind'@'%' IDENTIFIED BY 'blind'");
+    try {
+      await db.query(`GRANT SELECT, EXECUTE ON ${db.name}.* TO 'blind'@'%'`);
+      const made = await reviewed(`mysql://blind:blind@${infra.host}:${infra.port}/${db.name}`);
+      expect(made.find(({ id }) => id === 'schema-routines')).toMatchObject({
+        ...{ outcome: 'broken', severity: 'severe', error: expect.stringContaining('proc') as string },
+      });
+    } finally {
+      await db.query("DROP USER 'blind'@'%'");
+    }
   });
 
   test('find what an account lacks', async () => {

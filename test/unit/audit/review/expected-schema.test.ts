@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { TABLE_PRIVILEGES } from '../../../../migrations/privileges';
+import { READING_PROCEDURES, TABLE_PRIVILEGES } from '../../../../migrations/privileges';
 import { expectedSchema, parseSchema } from '../../../../src/audit/review/checks/expected-schema';
 
 const TEXT = readFileSync('migrations/schema.sql', 'utf8');
@@ -11,12 +11,14 @@ describe('the reviewed schema', () => {
   const sum = (numberOf: (table: string) => number): number =>
     [...schema.tables.keys()].reduce((all, table) => all + numberOf(table), 0);
 
-  test('is read whole: every table, column, unique key, CHECK and trigger', () => {
+  test('is read whole: every table, column, unique key, CHECK, trigger and procedure', () => {
     expect(schema.tables.size).toBe(count(/^CREATE TABLE /gm));
     expect(sum((table) => schema.tables.get(table)?.columns.length ?? 0)).toBe(count(/^ {2}`\w+` /gm));
     expect(sum((table) => schema.tables.get(table)?.uniqueKeys.size ?? 0)).toBe(count(/^ {2}(?:PRIMARY|UNIQUE) KEY/gm));
     expect(sum((table) => schema.tables.get(table)?.constraints.size ?? 0)).toBe(count(/^ {2}CONSTRAINT /gm));
     expect(schema.triggers.size).toBe(count(/^CREATE TRIGGER /gm));
+    expect([...schema.procedures.keys()].sort()).toEqual([...READING_PROCEDURES].sort());
+    expect(schema.procedures.size).toBe(count(/^CREATE PROCEDURE /gm));
     expect(schema.triggers.size).toBeGreaterThan(50);
   });
 

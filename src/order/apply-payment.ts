@@ -106,6 +106,12 @@ interface Money {
 /** How soon a query decides about a notification of another amount: WeChat Pay's own books may lag behind its notification. */
 const MISMATCH_CHECK_MS = 30_000;
 
+/** Has WeChat Pay asked about an order soon. What is due sooner stays: each repeat of a notification would put it off again. */
+async function checkSoon(tx: Tx, { id, nextCheckTime: due }: OrderRow, now: Date): Promise<void> {
+  const nextCheckTime = addMs(now, MISMATCH_CHECK_MS);
+  if (due === null || due > nextCheckTime) await OrderRow.query(tx).findById(id).patch({ nextCheckTime });
+}
+
 /** Decides about money and books it, under the locks of its user and order. */
 async function bookMoney(
   tx: Tx,
@@ -128,8 +134,7 @@ async function bookMoney(
     const isOpen = nextStatus(order.status, 'closed') !== undefined;
     if (told === 'by query') return returnMoney(tx, parts, order, money, isOpen ? 'wrong_amount' : 'not_awaited', now);
     // WeChat Pay's own books decide, not what one message says; of a paid order they tell what paid it.
-    const nextCheckTime = addMs(now, MISMATCH_CHECK_MS);
-    if (order.paidTime === null) await OrderRow.query(tx).findById(order.id).patch({ nextCheckTime });
+    if (order.paidTime === null) await checkSoon(tx, order, now);
     return refuse(tx, order, money, mismatch, now);
   }
   if (nextStatus(order.status, 'paid') === undefined) return returnMoney(tx, parts, order, money, 'not_awaited', now);

@@ -50,10 +50,19 @@ async function propose(as: Identity = 'finance') {
   return { ...member, refundId: answer.refund?.refundId ?? '' };
 }
 
-const simulatorKnows = async (orderId: string): Promise<boolean> => {
+/** What WeChat Pay has given back of an order. */
+const givenBack = async (orderId: string): Promise<number> => {
   const answer = await fetch(`${h.simulatorUrl}/_control/orders/${orderId}`);
-  return ((await answer.json()) as { refunded_amount: number }).refunded_amount > 0;
+  return ((await answer.json()) as { refunded_amount: number }).refunded_amount;
 };
+/** All that is written about a refund, its order and its user, and what WeChat Pay knows. */
+const stateOf = async ({ userId, orderId, refundId }: Record<'userId' | 'orderId' | 'refundId', string>) => ({
+  rows: await readUserRows(h.db, userId),
+  quota: await getQuota(h, userId),
+  alerts: await readAlertWords(h, refundId),
+  events: await eventsOf(refundId),
+  givenBack: await givenBack(orderId),
+});
 const actionsOf = async (refundId: string): Promise<string[]> => {
   const sql = 'SELECT action, actor FROM audit_logs WHERE subject_id = ? ORDER BY id';
   const rows = await h.db.query(sql, [refundId]);
@@ -72,6 +81,22 @@ describe('a refund that one person may make alone', () => {
     expect(refund).toMatchObject({ amount: 9_900, approveDeadline: undefined, decision: RefundDecision.UNSPECIFIED });
     await untilRefunds(h, member.orderId, ['succeeded']);
     expect(await actionsOf(refund.refundId)).not.toContain('ApproveRefund finance/finance-2');
+  });
+
+  test('is bounded by its order, also when all of it is asked for at once by two people (lesson 39)', async () => {
+    const member = await dearMember();
+    const ask = (as: Identity) => refundOrderCall(h, { ...member, amount: 4_000 }, as);
+    await Promise.all(Array.from({ length: 6 }, (_, i) => ask(i % 2 === 0 ? 'finance' : 'finance-2')));
+    // Whoever did not get his turn on a busy machine asks again.
+    await until('nothing is left', async () => reasonOf(await ask('finance')) === 'ORDER_NOT_REFUNDABLE');
+    // Four are all of ¥199; two of them are within ¥100, whoever asked.
+    expect(await readRefundRows(h, member.orderId)).toHaveLength(4);
+    await until('two are given back, one after the other', async () => {
+      h.clock.advanceMs(1_000);
+      return (await givenBack(member.orderId)) === 8_000;
+    });
+    const statuses = (await readRefundRows(h, member.orderId)).map(({ status }) => status);
+    expect(statuses.filter((status) => status === 'proposed')).toHaveLength(2);
   });
 
   test('is bounded by its order: parts that come to more than ¥100 are proposed from there on', async () => {
@@ -101,7 +126,7 @@ describe('a refund beyond that', () => {
     const waitMs = (answer.refund?.approveDeadline?.getTime() ?? 0) - (answer.refund?.createTime?.getTime() ?? 0);
     expect(waitMs).toBe(7 * DAY_MS);
     expect(await getQuota(h, userId)).toMatchObject({ quotaRemaining: 0, quotaHeld: 1_400 });
-    expect(await simulatorKnows(orderId)).toBe(false);
+    expect(await givenBack(orderId)).toBe(0);
     expect(await readRefundRows(h, orderId)).toMatchObject([{ status: 'proposed', next_attempt_time: null }]);
     expect(await readAlertWords(h, refundId)).toEqual(['refund_proposed open']);
     expect(await eventsOf(refundId)).toEqual(['refund.proposed']);
@@ -121,11 +146,18 @@ describe('a refund beyond that', () => {
     ['operations', 'operations', 'CALLER_NOT_ALLOWED'],
     ['an auditor', 'auditor', 'CALLER_NOT_ALLOWED'],
     ['the order service', 'order-service', 'CALLER_NOT_ALLOWED'],
-  ])('is not approved by %s, which changes nothing', async (_who, as, reason) => {
-    const { userId, refundId } = await propose();
-    const before = [await readUserRows(h.db, userId), await readAlertWords(h, refundId)];
-    expect(await approveRefundCall(h, { refundId }, as)).toMatchObject({ code: 'PERMISSION_DENIED', reason });
-    expect([await readUserRows(h.db, userId), await readAlertWords(h, refundId)]).toEqual(before);
+  ])('is not approved by %s, which changes nothing (lesson 1)', async (_who, as, reason) => {
+    const proposed = await propose();
+    const before = await stateOf(proposed);
+    const asked = { refundId: proposed.refundId, requestId: newId('a') };
+    for (let times = 0; times < 2; times += 1) {
+      expect(await approveRefundCall(h, asked, as)).toMatchObject({ code: 'PERMISSION_DENIED', reason });
+    }
+    expect(await stateOf(proposed)).toEqual(before);
+    // Nor is the refusal kept: whoever may is judged afresh under the same request (lesson 5).
+    expect(await mustSucceed(approveRefundCall(h, asked))).toMatchObject({ replayed: false });
+    await untilRefunds(h, proposed.orderId, ['succeeded']);
+    expect(await givenBack(proposed.orderId)).toBe(DEAR);
   });
 
   test('is sent once another person approves it, and ends like any other', async () => {
@@ -164,7 +196,7 @@ describe('a refund beyond that', () => {
       refund: { status: RefundStatus.CLOSED, decision: RefundDecision.REJECTED, decisionReason: '金额有误' },
     });
     expect(await getQuota(h, userId)).toMatchObject({ quotaRemaining: 1_510, quotaHeld: 0 });
-    expect(await simulatorKnows(orderId)).toBe(false);
+    expect(await givenBack(orderId)).toBe(0);
     expect(await readAlertWords(h, refundId)).toEqual(['refund_proposed refund_rejected']);
     expect(await actionsOf(refundId)).toEqual(['RefundOrder finance/finance', `RejectRefund finance/${as}`]);
     expect(await eventsOf(refundId)).toEqual(['refund.proposed', 'refund.closed']);
@@ -198,7 +230,32 @@ describe('a refund beyond that', () => {
     await mustSucceed(rejectRefundCall(h, { refundId }));
   });
 
-  test('is decided once, however many decide at the same moment', async () => {
+  test('takes the sum of all: of many proposed at once only what was paid, and no more is approved (lessons 39, 16)', async () => {
+    const member = await dearMember();
+    const amount = 10_001;
+    const replies = await Promise.all(
+      Array.from({ length: 8 }, (_, i) => {
+        return refundOrderCall(h, { ...member, amount }, i % 2 === 0 ? 'finance' : 'finance-2');
+      }),
+    );
+    expect(replies.filter(({ ok }) => ok)).toHaveLength(1);
+    expect(await refundOrderCall(h, { ...member, amount })).toMatchObject({ metadata: { why: 'exceeds_paid' } });
+    const [row, ...more] = await readRefundRows(h, member.orderId);
+    expect([row, more]).toMatchObject([{ status: 'proposed', amount }, []]);
+    const refundId = String(row?.['id']);
+    const by = String(row?.['requested_by']).endsWith('finance-2') ? 'finance' : 'finance-2';
+    const approvals = await Promise.all(
+      Array.from({ length: 6 }, () => approveRefundCall(h, { refundId, requestId: 'the same' }, by)),
+    );
+    expect(approvals.filter((reply) => reply.ok && !reply.response.replayed)).toHaveLength(1);
+    await untilRefunds(h, member.orderId, ['succeeded']);
+    expect(await givenBack(member.orderId)).toBe(amount);
+    const [order] = await h.db.query('SELECT refunded_amount FROM orders WHERE id = ?', [member.orderId]);
+    expect(order).toEqual({ refunded_amount: amount });
+    await expectBalanced(h.db, member.userId);
+  });
+
+  test('is decided once, however many decide at the same moment (lesson 9)', async () => {
     const { userId, orderId, refundId } = await propose();
     const replies = await Promise.all([
       ...Array.from({ length: 4 }, () => approveRefundCall(h, { refundId })),
@@ -210,6 +267,7 @@ describe('a refund beyond that', () => {
     const isApproved = row?.['decision'] === 'approved';
     await untilRefunds(h, orderId, [isApproved ? 'succeeded' : 'closed']);
     expect(await getQuota(h, userId)).toMatchObject({ quotaRemaining: isApproved ? 10 : 1_510, quotaHeld: 0 });
+    expect(await givenBack(orderId)).toBe(isApproved ? DEAR : 0);
     await expectBalanced(h.db, userId);
   });
 });
@@ -220,7 +278,7 @@ describe('what a person gives back alone in a day', () => {
     return (await h.db.query(sql)).map(({ amount }) => Number(amount));
   };
 
-  test('is bounded, also when all of it is asked for at once; another person and the next day are free', async () => {
+  test('is bounded, also when all of it is asked for at once (lesson 32); another person and the next day are free', async () => {
     h.clock.advanceMs(DAY_MS);
     // The first of the day, and then as if many had been made: three times ¥99 are left.
     await mustSucceed(refundOrderCall(h, await registerMember(h), 'finance-2'));
@@ -243,7 +301,7 @@ describe('what a person gives back alone in a day', () => {
 });
 
 describe('a proposal that nobody approves in seven days', () => {
-  test('ends by itself: everything thaws, and an approval comes too late from the instant on', async () => {
+  test('ends by itself (lesson 12): everything thaws, and an approval comes too late from the instant on', async () => {
     const { userId, orderId, refundId } = await propose();
     h.clock.advanceMs(7 * DAY_MS);
     expect(await approveRefundCall(h, { refundId })).toMatchObject({
@@ -252,7 +310,7 @@ describe('a proposal that nobody approves in seven days', () => {
     const [row] = await untilRefunds(h, orderId, ['closed']);
     expect(row).toMatchObject({ decision: 'expired', decided_by: 'spiffe://billing/system/billing-guard' });
     expect(await getQuota(h, userId)).toMatchObject({ quotaRemaining: 1_510, quotaHeld: 0 });
-    expect(await simulatorKnows(orderId)).toBe(false);
+    expect(await givenBack(orderId)).toBe(0);
     expect(await readAlertWords(h, refundId)).toEqual(['refund_proposed refund_expired']);
     expect(await actionsOf(refundId)).toEqual(['RefundOrder finance/finance', 'ExpireRefund system/billing-guard']);
     await expectBalanced(h.db, userId);

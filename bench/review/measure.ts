@@ -26,10 +26,10 @@ interface ReviewPlaces {
 export async function measureReview(places: ReviewPlaces): Promise<Measured> {
   const { databaseUrl, directory, anchorDir, signingKey } = places;
   const script = join(DIST, 'src', 'cli', 'main.js');
-  const words = ['audit', 'review', '--database', databaseUrl, '--format', 'all', '--out', directory];
+  const words = ['audit', 'review', '--database', '--format', 'all', '--out', directory];
   const startMs = performance.now();
   const child = spawn(process.execPath, [script, ...words], {
-    env: { AUDIT_SIGNING_KEY: signingKey, ANCHOR_DIR: anchorDir },
+    env: { AUDIT_SIGNING_KEY: signingKey, ANCHOR_DIR: anchorDir, DATABASE_URL: databaseUrl },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   let peakMib = 0;

@@ -74,6 +74,15 @@ export const streamStateSchema = z.object({
 });
 export type StreamState = Readonly<z.infer<typeof streamStateSchema>>;
 
+/** How long a log file of a stream is that the server has finished: written before anything of the next one is. */
+export const logFileEndSchema = z.object({
+  kind: z.literal('billing-guard log file end 1'),
+  stream: z.string(),
+  file: logFile,
+  bytes: offset,
+});
+export type LogFileEnd = Readonly<z.infer<typeof logFileEndSchema>>;
+
 /** What a drill found: a restoration that was tried. */
 export const drillSchema = z.object({
   kind: z.literal('billing-guard restore drill 1'),

@@ -23,7 +23,7 @@ import { connectionOf, startProgram, type ProgramSettings } from './programs';
 import { createSealer, sealBytes } from './sealed-stream';
 import { signDocument } from './signed-document';
 import { openSource, type SourceDatabase } from './source-database';
-import { newestStream, readStreamState, type TargetReader } from './stream-store';
+import { listStreams, orFault, readStreamState, type TargetReader } from './stream-store';
 import { draftOf, makeDirectory, nameAt, pathIn, PLACES, publish, remove, syncFile } from './target';
 
 /** A full backup: a dump of one consistent moment, taken while the database is in use, nothing locked. */
@@ -217,18 +217,18 @@ function observeStored() {
 
 /**
  * The stream that runs beside us and has passed the backup's moment, or null when none does: so a backup names a stream only if
- * that is known to continue it.
+ * that is known to continue it. A backup is taken whatever is broken of a stream.
  */
 async function streamThatContinues(
   parts: FullBackupParts,
   server: ServerIdentity,
   position: LogPosition,
 ): Promise<string | null> {
-  const stream = await newestStream(parts);
+  const stream = (await listStreams(parts)).at(-1)?.start;
   if (stream === undefined || !isSameServer(stream.server, server)) return null;
   if (logFileNumber(position.file) < logFileNumber(stream.firstFile)) return null;
   for (let waitedMs = 0; waitedMs < STREAM_WAIT_MS; waitedMs += STREAM_LOOK_MS) {
-    const state = await readStreamState(parts, stream.id);
+    const { document: state } = await orFault(() => readStreamState(parts, stream.id));
     if (state === undefined) return null;
     const ageMs = parts.clock.machineNow().getTime() - Date.parse(state.provenTime);
     if (comparePositions(state, position) >= 0 && ageMs < STREAM_AGE_MAX_MS) return stream.id;

@@ -6,7 +6,7 @@ import { BackupError } from './backup.errors';
 import type { Reach } from './choose-backup';
 import { manifestSchema, type Manifest, type StoredFile } from './documents';
 import { readSignedDocument } from './signed-document';
-import { readStreamState, type TargetReader } from './stream-store';
+import { findStreamState, type TargetReader } from './stream-store';
 import { namesIn, pathIn, PLACES, readIfThere, sizeOf } from './target';
 
 /** Full backups as they lie in a target. */
@@ -42,13 +42,15 @@ export async function listFulls(reader: TargetReader): Promise<readonly FoundFul
   return found;
 }
 
-/** The backups that can be restored from, and how far each reaches. */
-export async function readReaches(reader: TargetReader): Promise<readonly Reach[]> {
+/** The backups that can be restored from, and how far each reaches: to its own moment where its stream can not say. */
+export async function readReaches(
+  reader: TargetReader & { readonly tell: (line: string) => void },
+): Promise<readonly Reach[]> {
   const manifests = (await listFulls(reader)).map(({ manifest }) => manifest).filter((found) => found !== undefined);
   return Promise.all(
     manifests.map(async (manifest) => {
       const { stream, endTime } = manifest;
-      const state = stream === null ? undefined : await readStreamState(reader, stream);
+      const state = stream === null ? undefined : await findStreamState(reader, stream);
       return { manifest, reachTime: fromEpochMs(Date.parse(state?.provenTime ?? endTime)) };
     }),
   );

@@ -12,5 +12,5 @@ export { restore, type Restored } from './restore';
 export { startScratchServer } from './scratch-server';
 export { shipLog } from './ship-log';
 export type { ShipProgress } from './stream-metrics';
-export { listStreams, readStreamState, type SealedReader } from './stream-store';
+export { listStreams, newestStream, orFault, readStreamState, type SealedReader } from './stream-store';
 export { verifyTarget } from './verify-backups';

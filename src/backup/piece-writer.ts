@@ -7,7 +7,7 @@ import { createGzip, gzip } from 'node:zlib';
 import type { BackupKeys } from './backup-keys';
 import { coveredBy, mergeOf, pieceName, type Piece } from './pieces';
 import { createSealer, sealBytes } from './sealed-stream';
-import { readStreamedFile, type LogFilePlace } from './stream-store';
+import { readStreamedFile, type LogFilePlace } from './stream-files';
 import { draftOf, makeDirectory, pathIn, PLACES, publish, remove, syncFile, writeDurably, type Target } from './target';
 
 /** Writes pieces of log files into a target, and merges them behind the stream's back. */

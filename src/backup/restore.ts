@@ -11,13 +11,14 @@ import { fromEpochMs } from '../platform/time';
 import { accountName } from './account-grants';
 import { countObjects, type ObjectCounts } from './backup-rights';
 import { BackupError } from './backup.errors';
-import { accountsSchema, type AccountGrants, type LogPosition, type Manifest } from './documents';
+import { accountsSchema, type AccountGrants, type LogPosition, type Manifest, type StreamState } from './documents';
 import { ACCOUNTS_FILE, DUMP_FILE } from './full-backup';
 import { checkStoredFiles } from './full-store';
 import { walkLog, type LogWalk } from './log-events';
 import { connectionOf, startProgram, type ProgramSettings } from './programs';
 import { createOpener, openBytes } from './sealed-stream';
-import { listStreamedFiles, readLogFile, readStreamState, type SealedReader, type StreamedFile } from './stream-store';
+import { findLog, readLogFile, type FoundLog, type StreamedFile } from './stream-files';
+import { findStreamState, type SealedReader } from './stream-store';
 import { pathIn, PLACES, remove } from './target';
 
 /** Restores a database from a target: a full backup, then what the stream has of the time after it. */
@@ -34,8 +35,10 @@ export interface RestoreParts extends SealedReader {
 /** What is wanted. */
 export interface RestoreGoal {
   readonly manifest: Manifest;
-  /** Every transaction that was committed before, to the second; undefined: all that there is. */
+  /** Every transaction that was committed before, to the second; undefined: all that was shipped. */
   readonly until?: Date | undefined;
+  /** The backup's own moment: the stream that continues it is not looked at. */
+  readonly isAlone?: boolean;
 }
 
 /** What became of it. */
@@ -60,6 +63,7 @@ export async function restore(parts: RestoreParts, goal: RestoreGoal): Promise<R
   const admin = openAdmin(parts.databaseUrl);
   try {
     await requireEmpty(admin, manifest.database);
+    const log = await lookAtLog(parts, goal);
     parts.tell(`checking the files of the backup ${manifest.id}`);
     await checkStoredFiles(parts, manifest);
     const accounts = await readAccounts(parts, manifest);
@@ -69,7 +73,7 @@ export async function restore(parts: RestoreParts, goal: RestoreGoal): Promise<R
     await load(parts, manifest);
     await requireComplete(admin, manifest);
     for (const grant of accounts.flatMap(({ grants }) => grants)) await admin.raw(grant);
-    const replayed = await replayStream(parts, goal);
+    const replayed = log === undefined ? NOT_REPLAYED : await replayLog(parts, goal, log);
     return { database: manifest.database, backup: manifest.id, accountsMade, ...replayed };
   } finally {
     await admin.destroy();
@@ -164,20 +168,51 @@ async function requireComplete(admin: Knex, manifest: Manifest): Promise<void> {
   }
 }
 
-/** Replays the stream that continues the backup, file by file. */
-async function replayStream(
+/** What is to be replayed, as far as it is there. */
+interface KnownLog extends FoundLog {
+  readonly stream: string;
+  /** Undefined: nobody knows how far the stream had come. */
+  readonly state: StreamState | undefined;
+}
+
+/** Looks for the stream that continues the backup. Throws before anything is loaded where all of it is wanted and is not there. */
+async function lookAtLog(
+  parts: RestoreParts,
+  { manifest, until, isAlone }: RestoreGoal,
+): Promise<KnownLog | undefined> {
+  const { id, stream, log } = manifest;
+  if (isAlone === true || (stream === null && until === undefined)) return undefined;
+  if (stream === null) {
+    throw new BackupError(`no stream continues the backup ${id}: it can be restored to its own moment only`);
+  }
+  // Read before the files are looked for: a stream that runs goes on.
+  const state = await findStreamState(parts, stream);
+  const { files, fault } = await findLog(parts, stream, { from: log.file, state });
+  if (fault !== undefined && until === undefined) {
+    throw new BackupError(
+      `${fault}: not all that was shipped is there, and nothing was restored. --to-time brings back what was before, ` +
+        '--to-backup the full backup alone',
+    );
+  }
+  return { stream, state, files, fault };
+}
+
+type Replayed = Pick<Restored, 'end' | 'lastTime' | 'provenTime'>;
+
+const NOT_REPLAYED: Replayed = { end: undefined, lastTime: undefined, provenTime: undefined };
+
+/** Replays the log, file by file. */
+async function replayLog(
   parts: RestoreParts,
   { manifest, until }: RestoreGoal,
-): Promise<Pick<Restored, 'end' | 'lastTime' | 'provenTime'>> {
-  const { stream, log } = manifest;
-  if (stream === null) {
-    if (until === undefined) return { end: undefined, lastTime: undefined, provenTime: undefined };
-    throw new BackupError(`no stream continues the backup ${manifest.id}: it can be restored to its own moment only`);
-  }
+  { stream, state, files, fault }: KnownLog,
+): Promise<Replayed> {
+  const { log } = manifest;
   const spool = await mkdtemp(join(parts.spoolDirectory, 'billing-restore-'));
   let [end, lastTime]: [LogPosition, Date | undefined] = [log, undefined];
+  let hasReached = false;
   try {
-    for (const file of await listStreamedFiles(parts.target, stream, log.file)) {
+    for (const file of files) {
       const from = file.name === log.file ? log.position : 0;
       const walk = await fetchLog(parts, { stream, file, from, until, path: join(spool, file.name) });
       const usable = walk.unwantedStart ?? walk.wholeEnd;
@@ -186,18 +221,24 @@ async function replayStream(
       if (usable > from) await replay(parts, { manifest, path: join(spool, file.name), from });
       await remove(join(spool, file.name));
       end = { file: file.name, position: usable };
-      if (walk.unwantedStart !== undefined) break;
+      hasReached = walk.unwantedStart !== undefined;
+      if (hasReached) break;
     }
-    const state = await readStreamState(parts, stream);
-    requireReached(parts, manifest, { end, until, proven: state?.provenTime });
-    return { end, lastTime, provenTime: state === undefined ? undefined : fromEpochMs(Date.parse(state.provenTime)) };
   } finally {
     await remove(spool);
   }
+  if (!hasReached && fault !== undefined) {
+    throw new BackupError(
+      `${fault}, before the moment that was asked for: do not use ${manifest.database}. What is there reaches to a ` +
+        `transaction of ${(lastTime ?? fromEpochMs(Date.parse(manifest.endTime))).toISOString()}: drop it, and restore to that at most`,
+    );
+  }
+  tellReach(parts, manifest, { end, until: hasReached ? undefined : until, proven: state?.provenTime });
+  return { end, lastTime, provenTime: state === undefined ? undefined : fromEpochMs(Date.parse(state.provenTime)) };
 }
 
 /** Says so when the stream ends before the moment that was asked for: what was restored may lack something. */
-function requireReached(
+function tellReach(
   { tell }: RestoreParts,
   { id }: Manifest,
   { end, until, proven }: { end: LogPosition; until: Date | undefined; proven: string | undefined },

@@ -5,14 +5,15 @@ import type { Clock } from '../platform/clock';
 import type { Signer } from '../platform/crypto/signing';
 import type { BackupKeys } from './backup-keys';
 import { BackupError, SourceAwayError } from './backup.errors';
-import { comparePositions, logFileNumber, type LogPosition, type StreamStart } from './documents';
+import { comparePositions, logFileNumber, type LogFileEnd, type LogPosition, type StreamStart } from './documents';
 import { followLog, type LogFollower } from './log-follower';
 import { mergeComplete, mergeGrowing, readRange, writePiece } from './piece-writer';
 import type { ProgramSettings } from './programs';
 import { signDocument } from './signed-document';
 import { openSource, type SourceDatabase } from './source-database';
+import { readLastFile, readLogFile, type LogFilePlace, type StreamedFile } from './stream-files';
 import { createStreamMetrics, type ShipProgress, type StreamMetrics } from './stream-metrics';
-import { listStreamedFiles, newestStream, readLogFile, type StreamedFile, type TargetReader } from './stream-store';
+import { newestStream, type TargetReader } from './stream-store';
 import { makeDirectory, nameAt, pathIn, PLACES, remove, writeDurably } from './target';
 
 /**
@@ -87,7 +88,7 @@ async function withSession(parts: SessionParts, signal: AbortSignal, hasBegun: (
     // One process ships a stream at a time, so what is there was left by one that was killed.
     spool = join(parts.spoolDirectory, `billing-backup-${start.id}`);
     await remove(spool);
-    const last = (await listStreamedFiles(parts.target, start.id)).at(-1);
+    const last = await readLastFile(parts.target, start.id);
     const from: LogPosition = { file: last?.name ?? start.firstFile, position: last?.length ?? 0 };
     if (!(await source.logFiles()).includes(from.file)) {
       throw lostContinuity(start, `the server has no ${from.file} any more`);
@@ -214,9 +215,21 @@ async function shipArrived(parts: ShipParts, session: Session, from: LogPosition
       merging.noteWritten(log, path);
       shipped = { file: name, position: end };
     }
-    if (index < files.length - 1) merging.noteComplete(log, path);
+    if (index === files.length - 1) continue;
+    await writeFileEnd(parts, log, shipped.position);
+    merging.noteComplete(log, path);
   }
   return shipped;
+}
+
+/** Says how long a file is that the server has finished. */
+async function writeFileEnd(
+  { target, signer }: ShipParts,
+  { stream, name }: LogFilePlace,
+  bytes: number,
+): Promise<void> {
+  const end: LogFileEnd = { kind: 'billing-guard log file end 1', stream, file: name, bytes };
+  await writeDurably(pathIn(target, PLACES.logFileEnd(stream, name)), signDocument(end, signer));
 }
 
 async function writeState(
@@ -242,15 +255,15 @@ async function writeState(
 
 /** Merges pieces one after another beside the stream, which never waits for it. */
 interface Merging {
-  noteWritten(log: { readonly stream: string; readonly name: string }, localPath: string): void;
-  noteComplete(log: { readonly stream: string; readonly name: string }, localPath: string): void;
+  noteWritten(log: LogFilePlace, localPath: string): void;
+  /** Called once for each file. */
+  noteComplete(log: LogFilePlace, localPath: string): void;
   /** Resolves when nothing is under way any more. */
   settle(): Promise<void>;
 }
 
 function createMerging(parts: ShipParts): Merging {
   let written = 0;
-  const completed = new Set<string>();
   let queue: Promise<void> = Promise.resolve();
   const enqueue = (work: () => Promise<void>): void => {
     // Small pieces that were not merged are as good as merged ones: a failure is told, and no reason to stop shipping.
@@ -261,11 +274,7 @@ function createMerging(parts: ShipParts): Merging {
       written += 1;
       if (written % MERGE_LOOK_SIZE === 0) enqueue(() => mergeGrowing(parts, log, localPath));
     },
-    noteComplete: (log, localPath) => {
-      if (completed.has(log.name)) return;
-      completed.add(log.name);
-      enqueue(() => mergeComplete(parts, log, localPath));
-    },
+    noteComplete: (log, localPath) => enqueue(() => mergeComplete(parts, log, localPath)),
     settle: () => queue,
   };
 }

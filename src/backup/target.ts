@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
  *
  *   fulls/<id>/manifest, dump.sql.gz.sealed, accounts.json.sealed
  *   drills/<id>
- *   streams/<id>/stream, state, <log file>/<start>-<end>.gz.sealed
+ *   streams/<id>/stream, state, <log file>/<start>-<end>.gz.sealed, <log file>/end
  */
 export interface Target {
   readonly directory: string;
@@ -27,6 +27,7 @@ export const PLACES = {
   streamStart: (id: string): string => join('streams', id, 'stream'),
   streamState: (id: string): string => join('streams', id, 'state'),
   logFile: (id: string, file: string): string => join('streams', id, file),
+  logFileEnd: (id: string, file: string): string => join('streams', id, file, 'end'),
 } as const;
 
 /** The path of a place. */

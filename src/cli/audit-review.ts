@@ -6,7 +6,7 @@ import { DEFAULT_REVIEWER, renderHtml, renderJson, renderMarkdown, verifyReview,
 import { AuditServiceClient } from '../gen/billing/v1/audit_service.pb';
 import { ReviewState, type Review } from '../gen/billing/v1/review.pb';
 import { monotonicMs, systemClock } from '../platform/clock';
-import { callUnary } from './connection';
+import { callUnary, findDatabaseUrl } from './connection';
 import { reportFailure, tellRequestId } from './failure';
 import type { Cell, Output } from './output';
 import { readVerifiers } from './public-keys';
@@ -41,7 +41,7 @@ interface ReviewOptions extends RequestOptions {
   readonly en?: true;
   readonly format: keyof typeof FORMATS;
   readonly out: string;
-  readonly database?: string;
+  readonly database?: string | true;
   readonly dataOnly?: true;
   readonly reviewer: string;
   readonly review?: string;
@@ -66,7 +66,11 @@ export function addAuditReviewCommand(audit: Command, parts: CommandParts): void
     .option('--out <directory>', `where to write ${FILE_NAME}.md, .html and .json`, DIRECTORY)
     .option('--reviewer <name>', 'who answers for it', DEFAULT_REVIEWER)
     .option('--review <review_id>', 'fetch this review, instead of having one made')
-    .option('--database <url>', 'review this database from here, instead of having the service do it')
+    .option(
+      '--database [url]',
+      'review a database from here, instead of having the service do it: that of DATABASE_URL (default: the local stack). ' +
+        'A URL here is seen by everybody on this machine: give none that holds a password',
+    )
     .option('--data-only', 'with --database: leave out accounts, backups and the build, which a restored copy has not')
     .option('--verify <file>', 'say whether this .json file is as it was signed')
     .option('--public-key <file>', 'with --verify: keys in PEM; also AUDIT_PUBLIC_KEY. Default: the local stack');
@@ -91,7 +95,11 @@ async function run(options: ReviewOptions, parts: CommandParts): Promise<number>
   const signed =
     database === undefined
       ? await reviewByService(options, parts)
-      : await reviewDirectly(database, { reviewer, scope: dataOnly === true ? 'data' : 'all' }, tellProgress());
+      : await reviewDirectly(
+          database === true ? findDatabaseUrl() : database,
+          { reviewer, scope: dataOnly === true ? 'data' : 'all' },
+          tellProgress(),
+        );
   show(signed, writeReports(signed, options), options.en === true ? 'en' : 'zh', parts.output());
   return EXIT[signed.review.verdict];
 }

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import {
   BackupError,
   createFullBackup,
-  listStreams,
+  newestStream,
   readStreamState,
   recordDrill,
   restore,
@@ -34,10 +34,13 @@ const LOOK_MS = 100;
 /** Of what a check says, so much is shown. */
 const SAID_CHARACTERS_MAX = 2_000;
 
-/** What the restored database is asked, each by the command that an operator would use. `directory` is for what it writes. */
+/**
+ * What the restored database is asked, each by the command that an operator would use; its URL is in the environment, which only
+ * we see. `directory` is for what a command writes.
+ */
 interface DrillCheck {
   readonly name: string;
-  readonly words: (databaseUrl: string, directory: string) => readonly string[];
+  readonly words: (directory: string) => readonly string[];
 }
 const CHECKS: readonly DrillCheck[] = [
   { name: 'ledger verify', words: () => ['ledger', 'verify'] },
@@ -45,18 +48,8 @@ const CHECKS: readonly DrillCheck[] = [
   { name: 'promotion check', words: () => ['promotion', 'check'] },
   {
     name: 'audit review',
-    words: (databaseUrl, directory) => [
-      'audit',
-      'review',
-      '--database',
-      databaseUrl,
-      // A scratch server has none of the accounts, and no backups of its own.
-      '--data-only',
-      '--format',
-      'json',
-      '--out',
-      directory,
-    ],
+    // A scratch server has none of the accounts, and no backups of its own.
+    words: (directory) => ['audit', 'review', '--database', '--data-only', '--format', 'json', '--out', directory],
   },
 ];
 
@@ -114,7 +107,7 @@ async function backUpBesideStream(parts: WritingParts): Promise<Manifest> {
 /** Waits until the newest stream is proven beyond an instant, whoever ships it. */
 async function untilProven(parts: WritingParts, instant: string): Promise<void> {
   for (let waitedMs = 0; waitedMs < FRESH_WAIT_MS; waitedMs += LOOK_MS) {
-    const stream = (await listStreams(parts)).at(-1);
+    const stream = await newestStream(parts);
     const state = stream === undefined ? undefined : await readStreamState(parts, stream.id);
     if (state !== undefined && state.provenTime >= instant) return;
     await delay(LOOK_MS);
@@ -126,6 +119,9 @@ async function runDrill(parts: BackupParts, manifest: Manifest): Promise<Drill> 
   const startTime = parts.clock.machineNow();
   const startMs = monotonicMs();
   const state = manifest.stream === null ? undefined : await readStreamState(parts, manifest.stream);
+  if (manifest.stream !== null && state === undefined) {
+    throw new BackupError(`the stream ${manifest.stream} does not say how far it is: nothing it brings back is proven`);
+  }
   const provenMs = Date.parse(state?.provenTime ?? manifest.startTime);
   parts.tell('starting a scratch server');
   const server = await startScratchServer(parts.programs, parts.spoolDirectory);
@@ -164,7 +160,7 @@ async function runCheck(
   tell(`running ${name}`);
   const startMs = monotonicMs();
   const env = { PATH: programs.path, DATABASE_URL: databaseUrl };
-  const command = [join(__dirname, 'main.js'), '--json', ...words(databaseUrl, directory)];
+  const command = [join(__dirname, 'main.js'), '--json', ...words(directory)];
   const said = await new Promise<string | undefined>((resolve) => {
     execFile(process.execPath, command, { env }, (error, stdout, stderr) => {
       resolve(error === null ? undefined : `${stdout}${stderr}`.trim().slice(0, SAID_CHARACTERS_MAX));

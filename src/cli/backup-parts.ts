@@ -96,6 +96,6 @@ export function signerOf({ AUDIT_SIGNING_KEY: key }: BackupConfig): Signer {
 }
 
 /** The backup that was named, else the one that brings back most. */
-export async function findBackup(reader: SealedReader, id: string | undefined, until?: Date): Promise<Manifest> {
-  return id === undefined ? chooseBackup(await readReaches(reader), until) : readManifest(reader, id);
+export async function findBackup(parts: BackupParts, id: string | undefined, until?: Date): Promise<Manifest> {
+  return id === undefined ? chooseBackup(await readReaches(parts), until) : readManifest(parts, id);
 }

@@ -3,6 +3,7 @@ import {
   createFullBackup,
   listFulls,
   listStreams,
+  orFault,
   prune,
   readStreamState,
   restore,
@@ -82,7 +83,7 @@ function addList(backup: Command, { output }: BackupCommandParts): void {
       const parts = openBackupParts();
       const fulls = await listFulls(parts);
       const streams = await listStreams(parts);
-      const states = await Promise.all(streams.map(({ id }) => readStreamState(parts, id)));
+      const states = await Promise.all(streams.map(({ id }) => orFault(() => readStreamState(parts, id))));
       const nowMs = parts.clock.machineNow().getTime();
       output().recordWithTables({ directory: parts.target.directory }, [
         {
@@ -96,12 +97,15 @@ function addList(backup: Command, { output }: BackupCommandParts): void {
         },
         {
           name: 'streams',
-          headings: ['stream', 'since', 'to', 'proven until', 'lag seconds'],
-          rows: streams.map(({ id, startTime }, index) => {
-            const state = states[index];
-            if (state === undefined) return [id, startTime, undefined, undefined, undefined];
+          headings: ['stream', 'since', 'to', 'proven until', 'lag seconds', 'fault'],
+          rows: streams.map((stream, index) => {
+            const { document: state, fault } = states[index] ?? {};
+            const since = stream.start?.startTime;
+            const faults = stream.fault ?? fault;
+            if (state === undefined) return [stream.id, since, undefined, undefined, undefined, faults];
             const lagMs = nowMs - Date.parse(state.provenTime);
-            return [id, startTime, `${state.file} ${state.position}`, state.provenTime, lagMs / 1_000];
+            const end = `${state.file} ${state.position}`;
+            return [stream.id, since, end, state.provenTime, lagMs / 1_000, faults];
           }),
         },
       ]);
@@ -129,6 +133,7 @@ interface RestoreOptions {
   readonly backup?: string;
   readonly toTime?: number;
   readonly toLatest?: true;
+  readonly toBackup?: true;
 }
 
 function addRestore(backup: Command, { output }: BackupCommandParts): void {
@@ -136,15 +141,16 @@ function addRestore(backup: Command, { output }: BackupCommandParts): void {
     .command('restore')
     .description('restore into an empty server (RESTORE_DATABASE_URL, an account that may do everything)')
     .option('--backup <id>', 'this full backup. Default: the one that brings back most')
-    .option('--to-latest', 'everything that reached the target')
+    .option('--to-latest', 'everything that was shipped; refused where some of it is missing')
     .option(
       '--to-time <instant>',
       'what was committed before, to the second; 2026-03-01T00:00:00+08:00',
       parseInstantMs,
     )
-    .action(async ({ backup: id, toTime, toLatest }: RestoreOptions) => {
-      if ((toTime === undefined) === (toLatest === undefined)) {
-        throw new InvalidArgumentError('say how far: --to-latest or --to-time, one of them');
+    .option('--to-backup', "the full backup alone: the stream's log is left out")
+    .action(async ({ backup: id, toTime, toLatest, toBackup }: RestoreOptions) => {
+      if ([toTime, toLatest, toBackup].filter((goal) => goal !== undefined).length !== 1) {
+        throw new InvalidArgumentError('say how far: --to-latest, --to-time or --to-backup, one of them');
       }
       const parts = openBackupParts();
       const databaseUrl = parts.config.RESTORE_DATABASE_URL;
@@ -153,7 +159,7 @@ function addRestore(backup: Command, { output }: BackupCommandParts): void {
       const startMs = parts.clock.machineNow().getTime();
       const restored = await restore(
         { ...parts, databaseUrl },
-        { manifest: await findBackup(parts, id, until), until },
+        { manifest: await findBackup(parts, id, until), until, isAlone: toBackup === true },
       );
       output().record({
         database: restored.database,

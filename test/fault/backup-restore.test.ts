@@ -120,8 +120,8 @@ describe('a database that is destroyed while it is written to', () => {
 
   /** What a review finds on a restored server that is not about this build, which need not have been tested yet. */
   async function findingsOn(server: PrivateMariadb): Promise<readonly unknown[]> {
-    const from = ['--database', server.urlOf('report'), '--format', 'json', '--out', server.directory];
-    const { stdout, stderr } = await billing(['audit', 'review', ...from]);
+    const words = ['audit', 'review', '--database', '--format', 'json', '--out', server.directory];
+    const { stdout, stderr } = await billing(words, { DATABASE_URL: server.urlOf('report') });
     if (stdout === '') throw new Error(stderr);
     const { problems } = JSON.parse(stdout) as { problems: { check: string }[] };
     return problems.filter(({ check }) => check !== 'claims-untested');

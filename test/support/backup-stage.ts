@@ -28,6 +28,13 @@ export interface RunningStream {
   stop(): Promise<void>;
 }
 
+/** What else a restoration may be told. */
+export interface RestoreMore {
+  readonly directory?: string;
+  readonly isAlone?: boolean;
+  readonly tell?: (line: string) => void;
+}
+
 /** A database, a target, and the keys of both. */
 export interface BackupStage {
   readonly source: PrivateMariadb;
@@ -38,8 +45,8 @@ export interface BackupStage {
   /** Waits for what ends a stream by itself. */
   streamFault(databaseUrl?: string): Promise<Error>;
   back(): Promise<Manifest>;
-  /** Restores into another server. */
-  restoreInto(server: PrivateMariadb, manifest: Manifest, until?: Date): Promise<Restored>;
+  /** Restores into another server; from another directory, if one is named. */
+  restoreInto(server: PrivateMariadb, manifest: Manifest, until?: Date, more?: RestoreMore): Promise<Restored>;
   close(): Promise<void>;
 }
 
@@ -133,9 +140,10 @@ export async function setBackupStage(): Promise<BackupStage> {
       );
     },
     back: () => createFullBackup({ ...making, madeBy: 'test', migrationLock: MIGRATION_LOCK }),
-    restoreInto: (server, manifest, moment) => {
-      const parts = { ...making, databaseUrl: server.urlOf('root'), tell: () => undefined };
-      return restore(parts, { manifest, until: moment });
+    restoreInto: (server, manifest, moment, more = {}) => {
+      const { directory: from = directory, isAlone = false, tell = () => undefined } = more;
+      const parts = { ...making, target: { directory: from }, databaseUrl: server.urlOf('root'), tell };
+      return restore(parts, { manifest, until: moment, isAlone });
     },
     close: async () => {
       await source.close();

@@ -1,5 +1,7 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { verifyTarget } from '../../../src/backup';
+import { prune, verifyTarget } from '../../../src/backup';
 import {
   addWord,
   contentOf,
@@ -27,7 +29,7 @@ describe('the stream of the binary log', () => {
   });
 
   const streamedFiles = (): readonly string[] =>
-    filesBelow(stage.reader.target.directory).filter((name) => name.includes('binlog'));
+    filesBelow(stage.reader.target.directory).filter((name) => /binlog.*sealed$/.test(name));
   const faults = async (): Promise<readonly unknown[]> =>
     (await verifyTarget(stage.reader)).map(({ fault }) => fault).filter((fault) => fault !== undefined);
 
@@ -137,5 +139,20 @@ describe('the stream of the binary log', () => {
     await another.stop();
     expect(manifest.stream).toBe(another.progress?.stream);
     expect(await faults()).toEqual([]);
+  }, 60_000);
+
+  test('of another time that was altered stops neither backups nor streams nor pruning', async () => {
+    const { directory } = stage.reader.target;
+    const [old = ''] = readdirSync(join(directory, 'streams')).sort();
+    const start = join(directory, 'streams', old, 'stream');
+    writeFileSync(start, readFileSync(start, 'utf8').replace('"port"', '"Port"'));
+    const stream = stage.startStream();
+    await stream.caughtUp();
+    const manifest = await stage.back();
+    await stream.stop();
+    expect([manifest.stream, stream.progress?.stream === old]).toEqual([stream.progress?.stream, false]);
+    expect(await faults()).toEqual([expect.stringMatching(/its signature is not that/)]);
+    const { logs } = await prune(stage.reader, new Date(Date.now() + 86_400_000), true);
+    expect(logs).toContain(old);
   }, 60_000);
 });

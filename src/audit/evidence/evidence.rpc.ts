@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import type { ExportEvidenceRequest, ExportEvidenceResponse } from '../../gen/billing/v1/evidence.pb';
 import type { Caller } from '../../platform/calls';
-import { monotonicMs, type Clock } from '../../platform/clock';
-import { sha256 } from '../../platform/crypto/sha256';
+import type { Clock } from '../../platform/clock';
+import { sha256InParts } from '../../platform/crypto/sha256';
 import { platformErrors } from '../../platform/errors';
 import * as rules from '../../platform/request-rules';
 import type { AuditHandlers } from '../audit.rpc';
-import { buildEvidence, type EvidenceParts } from './build-evidence';
+import { buildEvidence, type EvidenceParts, type EvidenceRequest } from './build-evidence';
 import { evidenceErrors } from './evidence.errors';
 import { KeptArchives, type KeptArchive } from './kept-archives';
 import type { EvidenceSubject } from './subject';
@@ -63,7 +63,20 @@ export interface EvidenceServiceParts extends EvidenceParts {
 
 /** AuditService's RPC about evidence: decode, call, encode. */
 export function createEvidenceHandlers(parts: EvidenceServiceParts): Pick<AuditHandlers, 'exportEvidence'> {
-  const kept = new KeptArchives(monotonicMs);
+  const kept = new KeptArchives();
+  /** An archive is large and holds a connection while it is made: this process makes one at a time, beside the calls that it serves. */
+  let isMaking = false;
+  const make = async (request: EvidenceRequest): Promise<KeptArchive> => {
+    if (isMaking) throw platformErrors.OVERLOADED();
+    isMaking = true;
+    try {
+      const archive = await buildEvidence(parts, request);
+      const hash = (await sha256InParts(archive)).toString('hex');
+      return { archive, hash, fileName: fileNameOf(request.subject, request.now) };
+    } finally {
+      isMaking = false;
+    }
+  };
   return {
     exportEvidence: async ({ caller, signal }, request: ExportEvidenceRequest) => {
       const parsed = exportRequest.parse(request);
@@ -76,9 +89,8 @@ export function createEvidenceHandlers(parts: EvidenceServiceParts): Pick<AuditH
       }
       if (offset > 0) throw malformed('archive_hash', 'is required beyond the first piece');
       const now = parts.clock.now();
-      const archive = await buildEvidence(parts, { subject, requestedBy: caller.identity, now, signal });
-      const made = { archive, hash: sha256(archive).toString('hex'), fileName: fileNameOf(subject, now) };
-      if (archive.length > PIECE_BYTES) kept.keep(ownerOf(caller, subject), made);
+      const made = await make({ subject, requestedBy: caller.identity, now, signal });
+      if (made.archive.length > PIECE_BYTES) kept.keep(ownerOf(caller, subject), made);
       return piece(made, 0);
     },
   };

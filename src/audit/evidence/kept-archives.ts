@@ -11,7 +11,6 @@ export interface KeptArchive {
 
 interface Entry extends KeptArchive {
   readonly owner: string;
-  readonly untilMs: number;
 }
 
 const KEEP_MS = 300_000;
@@ -21,22 +20,17 @@ const BYTES_MAX = 192 * 1_024 * 1_024;
 export class KeptArchives {
   private entries: readonly Entry[] = [];
 
-  constructor(private readonly nowMs: () => number) {}
-
-  /** Keeps an archive for its owner. */
+  /** Keeps an archive for its owner until its time is over, whether or not anybody comes again. */
   keep(owner: string, kept: KeptArchive): void {
-    this.entries = [...this.fresh(), { ...kept, owner, untilMs: this.nowMs() + KEEP_MS }];
+    const entry = { ...kept, owner };
+    this.entries = [...this.entries, entry];
+    setTimeout(() => (this.entries = this.entries.filter((other) => other !== entry)), KEEP_MS).unref();
     while (this.entries.length > 1 && this.totalBytes() > BYTES_MAX) this.entries = this.entries.slice(1);
   }
 
   /** The archive of this hash that is kept for this owner. */
   find(owner: string, hash: string): KeptArchive | undefined {
-    this.entries = this.fresh();
     return this.entries.find((entry) => entry.owner === owner && entry.hash === hash);
-  }
-
-  private fresh(): readonly Entry[] {
-    return this.entries.filter(({ untilMs }) => untilMs > this.nowMs());
   }
 
   private totalBytes(): number {

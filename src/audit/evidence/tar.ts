@@ -57,10 +57,10 @@ function paddingOf(length: number): Buffer {
   return Buffer.alloc((BLOCK - (length % BLOCK)) % BLOCK);
 }
 
-/** Writes an archive. */
-export function writeTar(files: readonly ArchiveFile[], time: Date): Buffer {
+/** An archive, part by part: together they are as large as all files. */
+export function tarParts(files: readonly ArchiveFile[], time: Date): readonly Buffer[] {
   const parts = files.flatMap((file) => [headerOf(file, time), file.content, paddingOf(file.content.length)]);
-  return Buffer.concat([...parts, Buffer.alloc(2 * BLOCK)]);
+  return [...parts, Buffer.alloc(2 * BLOCK)];
 }
 
 /** An archive that is not one of ours. */
@@ -89,7 +89,7 @@ export interface ReadArchive {
 }
 
 /**
- * Reads an archive that `writeTar` wrote. It is written again and compared, so that links, directories, spare bytes and whatever
+ * Reads an archive of `tarParts`. It is written again and compared, so that links, directories, spare bytes and whatever
  * follows its end are refused without being understood: nothing can hide beside the files.
  */
 export function readTar(archive: Buffer): ReadArchive {
@@ -103,7 +103,7 @@ export function readTar(archive: Buffer): ReadArchive {
     at += BLOCK + size + paddingOf(size).length;
   }
   if (new Set(files.map(({ path }) => path)).size < files.length) throw new MalformedArchive('a file is there twice');
-  if (Number.isNaN(time.getTime()) || !writeTar(files, time).equals(archive)) {
+  if (Number.isNaN(time.getTime()) || !Buffer.concat(tarParts(files, time)).equals(archive)) {
     throw new MalformedArchive('it is not what was written');
   }
   return { files, time };

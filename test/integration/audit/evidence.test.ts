@@ -128,20 +128,31 @@ describe('exported evidence', () => {
   test('is refused where there is nothing of the kind, and changes nothing (lesson 1)', async () => {
     const rows = (): Promise<unknown> => h.db.query('SELECT COUNT(*) AS n FROM access_logs');
     const before = await rows();
-    const refusals = await Promise.all([
-      exportEvidence(h, { orderId: 'no-such-order' }),
-      exportEvidence(h, { userId: 'nobody' }),
-      exportEvidence(h, { userId, taskId: 'no-task' }),
-      exportEvidence(h, { userId, archiveHash: '0'.repeat(64), offset: 5 }),
-      exportEvidence(h, { userId, offset: 5 }),
-      exportEvidence(h, { orderId, userId }),
-      exportEvidence(h, { orderId }, 'finance'),
-    ]);
+    const refusals = [
+      await exportEvidence(h, { orderId: 'no-such-order' }),
+      await exportEvidence(h, { userId: 'nobody' }),
+      await exportEvidence(h, { userId, taskId: 'no-task' }),
+      await exportEvidence(h, { userId, archiveHash: '0'.repeat(64), offset: 5 }),
+      await exportEvidence(h, { userId, offset: 5 }),
+      await exportEvidence(h, { orderId, userId }),
+      await exportEvidence(h, { orderId }, 'finance'),
+    ];
     expect(refusals.map((reply) => (reply.ok ? 'ok' : reply.reason))).toEqual([
       ...['ORDER_NOT_FOUND', 'USER_NOT_FOUND', 'CONSUME_NOT_FOUND', 'EVIDENCE_GONE', 'INVALID_REQUEST'],
       ...['INVALID_REQUEST', 'CALLER_NOT_ALLOWED'],
     ]);
     expect(await rows()).toEqual(before);
+  });
+
+  test('is made one at a time: who asks meanwhile is told to come again, and then has it', async () => {
+    const replies = await Promise.all(Array.from({ length: 4 }, () => exportEvidence(h, { userId })));
+    const refused = replies.filter((reply) => !reply.ok);
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused.length).toBeLessThan(4);
+    for (const reply of refused) expect(reply).toMatchObject({ reason: 'OVERLOADED' });
+    // A refusal of what there is not lets the next one in, too.
+    expect(await exportEvidence(h, { userId: 'nobody' })).toMatchObject({ reason: 'USER_NOT_FOUND' });
+    await mustSucceed(exportEvidence(h, { userId }));
   });
 
   test('is written down as a look at the order before it leaves', async () => {
@@ -159,13 +170,13 @@ describe('exported evidence', () => {
       archive = await fetchEvidence(h, { userId });
       ({ files, time } = unpack(archive));
     });
-    const repack = (changed: ReadonlyMap<string, Buffer>, at = time): Buffer =>
+    const repack = (changed: ReadonlyMap<string, Buffer>, at = time): Promise<Buffer> =>
       pack(
         [...changed].map(([path, content]) => ({ path, content })),
         at,
       );
-    const problemsOf = (changed: ReadonlyMap<string, Buffer>, key = verifier): readonly string[] =>
-      verifyEvidence(repack(changed), [key]).problems;
+    const problemsOf = (changed: ReadonlyMap<string, Buffer>, key = verifier): Promise<readonly string[]> =>
+      repack(changed).then((bytes) => verifyEvidence(bytes, [key]).problems);
     const withFile = (path: string, change: (text: string) => string): Map<string, Buffer> =>
       new Map(files).set(path, Buffer.from(change(files.get(path)?.toString('utf8') ?? '')));
 
@@ -183,9 +194,9 @@ describe('exported evidence', () => {
       return new Map(changed).set(MANIFEST, bytes).set(SIGNATURE, Buffer.from(text));
     };
 
-    test('is proved as long as nobody did', () => {
-      expect(problemsOf(files)).toEqual([]);
-      expect(problemsOf(resign(files))).toEqual([]);
+    test('is proved as long as nobody did', async () => {
+      expect(await problemsOf(files)).toEqual([]);
+      expect(await problemsOf(resign(files))).toEqual([]);
     });
 
     test('in any byte, or followed by one, is not proved', () => {
@@ -202,32 +213,32 @@ describe('exported evidence', () => {
       }
     });
 
-    test('by packing it as if at another time is not proved', () => {
-      const later = repack(files, new Date(time.getTime() + 1_000));
+    test('by packing it as if at another time is not proved', async () => {
+      const later = await repack(files, new Date(time.getTime() + 1_000));
       expect(verifyEvidence(later, [verifier]).problems).toEqual([
         'the files are of another time than manifest.json says',
       ]);
     });
 
-    test('in any file, or that lacks or has one, is not proved', () => {
+    test('in any file, or that lacks or has one, is not proved', async () => {
       for (const path of files.keys()) {
         if (path === MANIFEST || path === SIGNATURE) continue;
-        expect(problemsOf(withFile(path, (text) => `${text}{"x":1}\n`))).toContain(`${path} was changed`);
+        expect(await problemsOf(withFile(path, (text) => `${text}{"x":1}\n`))).toContain(`${path} was changed`);
         const without = new Map(files);
         without.delete(path);
-        expect(problemsOf(without)).toContain(`${path} is missing`);
+        expect(await problemsOf(without)).toContain(`${path} is missing`);
       }
-      expect(problemsOf(new Map(files).set('more.txt', Buffer.from('x')))).toEqual([
+      expect(await problemsOf(new Map(files).set('more.txt', Buffer.from('x')))).toEqual([
         'more.txt is not in manifest.json',
       ]);
     });
 
-    test('in its manifest, or signed by another key, is not proved', () => {
+    test('in its manifest, or signed by another key, is not proved', async () => {
       const forged = withFile(MANIFEST, (text) => text.replace('auditor/auditor', 'auditor/somebody'));
-      expect(problemsOf(forged)).toEqual(['the signature does not fit manifest.json']);
+      expect(await problemsOf(forged)).toEqual(['the signature does not fit manifest.json']);
       const { publicKey } = generateKeyPairSync('ed25519');
       const other = createVerifier(publicKey.export({ type: 'spki', format: 'pem' }) as string);
-      expect(problemsOf(files, other)[0]).toMatch(
+      expect((await problemsOf(files, other))[0]).toMatch(
         /^it was signed with the key [0-9a-f]{16}, and the public keys given are/,
       );
     });
@@ -265,11 +276,14 @@ describe('exported evidence', () => {
         /^audit row \d+ does not match/,
       ],
       ['an audit row that is gone', 'tables/audit_logs.jsonl', /^.*\n/, '', /but the audit row is missing$/],
-    ])('and signed again by an insider with the true key is not proved: %s', (_what, path, pattern, text, problem) => {
-      const changed = withFile(path, (content) => content.replace(pattern, text));
-      expect(changed.get(path)).not.toEqual(files.get(path));
-      expect(problemsOf(resign(changed)).join('\n')).toMatch(problem);
-    });
+    ])(
+      'and signed again by an insider with the true key is not proved: %s',
+      async (_what, path, pattern, text, problem) => {
+        const changed = withFile(path, (content) => content.replace(pattern, text));
+        expect(changed.get(path)).not.toEqual(files.get(path));
+        expect((await problemsOf(resign(changed))).join('\n')).toMatch(problem);
+      },
+    );
   });
 
   test('is written by `billing evidence export` to a new file of its owner, and proved by `billing evidence verify`', async () => {

@@ -31,6 +31,8 @@ describe('full backups', () => {
     await addWord(stage.source, 'three');
     await stage.source.query('FLUSH BINARY LOGS');
     await addWord(stage.source, 'four');
+    await stage.source.query('FLUSH BINARY LOGS');
+    await addWord(stage.source, 'five');
     await stream.caughtUp();
     await stream.stop();
   }, 60_000);
@@ -120,7 +122,7 @@ describe('full backups', () => {
       [stream, () => flip(join(copy, logs()[0] ?? '')), /was altered or cut off/],
       [stream, () => rmSync(join(copy, logs().at(-1) ?? '')), /but had come to/],
       [stream, (home) => rmSync(join(home, 'binlog.000002'), { recursive: true, force: true }), /but had come to|gap/],
-      // The middle of three files: its only piece, what says how long it is, and that of another one.
+      // A file in the middle: its only piece, what says how long it is, and that of another one.
       [stream, () => rmSync(join(copy, logs()[1] ?? '')), /had \d+ bytes, and 0 are left/],
       [stream, (home) => rmSync(join(home, middle, 'end')), /end is missing/],
       [stream, (home) => cpSync(join(home, first, 'end'), join(home, middle, 'end')), /end is that of binlog/],
@@ -142,7 +144,8 @@ describe('full backups', () => {
   test('a hole or a cut end of the log is never restored silently; what was before it comes back, and the backup alone', async () => {
     const copy = `${directory}-copy`;
     const home = join(copy, 'streams', String(streamed.stream));
-    const [, middle = '', last = ''] = streamedNames();
+    // The backup is continued by the second file; the third one is replayed from its beginning.
+    const [, , middle = '', last = ''] = streamedNames();
     const told: string[] = [];
     const more = { directory: copy, tell: (line: string) => void told.push(line) };
     const drop = (): Promise<unknown> => spare.query('DROP DATABASE IF EXISTS billing');
@@ -191,7 +194,7 @@ describe('full backups', () => {
     told.length = 0;
     expect(await stage.restoreInto(spare, streamed, undefined, more)).toMatchObject({ provenTime: undefined });
     expect(told[0]).toMatch(/nothing says how far the stream .* had come: .*state was altered/);
-    expect(await wordsIn(spare)).toEqual(['one', 'two', 'three', 'four']);
+    expect(await wordsIn(spare)).toEqual(['one', 'two', 'three', 'four', 'five']);
     const reaches = await readReaches({ ...stage.reader, target: { directory: copy }, tell: more.tell });
     expect(chooseBackup(reaches, undefined).id).toBe(streamed.id);
     rmSync(copy, { recursive: true });

@@ -32,8 +32,11 @@ export class PatientRedis extends Redis {
     return copy;
   }
 
-  /** Ends all of them at once, and what waits on them, whether Redis is there or not. */
+  /**
+   * Ends all of them at once, and what waits on them, whether Redis is there or not. One that BullMQ has ended is left: ended again
+   * it would wait for an end that was, and keep the process for as long.
+   */
   endAll(): void {
-    for (const redis of [this, ...this.copies]) redis.disconnect();
+    for (const redis of [this, ...this.copies]) if (redis.status !== 'end') redis.disconnect();
   }
 }

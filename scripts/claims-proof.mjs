@@ -33,12 +33,10 @@ function provingTests() {
 /** The program's own code signs, so that it is read as it was written. */
 async function signed(proof, key) {
   const load = (file) => import(inRoot('dist', 'src', 'platform', file));
-  const [{ createSigner }, { canonicalJson }, { sha256 }] = await Promise.all(
-    ['crypto/signing.js', 'canonical-json.js', 'crypto/sha256.js'].map(load),
+  const [{ createSigner }, { canonicalJson }, { signDocument }] = await Promise.all(
+    ['crypto/signing.js', 'canonical-json.js', 'crypto/document-signature.js'].map(load),
   );
-  const signer = createSigner(key);
-  const signature = signer.sign(sha256(canonicalJson(proof))).toString('base64');
-  return { proof, signature: { algorithm: 'Ed25519', key_id: signer.keyId, signature } };
+  return { proof, signature: signDocument(Buffer.from(canonicalJson(proof), 'utf8'), createSigner(key)) };
 }
 
 await runMain(async () => {

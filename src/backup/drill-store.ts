@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { Signer } from '../platform/crypto/signing';
 import { fromEpochMs } from '../platform/time';
+import { BackupError } from './backup.errors';
 import { drillSchema, type Drill } from './documents';
 import { listFulls } from './full-store';
 import { readSignedDocument, signDocument } from './signed-document';
-import { newestStream, readStreamState, type TargetReader } from './stream-store';
+import { listStreams, readStreamState, type TargetReader } from './stream-store';
 import { makeDirectory, nameAt, namesIn, pathIn, PLACES, readIfThere, writeDurably, type Target } from './target';
 
 /** Results of drills, kept in the target: a review asks when a restoration was last tried. */
@@ -31,12 +32,17 @@ export interface BackupFacts {
   readonly lastDrill: { readonly time: Date; readonly isClean: boolean } | undefined;
 }
 
-/** Reads it from the signed documents; whoever altered one makes this fail. */
+/** Reads it from the signed documents. Throws where one of them is not as it was signed, or is missing. */
 export async function readBackupFacts(reader: TargetReader): Promise<BackupFacts> {
   const timeOf = (instant: string | undefined): Date | undefined =>
     instant === undefined ? undefined : fromEpochMs(Date.parse(instant));
-  const full = (await listFulls(reader)).map(({ manifest }) => manifest).findLast((manifest) => manifest !== undefined);
-  const stream = await newestStream(reader);
+  const fulls = await listFulls(reader);
+  const streams = await listStreams(reader);
+  for (const { fault } of [...fulls, ...streams]) {
+    if (fault !== undefined) throw new BackupError(fault);
+  }
+  const full = fulls.at(-1)?.manifest;
+  const stream = streams.at(-1);
   const state = stream === undefined ? undefined : await readStreamState(reader, stream.id);
   const drill = await readLastDrill(reader);
   return {

@@ -3,7 +3,7 @@ import { expiredBackups, firstNeeded, newestOf } from './choose-backup';
 import { logFileNumber, type Manifest } from './documents';
 import { checkStoredFiles, listFulls } from './full-store';
 import { listStreams, type TargetReader } from './stream-store';
-import { namesIn, pathIn, PLACES, remove } from './target';
+import { namesIn, pathIn, PLACES, remove, withdraw } from './target';
 
 /** What was removed, or would be. */
 export interface Pruned {
@@ -32,7 +32,7 @@ export async function prune(reader: TargetReader, limit: Date, isDryRun: boolean
   if (!isDryRun) {
     // The log first: a backup without the log that continues it is worth more than the other way round.
     for (const place of logs) await remove(pathIn(reader.target, `${PLACES.streams}/${place}`));
-    for (const { id } of expired) await remove(pathIn(reader.target, PLACES.full(id)));
+    for (const { id } of expired) await withdraw(pathIn(reader.target, PLACES.full(id)));
   }
   return { fulls: expired.map(({ id }) => id), logs };
 }

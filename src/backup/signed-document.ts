@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Signer, Verifier } from '../platform/crypto/signing';
+import { judgeSignature, type Signer, type Verifier } from '../platform/crypto/signing';
 import { BackupError } from './backup.errors';
 
 /**
@@ -23,12 +23,12 @@ export function readSignedDocument<Schema extends z.ZodType>(
 ): z.infer<Schema> {
   const [line = '', seal = ''] = text.split('\n');
   const [keyId = '', signature = ''] = seal.split(' ');
-  const verifier = verifiers.find((known) => known.keyId === keyId);
-  if (verifier === undefined)
+  const sealed = { keyId, signature: Buffer.from(signature, 'base64') };
+  const verdict = judgeSignature(Buffer.from(line), sealed, verifiers);
+  if (verdict === 'key unknown') {
     throw new BackupError(`${name} was signed by the key ${keyId}, which is none of AUDIT_PUBLIC_KEY`);
-  if (!verifier.verify(Buffer.from(line), Buffer.from(signature, 'base64'))) {
-    throw new BackupError(`${name} was altered: its signature is not that of ${keyId}`);
   }
+  if (verdict === 'bad') throw new BackupError(`${name} was altered: its signature is not that of ${keyId}`);
   const parsed = schema.safeParse(JSON.parse(line));
   if (!parsed.success) throw new BackupError(`${name} is of another version: ${z.prettifyError(parsed.error)}`);
   return parsed.data;

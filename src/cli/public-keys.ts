@@ -1,18 +1,16 @@
 import { readFileSync } from 'node:fs';
-import { createSigner, createVerifier, type Verifier } from '../platform/crypto/signing';
+import { createSigner, createVerifier, publicKeysIn, type Verifier } from '../platform/crypto/signing';
 import { readCliEnvironment } from '../platform/config';
 
 /** The signing key of the local stack: whoever verifies there has no other source. */
 const LOCAL_SIGNING_KEY = '.local/audit-signing.key';
-
-const PUBLIC_KEY = /-----BEGIN PUBLIC KEY-----[^-]+-----END PUBLIC KEY-----/g;
 
 /**
  * The keys that signatures are believed by: of a file of one or more public keys in PEM, else AUDIT_PUBLIC_KEY (or
  * AUDIT_PUBLIC_KEY_FILE), else the local stack's. They must come from somewhere else than what they verify.
  */
 export function readVerifiers(file: string | undefined): readonly Verifier[] {
-  const keys = [...publicKeyText(file).matchAll(PUBLIC_KEY)].map(([pem]) => pem);
+  const keys = publicKeysIn(publicKeyText(file));
   if (keys.length === 0) throw new Error(`no public key in PEM found${file === undefined ? '' : ` in ${file}`}`);
   return keys.map(createVerifier);
 }

@@ -19,7 +19,8 @@ export async function reviewDirectly(
   const config = loadReviewConfig(findLocalBackup());
   const signer = config.AUDIT_SIGNING_KEY === undefined ? undefined : createSigner(config.AUDIT_SIGNING_KEY);
   const now = systemClock.now();
-  const publicKeys = [signer?.publicKeyPem, config.CLAIMS_PROOF_PUBLIC_KEY].filter((key) => key !== undefined);
+  const { AUDIT_PUBLIC_KEY: earlier = [], CLAIMS_PROOF_PUBLIC_KEY: proofKey } = config;
+  const publicKeys = [signer?.publicKeyPem, ...earlier, proofKey].filter((key) => key !== undefined);
   const { BACKUP_DIR: directory, ANCHOR_DIR: anchorDir, REVIEW_ACCOUNTS: accounts } = config;
   const verifiers = publicKeys.map(createVerifier);
   const readBackup = directory === undefined ? undefined : () => readBackupFacts({ target: { directory }, verifiers });

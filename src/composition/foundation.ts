@@ -34,6 +34,8 @@ export interface Foundation {
   readonly cipher: FieldCipher;
   /** What signs evidence now. One use takes it once: the next may be another. */
   readonly signer: () => Signer;
+  /** Whose signatures are believed now, in PEM: the keys that signed before, and the one that signs. */
+  readonly publicKeys: () => readonly string[];
 }
 
 /** Something to close, and what to say it was when that fails. */

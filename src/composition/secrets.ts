@@ -1,16 +1,23 @@
+import assert from 'node:assert';
 import { parseDataKeys } from '../platform/data-keys-setting';
 import { createFieldCipher } from '../platform/crypto/field-cipher';
 import { createKeyRing, type KeyRing } from '../platform/crypto/key-ring';
-import { createSigner, type Signer } from '../platform/crypto/signing';
+import { createSigner, createVerifier, publicKeysIn, type Signer } from '../platform/crypto/signing';
 import { watchFile, type WatchedFile } from '../platform/watched-file';
 import type { Closable, Foundation } from './foundation';
 
 type Parts = Pick<Foundation, 'config' | 'log' | 'metrics'>;
 
 /** Data keys and signing key, taken anew when their files change: keys rotate without a restart (docs/keys.md). */
-export function openSecrets(parts: Parts, closables: Closable[]): Pick<Foundation, 'keyRing' | 'cipher' | 'signer'> {
+export function openSecrets(
+  parts: Parts,
+  closables: Closable[],
+): Pick<Foundation, 'keyRing' | 'cipher' | 'signer' | 'publicKeys'> {
   const keyRing = openKeyRing(parts, closables);
-  return { keyRing, cipher: createFieldCipher(keyRing), signer: openSigner(parts, closables) };
+  const signer = openSigner(parts, closables);
+  const earlier = openPublicKeys(parts, closables);
+  const publicKeys = (): readonly string[] => [signer().publicKeyPem, ...earlier()];
+  return { keyRing, cipher: createFieldCipher(keyRing), signer, publicKeys };
 }
 
 function openKeyRing(parts: Parts, closables: Closable[]): KeyRing {
@@ -39,6 +46,29 @@ function openSigner(parts: Parts, closables: Closable[]): () => Signer {
     return true;
   });
   return () => signer;
+}
+
+/** The keys that signed before. */
+function openPublicKeys(parts: Parts, closables: Closable[]): () => readonly string[] {
+  const { config, log } = parts;
+  let keys = checkedPublicKeys(config.AUDIT_PUBLIC_KEY ?? []);
+  watch(parts, closables, 'AUDIT_PUBLIC_KEY', config.AUDIT_PUBLIC_KEY_FILE, (text) => {
+    const [before, found] = [keys, publicKeysIn(text)];
+    assert(found.length > 0, 'the file holds no public key in PEM');
+    keys = checkedPublicKeys(found);
+    if (keys.join() === before.join()) return false;
+    log.info(
+      { before: before.length, after: keys.length },
+      'the public keys have changed; what their owners signed is believed',
+    );
+    return true;
+  });
+  return () => keys;
+}
+
+function checkedPublicKeys(keys: readonly string[]): readonly string[] {
+  for (const key of keys) createVerifier(key);
+  return keys;
 }
 
 /** Watches the file of a setting, if it was given by one. `take` says whether what it took differs from before. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { reviewAccounts } from './review-accounts-setting';
-import { pem, secretKey, text, wholeNumber } from './setting-values';
+import { pem, publicKeys, secretKey, text, wholeNumber } from './setting-values';
 
 /** The settings of the commands that need no service; config.ts reads them. */
 
@@ -34,6 +34,8 @@ export const backupSettings = z.object({
 export const reviewSettings = z.object({
   /** Signs the review; without it the review is not signed. */
   AUDIT_SIGNING_KEY: pem(/BEGIN PRIVATE KEY/).optional(),
+  /** What was signed by the keys before is believed by these. */
+  AUDIT_PUBLIC_KEY: publicKeys,
   REVIEW_ACCOUNTS: reviewAccounts,
   CLAIMS_PROOF_PUBLIC_KEY: pem(/BEGIN PUBLIC KEY/).optional(),
   BACKUP_DIR: text.optional(),

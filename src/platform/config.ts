@@ -5,7 +5,7 @@ import { eventSinks, webhookSecret } from './event-sinks-setting';
 import { parseSettings } from './read-settings';
 import { reviewAccounts } from './review-accounts-setting';
 import { furtherProblems } from './setting-conflicts';
-import { address, count, milliseconds, pem, port, secretKey, text, wholeNumber } from './setting-values';
+import { address, count, milliseconds, pem, port, publicKeys, secretKey, text, wholeNumber } from './setting-values';
 
 /**
  * All configuration, read once at boot from the environment and frozen. The only reader of process.env.
@@ -50,6 +50,9 @@ const settings = z.object({
   /** Ed25519 in PKCS #8: signs anchors, reviews and exported evidence. Kept off the database's host. */
   AUDIT_SIGNING_KEY: pem(/BEGIN PRIVATE KEY/),
   AUDIT_SIGNING_KEY_FILE: text.optional(),
+  /** What was signed by the keys before is believed by these; that of AUDIT_SIGNING_KEY is known. */
+  AUDIT_PUBLIC_KEY: publicKeys,
+  AUDIT_PUBLIC_KEY_FILE: text.optional(),
   /** The account that financial reviews read with: the reporting one, which may write nothing. Without it, the serving one's. */
   REVIEW_DATABASE_URL: z.url({ protocol: /^mysql$/ }).optional(),
   /** What the accounts of the database are called, which a review compares with what they may do. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { publicKeysIn } from './crypto/signing';
 
 /** What the values of settings look like. */
 
@@ -17,6 +18,13 @@ export const address = z
   .regex(/^(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:]{2,39}\]):\d{1,5}$/, { error: 'must be host:port', abort: true })
   .refine((value) => Number(value.split(':').at(-1)) <= 65_535, 'must be host:port');
 export const pem = (label: RegExp) => z.string().regex(label, 'must be PEM');
+
+/** Public keys in PEM, one after the other. */
+export const publicKeys = z
+  .string()
+  .transform(publicKeysIn)
+  .pipe(z.array(text).min(1, 'must be public keys in PEM'))
+  .optional();
 
 /** A key on its own. */
 export const secretKey = z

@@ -1,4 +1,5 @@
 import { CHECKS } from '../../src/audit/review/all-checks';
+import { renderHtml } from '../../src/audit/review/render-html';
 import { renderMarkdown } from '../../src/audit/review/render-markdown';
 import { SECTIONS } from '../../src/audit/review/sections';
 import { signReview } from '../../src/audit/review/sign-review';
@@ -78,6 +79,14 @@ describe('the report of a review', () => {
     expect(headings.slice(6)).toEqual([...['7. 配额安全性', '8. 支付与退款安全性', '9. 权限与审计', '10. 备份与恢复']]);
     const at = report.indexOf('## 发现的问题');
     expect(report.slice(at, at + PROBLEMS_AND_VERDICT.length)).toBe(PROBLEMS_AND_VERDICT);
+  });
+
+  test('has the headings of the template, and no other; what was reviewed and who signed are lines after the date', () => {
+    const headings = ['审查时间', '审查人', '审查结果总览', '详细审查结果', '发现的问题', '最终判定'];
+    expect([...report.matchAll(/^## (.+)$/gm)].map(([, heading]) => heading)).toEqual(headings);
+    const page = renderHtml(signReview(reviewOf(), undefined), 'zh');
+    expect([...page.matchAll(/<h2>(.+?)<\/h2>/g)].map(([, heading]) => heading)).toEqual(headings);
+    expect(report).toMatch(/\n日期：_+\n\n\*\*审查对象\*\*\n\n- 版本：[^]+\n\n\*\*数字签名\*\*\n\n- SHA-256：?/);
   });
 
   test('has every heading and line in English, too', () => {

@@ -1,17 +1,23 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findLeaks, type Secret } from '../../simulator/demo/secrets/leaks';
+import { dataKeySecrets, findLeaks, type Secret } from '../../simulator/demo/secrets/leaks';
 import { sealedSecrets } from '../../simulator/demo/secrets/sealed-secrets';
 import { startSimulator } from '../../simulator/wechatpay/server';
 import { PaymentChannel, type CreateOrderRequest } from '../../src/gen/billing/v1/order_service.pb';
 import { call, mustSucceed, type Reply } from '../support/clients';
 import { freePorts } from '../../bench/runner/free-ports';
-import { newId } from '../support/harness';
+import { fetchEvidence } from '../support/evidence-calls';
+import { newId, until } from '../support/harness';
 import { readInfra, type Infra } from '../support/infra';
+import { makeKeyFile, type KeyFile } from '../support/key-file';
+import { KeyRotationState } from '../../src/gen/billing/v1/privacy_service.pb';
+import { ReviewState } from '../../src/gen/billing/v1/review.pb';
 import { createOrderCall } from '../support/order-calls';
+import { rotate, rotationStatus } from '../support/privacy-calls';
+import { endedReview, runReviewCall } from '../support/review-calls';
 import { configuredSecrets } from '../support/run-secrets';
 import { setStage, startProcess, type ServiceProcess, type Stage } from '../support/service-process';
 import { TestClock } from '../support/test-clock';
@@ -26,6 +32,8 @@ import {
 /** Where the programs of the demo are. */
 const PROGRAMS = join(__dirname, '..', '..', 'dist', 'simulator', 'demo');
 
+const CLI = join(__dirname, '..', '..', 'dist', 'src', 'cli', 'main.js');
+
 /** Runs a program of ours. Resolves with its exit code and everything it printed. */
 function run(words: readonly string[], env: Record<string, string>): Promise<{ code: number | null; text: string }> {
   const child = spawn(process.execPath, words, { env: { ...env, PATH: process.env['PATH'] } });
@@ -37,7 +45,10 @@ function run(words: readonly string[], env: Record<string, string>): Promise<{ c
 
 /** Must show 7, R11.2: logs and error messages of a full demo hold no secret, no key, no openid and no whole callback. */
 describe('everything that the service says, of a whole demo and of what goes wrong', () => {
-  const webhookSecret = `whsec_${randomBytes(32).toString('base64')}`;
+  const newWebhookSecret = (): string => `whsec_${randomBytes(32).toString('base64')}`;
+  const [webhookSecret, anchorSecret] = [newWebhookSecret(), newWebhookSecret()];
+  const backupKey = randomBytes(32).toString('base64');
+  const backupPassword = randomBytes(18).toString('hex');
   const openid = `o${randomBytes(14).toString('hex')}`;
   const clientIp = '203.0.113.77';
   const identity = `sha256-${randomBytes(32).toString('hex')}`;
@@ -47,10 +58,14 @@ describe('everything that the service says, of a whole demo and of what goes wro
   let service: ServiceProcess;
   let simulator: Awaited<ReturnType<typeof startSimulator>>;
   let directory: string;
+  let keys: KeyFile;
   /** Whatever left the service: answers, and what its programs printed. */
   const said: { readonly where: string; readonly text: string }[] = [];
   const told: Secret[] = [
     { what: 'webhook secret', text: webhookSecret },
+    { what: 'webhook secret of anchors', text: anchorSecret },
+    { what: 'backup key', text: backupKey },
+    { what: 'password backup', text: backupPassword },
     { what: 'openid', text: openid },
     { what: 'IP address of a payer', text: clientIp },
     { what: 'identity hash', text: identity },
@@ -61,8 +76,12 @@ describe('everything that the service says, of a whole demo and of what goes wro
     simulator = await startSimulator({ port: 0, materialDir: infra.wechatpayDir, clock });
     const [dead = 0] = await freePorts(1);
     const sink = { name: 'away', kind: 'webhook', url: `http://127.0.0.1:${dead}/`, secrets: [webhookSecret] };
+    directory = mkdtempSync(join(tmpdir(), 'secrets-'));
+    keys = makeKeyFile(infra.dataKeys);
     const settings = {
       LOG_LEVEL: 'trace',
+      ...{ DATA_KEYS_FILE: keys.path, SECRET_FILES_POLL_MS: '200', ANCHOR_DIR: directory, BACKUP_DIR: directory },
+      ...{ ANCHOR_WEBHOOK_URL: `http://127.0.0.1:${dead}/`, ANCHOR_WEBHOOK_SECRETS: anchorSecret },
       WECHATPAY_BASE_URL: simulator.url,
       // The demo reads the stream under its public name.
       EVENTS_STREAM_KEY: 'billing.events',
@@ -70,19 +89,23 @@ describe('everything that the service says, of a whole demo and of what goes wro
     };
     stage = await setStage(settings, 1);
     service = await stage.start();
-    directory = mkdtempSync(join(tmpdir(), 'secrets-'));
   }, 60_000);
   afterAll(async () => {
     await stage.close();
     await simulator.close();
     rmSync(directory, { recursive: true });
+    keys.remove();
   });
+
+  /** The data keys of now. */
+  const ring = (): string => readFileSync(keys.path, 'utf8').trim();
 
   /** Keys and passwords of the run, what lies sealed in its database, and what the tests told in confidence. */
   async function allSecrets(): Promise<Secret[]> {
     return [
       ...configuredSecrets(infra),
-      ...(await sealedSecrets((sql) => stage.db.query(sql), infra.dataKeys)),
+      ...dataKeySecrets(ring()),
+      ...(await sealedSecrets((sql) => stage.db.query(sql), ring())),
       ...told,
     ];
   }
@@ -200,7 +223,36 @@ describe('everything that the service says, of a whole demo and of what goes wro
     } finally {
       await stage.db.query('RENAME TABLE order_payers_away TO order_payers, user_identities_away TO user_identities');
     }
-    expect(service.logs.filter(({ reason }) => reason === 'INTERNAL')).toHaveLength(2);
+    // Lines leave the process many at a time, after the answers.
+    const faults = () => service.logs.filter(({ reason }) => reason === 'INTERNAL');
+    await until('both faults are in the log', () => Promise.resolve(faults().length >= 2));
+    expect(faults()).toHaveLength(2);
+  });
+
+  test('reviews, evidence, anchors and new data keys are made', async () => {
+    keys.write('new', infra.dataKeys.split(':')[0] ?? '');
+    const { rotation } = await mustSucceed(rotate(stage, 'new'));
+    const { review } = await mustSucceed(runReviewCall(stage, 'review'));
+    const { document, state } = await endedReview(stage, review?.reviewId ?? '');
+    expect(state).toBe(ReviewState.DONE);
+    said.push({ where: 'the review', text: document });
+    await fetchEvidence(stage, { userId: await stage.register() });
+    await until('all is sealed anew', async () => {
+      return (await rotationStatus(stage, rotation?.rotationId)).rotation?.state === KeyRotationState.DONE;
+    });
+    const isTold = () =>
+      Promise.resolve(service.logs.some(({ job, err }) => job === 'make-anchor' && err !== undefined));
+    await until('the log says that the webhook of anchors is away', isTold);
+  });
+
+  test('a backup that can not be made says why, and neither its password nor its key', async () => {
+    const { host, port } = infra;
+    const url = `mysql://billing_backup:${backupPassword}@${host}:${port}/${stage.db.name}`;
+    const settings = { BACKUP_DIR: directory, BACKUP_KEY: backupKey, BACKUP_DATABASE_URL: url };
+    const env = { ...settings, AUDIT_SIGNING_KEY: infra.auditSigningKey };
+    const { code, text } = await run([CLI, 'backup', 'create'], env);
+    expect({ code, text }).toEqual({ code: 1, text: expect.stringContaining('Access denied') as string });
+    said.push({ where: 'backup create', text });
   });
 
   test('a service that can not start says what is wrong with which setting, never what it is', async () => {
@@ -238,7 +290,7 @@ describe('everything that the service says, of a whole demo and of what goes wro
     const file = (name: string): string => join(local, name);
     symlinkSync(infra.tlsDir, file('tls'));
     symlinkSync(infra.wechatpayDir, file('wechatpay'));
-    writeFileSync(file('data-keys'), infra.dataKeys);
+    writeFileSync(file('data-keys'), ring());
     writeFileSync(file('secrets.json'), JSON.stringify({ databaseRoot: infra.rootPassword }));
     mkdirSync(file('log'));
     const lines = service.logs.map((line) => JSON.stringify(line)).join('\n');

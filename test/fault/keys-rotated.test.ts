@@ -33,7 +33,7 @@ describe('keys rotated while the service runs', () => {
     file.remove();
   });
 
-  /** Looks a few times a second: looking must not take the machine from what is waited for. */
+  /** Asks ten times a second, not more: each question costs the processes that rotate some of their time. */
   const isDone = async (): Promise<boolean> => {
     await new Promise((resolve) => setTimeout(resolve, 100));
     return (await rotationStatus(stage)).rotation?.state === KeyRotationState.DONE;

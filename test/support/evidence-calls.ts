@@ -8,7 +8,7 @@ import type { Harness } from './harness';
 /** ExportEvidence as an auditor calls it, and what is in the archive. */
 
 export function exportEvidence(
-  h: Harness,
+  h: Pick<Harness, 'as'>,
   fields: Partial<ExportEvidenceRequest>,
   identity: Identity = 'auditor',
 ): Promise<Reply<ExportEvidenceResponse>> {
@@ -17,7 +17,7 @@ export function exportEvidence(
 }
 
 /** A whole archive that fits into one piece. */
-export async function fetchEvidence(h: Harness, fields: Partial<ExportEvidenceRequest>): Promise<Buffer> {
+export async function fetchEvidence(h: Pick<Harness, 'as'>, fields: Partial<ExportEvidenceRequest>): Promise<Buffer> {
   const { content, totalBytes } = await mustSucceed(exportEvidence(h, fields));
   expect(content).toHaveLength(totalBytes);
   return content;

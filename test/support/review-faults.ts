@@ -4,7 +4,7 @@ import type { Evidence, ReviewFacts } from '../../src/audit/review/check';
 import { readAnchorFacts } from '../../src/audit/review/review-facts';
 import { reviewDatabase } from '../../src/audit/review/review';
 import { canonicalJson } from '../../src/platform/canonical-json';
-import { sha256 } from '../../src/platform/crypto/sha256';
+import { signDocument } from '../../src/platform/crypto/document-signature';
 import { createSigner } from '../../src/platform/crypto/signing';
 import { withSnapshot } from '../../src/platform/db/snapshot';
 import { readInfra } from './infra';
@@ -43,8 +43,7 @@ async function goodFacts({ now, anchors }: ReviewStage): Promise<ReviewFacts> {
   const signer = createSigner(auditSigningKey);
   const counts = { node: 'v20', passed: 3, failed: 0, names: ['100 claims'] };
   const proof = { format: 1, test: '100-claims', ...BUILD, time: now.toISOString(), ...counts };
-  const signature = signer.sign(sha256(Buffer.from(canonicalJson(proof), 'utf8'))).toString('base64');
-  const signed = { proof, signature: { algorithm: 'Ed25519', key_id: signer.keyId, signature } };
+  const signed = { proof, signature: signDocument(Buffer.from(canonicalJson(proof), 'utf8'), signer) };
   return {
     build: BUILD,
     claimsProof: JSON.stringify(signed),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { canonicalJson } from '../../platform/canonical-json';
 import { sha256 } from '../../platform/crypto/sha256';
-import type { Signer, Verifier } from '../../platform/crypto/signing';
+import { judgeSignature, type SignatureVerdict, type Signer, type Verifier } from '../../platform/crypto/signing';
 
 /**
  * What an anchor says, and how it is written and signed: docs/anchors.md has the form and a test vector. Signed are the
@@ -94,17 +94,12 @@ export function readAnchorText(text: string): SignedAnchor {
   return readSignedAnchor(parsed.data.anchor, Buffer.from(parsed.data.signature, 'base64'));
 }
 
-/** What a signature comes to under the keys that one believes in. */
-export type SignatureVerdict = 'good' | 'bad' | 'key unknown';
-
-/** Whether one of the keys signed this anchor. The key that it names is only a hint which one to try. */
+/** Whether one of the keys signed this anchor. */
 export function checkSignature(
   { anchor, document, signature }: SignedAnchor,
   verifiers: readonly Verifier[],
 ): SignatureVerdict {
-  const verifier = verifiers.find(({ keyId }) => keyId === anchor.key_id);
-  if (verifier === undefined) return 'key unknown';
-  return verifier.verify(Buffer.from(document, 'utf8'), signature) ? 'good' : 'bad';
+  return judgeSignature(Buffer.from(document, 'utf8'), { keyId: anchor.key_id, signature }, verifiers);
 }
 
 /** The name that its files begin with: `anchor-00000012-20260131T060500123Z`. */

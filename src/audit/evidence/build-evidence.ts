@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
 import type { FieldCipher } from '../../platform/crypto/field-cipher';
+import { signDocument } from '../../platform/crypto/document-signature';
 import type { Signer } from '../../platform/crypto/signing';
 import type { Database } from '../../platform/db/database';
 import { readAtOnce } from '../../platform/db/read-at-once';
@@ -7,7 +8,7 @@ import { AUDIT_CHAIN_START } from '../audit-chain';
 import { MANIFEST, pack, SIGNATURE } from './archive';
 import { Collector } from './collector';
 import { findScope } from './find-scope';
-import { manifestBytes, type Manifest, type ManifestSignature } from './manifest';
+import { manifestBytes, type Manifest } from './manifest';
 import { NOTE } from './note';
 import { readSegment, type ChainSegment } from './read-chain';
 import { readEvents, type FoundEvents } from './read-events';
@@ -144,11 +145,6 @@ export async function buildEvidence(parts: EvidenceParts, request: EvidenceReque
   });
   const signer = parts.signer();
   const manifest = manifestBytes(describe(request, { signer, version: parts.version }, found, listed));
-  const signature: ManifestSignature = {
-    algorithm: 'Ed25519',
-    key_id: signer.keyId,
-    signature: signer.sign(manifest).toString('base64'),
-  };
-  const sealed = Buffer.from(`${JSON.stringify(signature, null, 2)}\n`, 'utf8');
+  const sealed = Buffer.from(`${JSON.stringify(signDocument(manifest, signer), null, 2)}\n`, 'utf8');
   return pack([{ path: MANIFEST, content: manifest }, { path: SIGNATURE, content: sealed }, ...files], request.now);
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { documentSignature, type DocumentSignature } from '../../platform/crypto/document-signature';
 
 /** What an archive says of itself: signed, it stands for every byte of the archive. Pure. */
 
@@ -28,15 +29,6 @@ const manifestShape = z.strictObject({
 
 export type Manifest = z.infer<typeof manifestShape>;
 
-/** The signature beside it: over the manifest's exact bytes. */
-const signatureShape = z.strictObject({
-  algorithm: z.literal('Ed25519'),
-  key_id: z.string(),
-  signature: z.string().regex(/^[A-Za-z0-9+/]{86}==$/),
-});
-
-export type ManifestSignature = z.infer<typeof signatureShape>;
-
 /** The bytes that are signed. */
 export function manifestBytes(manifest: Manifest): Buffer {
   return Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`, 'utf8');
@@ -56,7 +48,7 @@ export function parseManifest(bytes: Buffer): Manifest | undefined {
   return parse(manifestShape, bytes);
 }
 
-/** Reads a signature; undefined where it is none. */
-export function parseSignature(bytes: Buffer): ManifestSignature | undefined {
-  return parse(signatureShape, bytes);
+/** Reads the signature beside it, over the manifest's exact bytes; undefined where it is none. */
+export function parseSignature(bytes: Buffer): DocumentSignature | undefined {
+  return parse(documentSignature, bytes);
 }

@@ -1,3 +1,4 @@
+import { judgeDocument } from '../../platform/crypto/document-signature';
 import type { Verifier } from '../../platform/crypto/signing';
 import { sha256 } from '../../platform/crypto/sha256';
 import { MANIFEST, SIGNATURE, unpack, type Unpacked } from './archive';
@@ -43,13 +44,11 @@ function signatureProblem(
 ): string | undefined {
   const signature = parseSignature(files.get(SIGNATURE) ?? Buffer.alloc(0));
   if (signature === undefined) return `${SIGNATURE} is missing or no signature`;
-  const verifier = verifiers.find(({ keyId }) => keyId === signature.key_id);
-  if (verifier === undefined) {
-    const given = verifiers.map(({ keyId }) => keyId).join(' ');
-    return `it was signed with the key ${signature.key_id}, and the public keys given are ${given}`;
-  }
-  const isSigned = verifier.verify(manifest, Buffer.from(signature.signature, 'base64'));
-  return isSigned ? undefined : `the signature does not fit ${MANIFEST}`;
+  const verdict = judgeDocument(manifest, signature, verifiers);
+  if (verdict === 'good') return undefined;
+  if (verdict === 'bad') return `the signature does not fit ${MANIFEST}`;
+  const given = verifiers.map(({ keyId }) => keyId).join(' ');
+  return `it was signed with the key ${signature.key_id}, and the public keys given are ${given}`;
 }
 
 /** Files that are not what the manifest says. */

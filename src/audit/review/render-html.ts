@@ -50,8 +50,9 @@ export function renderHtml(signed: SignedReview, language: Language): string {
     h2('verdict'),
     `<p class="verdict ${review.verdict}">${emphasised(verdictLine(review, language))}</p>`,
     `<p>${say('signed', language)}</p><p>${say('dated', language)}</p>`,
-    `${h2('subject')}${list(subjectLines(review, language))}`,
-    `${h2('signature')}<ul>${signatureLines(signed, language)
+    // No headings of ours: the template has its own, and these are none of them.
+    `<p><strong>${say('subject', language)}</strong></p>${list(subjectLines(review, language))}`,
+    `<p><strong>${say('signature', language)}</strong></p><ul>${signatureLines(signed, language)
       .map((line) => `<li>${coded(line)}</li>`)
       .join('')}</ul>`,
   ];

@@ -42,9 +42,14 @@ export function renderMarkdown(signed: SignedReview, language: Language): string
     ]),
     ...[heading(2, say('verdict', language)), verdictLine(review, language), ''],
     ...[say('signed', language), say('dated', language), ''],
-    ...[heading(2, say('subject', language)), ...subjectLines(review, language).map((line) => `- ${text(line)}`), ''],
-    ...[heading(2, say('signature', language)), ...signatureLines(signed, language).map((line) => `- ${line}`), ''],
+    // No headings of ours: the template has its own, and these are none of them.
+    ...[label('subject', language), ...subjectLines(review, language).map((line) => `- ${text(line)}`), ''],
+    ...[label('signature', language), ...signatureLines(signed, language).map((line) => `- ${line}`), ''],
   ].join('\n');
+}
+
+function label(word: 'subject' | 'signature', language: Language): string {
+  return `**${say(word, language)}**\n`;
 }
 
 function itemLine(review: ReviewDocument, item: string, words: string, language: Language): string {

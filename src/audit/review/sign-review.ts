@@ -1,34 +1,28 @@
 import { z } from 'zod';
 import { canonicalJson, type JsonValue } from '../../platform/canonical-json';
+import {
+  documentSignature,
+  judgeDocument,
+  signDocument,
+  type DocumentSignature,
+} from '../../platform/crypto/document-signature';
 import { sha256 } from '../../platform/crypto/sha256';
 import type { Signer, Verifier } from '../../platform/crypto/signing';
 import { documentBytes, documentHash, type ReviewDocument } from './review-document';
-
-/** Who signed a review. */
-export interface ReviewSignature {
-  readonly algorithm: 'Ed25519';
-  readonly key_id: string;
-  /** Base64 of 64 bytes, over the canonical JSON of the review. */
-  readonly signature: string;
-}
 
 /** A review as it is kept: null where there was no key to sign it with. */
 export interface SignedReview {
   readonly review: ReviewDocument;
   /** SHA-256 of the canonical JSON of the review, in hex. */
   readonly sha256: string;
-  readonly signature: ReviewSignature | null;
+  /** Over the canonical JSON of the review. */
+  readonly signature: DocumentSignature | null;
 }
 
 /** Signs a review. */
 export function signReview(review: ReviewDocument, signer: Signer | undefined): SignedReview {
-  const signature = signer === undefined ? null : signatureOf(review, signer);
+  const signature = signer === undefined ? null : signDocument(documentBytes(review), signer);
   return { review, sha256: documentHash(review), signature };
-}
-
-function signatureOf(review: ReviewDocument, signer: Signer): ReviewSignature {
-  const signature = signer.sign(documentBytes(review)).toString('base64');
-  return { algorithm: 'Ed25519', key_id: signer.keyId, signature };
 }
 
 /** What a file must have to be judged; the rest of the review is whatever was signed. */
@@ -42,7 +36,7 @@ const signedFile = z.object({
     verdict: z.enum(['passed', 'failed']),
   }),
   sha256: z.string(),
-  signature: z.object({ algorithm: z.literal('Ed25519'), key_id: z.string(), signature: z.string() }).nullable(),
+  signature: documentSignature.nullable(),
 });
 
 /** What became of the verification of a file. */
@@ -59,13 +53,12 @@ export function verifyReview(text: string, verifiers: readonly Verifier[]): Revi
   const bytes = bytesOf(review);
   if (bytes === undefined || sha256(bytes).toString('hex') !== told)
     return { isProved: false, problem: 'it was changed: its hash is another' };
-  const verifier = verifiers.find(({ keyId }) => keyId === signature.key_id);
-  if (verifier === undefined)
-    return { isProved: false, problem: `it names the key ${signature.key_id}, which is not given` };
-  if (!verifier.verify(bytes, Buffer.from(signature.signature, 'base64'))) {
-    return { isProved: false, problem: `the key ${verifier.keyId} did not sign it` };
-  }
-  return { isProved: true, signed: parsed, keyId: verifier.keyId };
+  const { key_id: keyId } = signature;
+  const verdict = judgeDocument(bytes, signature, verifiers);
+  if (verdict === 'good') return { isProved: true, signed: parsed, keyId };
+  const problem =
+    verdict === 'bad' ? `the key ${keyId} did not sign it` : `it names the key ${keyId}, which is not given`;
+  return { isProved: false, problem };
 }
 
 /** The bytes that would have been signed; undefined of what can not have been. */

@@ -37,6 +37,27 @@ export interface Verifier {
   verify(content: Buffer, signature: Buffer): boolean;
 }
 
+/** What a signature comes to under the keys that one believes in. */
+export type SignatureVerdict = 'good' | 'bad' | 'key unknown';
+
+/** Whether one of the keys signed exactly these bytes. The key that is named is only a hint which one to try. */
+export function judgeSignature(
+  content: Buffer,
+  { keyId, signature }: { readonly keyId: string; readonly signature: Buffer },
+  verifiers: readonly Verifier[],
+): SignatureVerdict {
+  const verifier = verifiers.find((known) => known.keyId === keyId);
+  if (verifier === undefined) return 'key unknown';
+  return verifier.verify(content, signature) ? 'good' : 'bad';
+}
+
+const PUBLIC_KEY = /-----BEGIN PUBLIC KEY-----[^-]+-----END PUBLIC KEY-----/g;
+
+/** The public keys of a text that holds them one after the other in PEM. */
+export function publicKeysIn(text: string): readonly string[] {
+  return [...text.matchAll(PUBLIC_KEY)].map(([pem]) => pem);
+}
+
 /** Makes a verifier of a public key in PEM (SPKI). Throws unless it is an Ed25519 key. */
 export function createVerifier(publicKeyPem: string): Verifier {
   const key = createPublicKey(publicKeyPem);

@@ -1,7 +1,7 @@
 import { cpSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { chooseBackup, prune, readReaches, verifyTarget, type Manifest } from '../../../src/backup';
+import { chooseBackup, prune, readBackupFacts, readReaches, verifyTarget, type Manifest } from '../../../src/backup';
 import { addWord, filesBelow, makeWords, setBackupStage, wordsIn, type BackupStage } from '../../support/backup-stage';
 import { startPrivateMariadb, type PrivateMariadb } from '../../support/private-mariadb';
 
@@ -200,6 +200,27 @@ describe('full backups', () => {
     rmSync(copy, { recursive: true });
   }, 60_000);
 
+  test('a review believes a target as long as nobody altered a byte of any manifest, or took one away', async () => {
+    const last = new Date(streamed.startTime);
+    expect(await readBackupFacts(stage.reader)).toMatchObject({ lastFullTime: last, lastDrill: undefined });
+    const copy = `${directory}-copy`;
+    const reader = { ...stage.reader, target: { directory: copy } };
+    const harms: readonly [string, (path: string) => void, string][] = [
+      ...[alone, streamed].flatMap(({ id }): [string, (path: string) => void, string][] => [
+        [`fulls/${id}/manifest`, (path) => flip(path, 200), 'was altered: its signature is not that'],
+        [`fulls/${id}/manifest`, rmSync, `there is no full backup ${id}`],
+      ]),
+      [`streams/${streamed.stream}/stream`, (path) => flip(path, 200), 'was altered: its signature is not that'],
+      [`streams/${streamed.stream}/state`, (path) => flip(path, 200), 'was altered: its signature is not that'],
+    ];
+    for (const [place, harm, fault] of harms) {
+      cpSync(directory, copy, { recursive: true });
+      harm(join(copy, place));
+      await expect(readBackupFacts(reader)).rejects.toThrow(fault);
+      rmSync(copy, { recursive: true });
+    }
+  });
+
   test('what is too old goes, with the log that only it needed; the newest whole one stays however old it is', async () => {
     const future = new Date(Date.now() + 86_400_000);
     const before = filesBelow(directory);
@@ -228,9 +249,10 @@ describe('full backups', () => {
   }, 60_000);
 });
 
-function flip(path: string): void {
+function flip(path: string, fromEnd = 30): void {
   const content = readFileSync(path);
-  content[content.length - 30] = (content[content.length - 30] ?? 0) ^ 1;
+  const at = content.length - fromEnd;
+  content[at] = (content[at] ?? 0) ^ 1;
   writeFileSync(path, content);
 }
 

@@ -107,6 +107,7 @@ describe('the configuration', () => {
     ['IDENTITY_INDEX_KEY', Buffer.alloc(31).toString('base64')],
     ['REGISTRATION_GRANTS_PER_DAY_MAX', '0'],
     ['BILLING_ROLE', 'cron'],
+    ['AUDIT_PUBLIC_KEY', 'no key'],
     ['TASK_STATUS_ADDRESS', ''],
     ['TASK_STATUS_ADDRESS', 'tasks'],
     ['TASK_STATUS_ADDRESS', 'tasks:65536'],

@@ -15,7 +15,7 @@ export async function callProcedure<Row extends object>(
 
 /**
  * Servers show columns only to accounts that may read them, triggers and CHECKs only to those that could change them. Where the procedure that shows them can not be
- * called, because a copy was restored without its accounts, the account sees what it may: too little never passes.
+ * called, because a copy was restored without its accounts, the account asks for what it may see itself; what it is not shown is missing, and is found as missing.
  */
 export async function askGuards<Row extends object>(
   db: ReviewReader,

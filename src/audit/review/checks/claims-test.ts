@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { canonicalJson, type JsonValue } from '../../../platform/canonical-json';
-import { sha256 } from '../../../platform/crypto/sha256';
+import { documentSignature, judgeDocument } from '../../../platform/crypto/document-signature';
 import { createVerifier } from '../../../platform/crypto/signing';
 import type { Check, Finding, ReviewFacts } from '../check';
 
@@ -40,7 +40,7 @@ const signedProof = z.object({
     failed: z.int(),
     names: z.array(z.string()),
   }),
-  signature: z.object({ algorithm: z.literal('Ed25519'), key_id: z.string(), signature: z.string() }),
+  signature: documentSignature,
 });
 
 type SignedProof = z.infer<typeof signedProof>;
@@ -77,8 +77,5 @@ function parse(text: string): SignedProof | undefined {
 
 function isSigned({ proof, signature }: SignedProof, publicKeys: readonly string[]): boolean {
   const bytes = Buffer.from(canonicalJson(proof as unknown as JsonValue), 'utf8');
-  return publicKeys
-    .map(createVerifier)
-    .filter(({ keyId }) => keyId === signature.key_id)
-    .some((verifier) => verifier.verify(sha256(bytes), Buffer.from(signature.signature, 'base64')));
+  return judgeDocument(bytes, signature, publicKeys.map(createVerifier)) === 'good';
 }

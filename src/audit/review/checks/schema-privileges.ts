@@ -124,8 +124,8 @@ const OWNER_RIGHTS = new Set(
 );
 /** On single tables: what it cleans, before they are there too. On its own procedures: what making them gives. Nothing wider. */
 const OWNER_SINGLE = /^(?:(?:CREATE|GRANT) \w+|(?:GRANT|ALTER ROUTINE|EXECUTE) \w+\(\))$/;
-/** What a backup needs. */
-const BACKUP_RIGHTS = /^(SELECT|LOCK_TABLES|SHOW_VIEW|TRIGGER|EVENT) on every table$|^SELECT on the whole server$/;
+/** What a backup is granted. */
+const BACKUP_RIGHTS = /^(SELECT|SHOW_VIEW|TRIGGER) on every table$/;
 
 function isAllowed(
   { app, report, migrate, backup }: ReviewedAccounts,

@@ -1,21 +1,15 @@
-import {
-  GetReviewRequest,
-  ReviewState,
-  ReviewVerdict,
-  RunReviewRequest,
-} from '../../../../src/gen/billing/v1/review.pb';
+import { ReviewState, ReviewVerdict, type RunReviewRequest } from '../../../../src/gen/billing/v1/review.pb';
 import { verifyReview } from '../../../../src/audit/review/sign-review';
 import { createSigner, createVerifier } from '../../../../src/platform/crypto/signing';
-import { call, mustSucceed, type Identity } from '../../../support/clients';
+import { mustSucceed, type Identity } from '../../../support/clients';
 import { billingAs } from '../../../support/command';
 import { openTestDatabase, type TestDatabase } from '../../../support/database';
-import { registerUser, startHarness, until, type Harness } from '../../../support/harness';
+import { registerUser, startHarness, type Harness } from '../../../support/harness';
 import { readInfra } from '../../../support/infra';
-import { bound } from '../../../support/malformed-fields';
+import { endedReview, getReviewCall, runReviewCall } from '../../../support/review-calls';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 
 let db: TestDatabase;
 let h: Harness;
@@ -37,23 +31,10 @@ afterAll(async () => {
 });
 
 const run = (requestId: string, fields: Partial<RunReviewRequest> = {}, as: Identity = 'auditor') =>
-  call(bound(h.as(as).audit, 'runReview'), RunReviewRequest.fromPartial({ requestId, ...fields }));
+  runReviewCall(h, requestId, fields, as);
 const get = (reviewId: string, withDocument = false, as: Identity = 'auditor') =>
-  call(bound(h.as(as).audit, 'getReview'), GetReviewRequest.fromPartial({ reviewId, withDocument }));
-
-async function untilEnded(reviewId: string) {
-  const isOpen = (state: ReviewState | undefined): boolean =>
-    state === ReviewState.REQUESTED || state === ReviewState.RUNNING;
-  const hasEnded = async (): Promise<boolean> => {
-    // The review is made by this process, too: asking without a pause would leave it no time.
-    await pause(100);
-    return !isOpen((await mustSucceed(get(reviewId))).review?.state);
-  };
-  await until('the review has ended', hasEnded, 60_000);
-  const { review } = await mustSucceed(get(reviewId, true));
-  if (review === undefined) throw new Error('no review');
-  return review;
-}
+  getReviewCall(h, reviewId, withDocument, as);
+const untilEnded = (reviewId: string) => endedReview(h, reviewId);
 
 const auditRows = (reviewId: string) =>
   db.query("SELECT action, actor, cause FROM audit_logs WHERE subject_type = 'review' AND subject_id = ? ORDER BY id", [

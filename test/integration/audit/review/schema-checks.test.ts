@@ -175,6 +175,16 @@ describe('the checks of the schema', () => {
     expect(accounts).toContain('admin@% DELETE on the whole server');
   });
 
+  test('let the account of backups have what it is granted, and find everything beyond', async () => {
+    // The account is the server's; its rights on this database are this test's.
+    const on = `ON ${db.name}.* TO 'billing_backup'@'%'`;
+    const revoke = [`REVOKE ALL PRIVILEGES ON ${db.name}.* FROM 'billing_backup'@'%'`];
+    expect(await foundAfter([`GRANT SELECT, SHOW VIEW, TRIGGER ${on}`], revoke)).toEqual({});
+    const found = await foundAfter([`GRANT SELECT, LOCK TABLES, EVENT, UPDATE ${on}`], revoke);
+    const rights = (found['privileges-too-wide'] ?? []).map(({ right }) => right);
+    expect(rights.sort()).toEqual(['EVENT', 'LOCK_TABLES', 'UPDATE'].map((right) => `${right} on every table`));
+  });
+
   test('do not believe procedures that they can not read', async () => {
     await db.query("CREATE USER 'blind'@'%' IDENTIFIED BY 'blind'");
     try {

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { findUntested } from '../../../../src/audit/review/checks/claims-test';
 import { canonicalJson, type JsonValue } from '../../../../src/platform/canonical-json';
-import { sha256 } from '../../../../src/platform/crypto/sha256';
+import { signDocument } from '../../../../src/platform/crypto/document-signature';
 import { createSigner, type Signer } from '../../../../src/platform/crypto/signing';
 import { factsWith } from '../../../support/review-files';
 
@@ -22,8 +22,7 @@ const PROOF = {
 };
 
 function signedBy(signer: Signer, proof: JsonValue): string {
-  const signature = signer.sign(sha256(canonicalJson(proof))).toString('base64');
-  return JSON.stringify({ proof, signature: { algorithm: 'Ed25519', key_id: signer.keyId, signature } });
+  return JSON.stringify({ proof, signature: signDocument(Buffer.from(canonicalJson(proof), 'utf8'), signer) });
 }
 
 /** Strictly forbidden: passing untested code. Only a signed result of this very build counts (R13.4). */

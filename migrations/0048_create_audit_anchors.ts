@@ -2,8 +2,9 @@ import type { Knex } from 'knex';
 import { freezeColumns, refuseInsertWhen } from './triggers';
 
 /**
- * Signed statements of where every log stands, each of which names the one before; one for each hour at most. The file that is
- * handed out is the evidence: this is our own copy.
+ * Signed statements of where every log stands, each of which names the one before. The file that is handed out is the evidence: this is
+ * our own copy. The hour is no key, and no clock is asked: who may insert could take hours away from the anchors to come. Which
+ * rows are believed, the signature says.
  */
 export async function up(knex: Knex): Promise<void> {
   await knex.raw(`
@@ -18,7 +19,6 @@ export async function up(knex: Knex): Promise<void> {
       create_time DATETIME(3) NOT NULL,
       export_time DATETIME(3) NULL,
       PRIMARY KEY (number),
-      UNIQUE KEY uk_audit_anchors_slot (slot),
       UNIQUE KEY uk_audit_anchors_hash (hash),
       KEY audit_anchors_by_export (export_time, number),
       CONSTRAINT audit_anchors_number_positive CHECK (number > 0),

@@ -52,7 +52,6 @@ CREATE TABLE `audit_anchors` (
   `create_time` datetime(3) NOT NULL,
   `export_time` datetime(3) DEFAULT NULL,
   PRIMARY KEY (`number`),
-  UNIQUE KEY `uk_audit_anchors_slot` (`slot`),
   UNIQUE KEY `uk_audit_anchors_hash` (`hash`),
   KEY `audit_anchors_by_export` (`export_time`,`number`),
   CONSTRAINT `audit_anchors_number_positive` CHECK (`number` > 0),

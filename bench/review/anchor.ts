@@ -13,11 +13,12 @@ const SILENT = { transactionEnded: () => undefined, transactionRetried: () => un
 export async function makeAnchor(infra: BenchInfra, database: string, dir: string): Promise<void> {
   const config = serviceConfig(infra, database);
   const db = openDatabase(config, SILENT);
+  const signer = createSigner(infra.auditSigningKey);
   try {
     const make = makeAnchors({
       ...{ db, clock: systemClock, log: createLogger({ level: 'warn', role: 'bench' }) },
       ...{ databaseUrl: config.DATABASE_URL, dir, webhook: undefined },
-      signer: () => createSigner(infra.auditSigningKey),
+      ...{ signer: () => signer, publicKeys: () => [signer.publicKeyPem] },
     });
     await make(new AbortController().signal, latestHour(systemClock.now(), 0));
   } finally {

@@ -138,9 +138,32 @@ async function findPassedOver(reader: Knex, reachedId: number, gaps: readonly Ga
 
 /** Rows that will be sealed. */
 async function countWaiting(reader: Knex, reachedId: number, gaps: readonly Gap[]): Promise<number> {
-  const query = withoutPlace(reader).where((waiting) => {
+  return waitingRows(reader, reachedId, gaps).resultSize();
+}
+
+function waitingRows(reader: Knex, reachedId: number, gaps: readonly Gap[]) {
+  return withoutPlace(reader).where((waiting) => {
     void waiting.where('a.id', '>', reachedId);
     for (const { from, to } of gaps) void waiting.orWhereBetween('a.id', [from, to]);
   });
-  return query.resultSize();
+}
+
+/** Rows that were to be sealed long ago: how many were made before an instant, and the first of them. */
+export async function findUnsealed(
+  reader: Knex,
+  before: Date,
+): Promise<{ readonly count: number; readonly first: AuditLogRow | undefined }> {
+  // What is wrong with the head, verifyAuditChain says.
+  const head = await AuditChainHeadRow.query(reader).findById(1);
+  const waiting = waitingRows(reader, head?.reachedId ?? 0, gapsOrNone(head?.gaps)).where('a.createTime', '<', before);
+  const count = await waiting.clone().resultSize();
+  return { count, first: await waiting.select('a.*').orderBy('a.id').first() };
+}
+
+function gapsOrNone(text: string | undefined): readonly Gap[] {
+  try {
+    return text === undefined ? [] : gapsOf(text);
+  } catch {
+    return [];
+  }
 }

@@ -13,7 +13,9 @@ export function anchorMaker(foundation: Foundation, closables: Closable[]): Slot
   const webhook =
     url === undefined ? undefined : openAnchorWebhook({ url, secrets, timeoutMs: config.EVENT_SINK_TIMEOUT_MS, clock });
   if (webhook !== undefined) closables.push({ name: 'anchor webhook', close: () => webhook.close() });
-  return makeAnchors({ db, clock, log, signer, databaseUrl: config.DATABASE_URL, dir: config.ANCHOR_DIR, webhook });
+  const { DATABASE_URL: databaseUrl, ANCHOR_DIR: dir } = config;
+  const publicKeys = () => [signer().publicKeyPem];
+  return makeAnchors({ db, clock, log, signer, publicKeys, databaseUrl, dir, webhook });
 }
 
 /** Makes the reviews that were asked for, with the account that only reads, where one is set. */

@@ -16,7 +16,9 @@ import { TestClock } from './test-clock';
 
 /** The job that makes anchors, with a directory and a key of its own, beside a database. */
 export class AnchorStage {
-  readonly signer = newSigner();
+  signer = newSigner();
+  /** Keys that signed before, as far as the job knows them. */
+  earlierKeys: readonly string[] = [];
   readonly lines: Record<string, unknown>[] = [];
   webhook: AnchorWebhook | undefined;
   private readonly service: Database;
@@ -41,11 +43,16 @@ export class AnchorStage {
     return new AnchorStage(db, infra, clock, dir, remove);
   }
 
+  private get publicKeys(): readonly string[] {
+    return [this.signer.publicKeyPem, ...this.earlierKeys];
+  }
+
   /** One run of the job for an hour; `null`: without a directory. */
   async run(slot: string, dir: string | null = this.dir): Promise<void> {
     const { db, service, clock, log, webhook } = this;
     const make = makeAnchors({
-      ...{ db: service, clock, log, signer: () => this.signer, databaseUrl: db.url, webhook, dir: dir ?? undefined },
+      ...{ db: service, clock, log, signer: () => this.signer, publicKeys: () => this.publicKeys },
+      ...{ databaseUrl: db.url, webhook, dir: dir ?? undefined },
     });
     await make(new AbortController().signal, slot);
   }
@@ -62,7 +69,7 @@ export class AnchorStage {
 
   /** What the database comes to against an anchor. */
   async verify(signed: SignedAnchor, databaseUrl = this.db.url): Promise<AnchorReport> {
-    const verdict = checkSignature(signed, [createVerifier(this.signer.publicKeyPem)]);
+    const verdict = checkSignature(signed, this.publicKeys.map(createVerifier));
     if (verdict !== 'good') throw new Error(`the signature is ${verdict}`);
     const leaves = await proveLeaves(this.dir, signed.anchor);
     return verifyAnchor({ databaseUrl, signed, leaves, onProgress: () => undefined });

@@ -6,7 +6,7 @@ export class AnchorRow extends Model {
   static override idColumn = 'number';
 
   declare number: number;
-  /** The hour that it is of: each has one at most. */
+  /** The hour that it is of. No key: a row that somebody forged must take no hour away. */
   declare slot: string;
   /** SHA-256 of the document. */
   declare hash: Buffer;

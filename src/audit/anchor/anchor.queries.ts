@@ -4,8 +4,8 @@ import { cutPage, POSITION_KEY, readPageToken, type Page } from '../../platform/
 import { readSignedAnchor, type SignedAnchor } from './anchor-document';
 import { AnchorRow } from './anchor.model';
 
-/** Anchors handed out by one run, before it looks for more. */
-const EXPORTED_MAX = 50;
+/** Anchors read at a time. */
+const PAGE_SIZE = 50;
 
 /** The last anchor; undefined before the first. */
 export function readLastAnchor(db: Database): Promise<AnchorRow | undefined> {
@@ -17,10 +17,18 @@ export function readAnchor(db: Database, number: number): Promise<AnchorRow | un
   return readOnly(db, (reader) => AnchorRow.query(reader).findById(number));
 }
 
-/** Anchors that nobody has handed out yet, in their order. */
-export function readUnexported(db: Database): Promise<readonly AnchorRow[]> {
+/** Some anchors, newest first: the last, or those before a number. Empty when there are no more. */
+export function readAnchorsBelow(db: Database, number: number | undefined): Promise<readonly AnchorRow[]> {
+  return readOnly(db, (reader) => {
+    const query = AnchorRow.query(reader).orderBy('number', 'desc').limit(PAGE_SIZE);
+    return number === undefined ? query : query.where('number', '<', number);
+  });
+}
+
+/** Some anchors after a number that nobody has handed out yet, in their order. Empty when there are no more. */
+export function readUnexported(db: Database, after: number): Promise<readonly AnchorRow[]> {
   return readOnly(db, (reader) =>
-    AnchorRow.query(reader).whereNull('exportTime').orderBy('number').limit(EXPORTED_MAX),
+    AnchorRow.query(reader).whereNull('exportTime').where('number', '>', after).orderBy('number').limit(PAGE_SIZE),
   );
 }
 
@@ -36,6 +44,15 @@ export async function listAnchors(db: Database, pageSize: number, pageToken: str
     return query;
   });
   return cutPage(rows, pageSize, filters, ({ number }) => String(number));
+}
+
+/** The anchor that a row holds; undefined for one that holds something else. Whether one of ours signed it, is another question. */
+export function findAnchorOfRow(row: Pick<AnchorRow, 'document' | 'signature'>): SignedAnchor | undefined {
+  try {
+    return anchorOfRow(row);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The anchor that a row holds. Throws NotAnAnchor for one that somebody else wrote. */

@@ -4,22 +4,23 @@ import type { Database } from '../../platform/db/database';
 import * as rules from '../../platform/request-rules';
 import type { AuditHandlers } from '../audit.rpc';
 import type { AnchorRow } from './anchor.model';
-import { anchorOfRow, listAnchors } from './anchor.queries';
+import { findAnchorOfRow, listAnchors } from './anchor.queries';
 
 const listRequest = z.object({ pageSize: rules.pageSize, pageToken: rules.pageToken });
 
 function toAnchorMessage(row: AnchorRow): Anchor {
-  const { anchor } = anchorOfRow(row);
+  // A row that somebody forged is listed, too, whatever it holds.
+  const anchor = findAnchorOfRow(row)?.anchor;
   return {
     number: row.number,
     slot: row.slot,
     time: row.createTime,
     hash: row.hash.toString('hex'),
     root: row.root.toString('hex'),
-    users: anchor.users.count,
-    logRows: anchor.users.rows,
-    auditPosition: anchor.audit.position,
-    keyId: anchor.key_id,
+    users: anchor?.users.count ?? 0,
+    logRows: anchor?.users.rows ?? 0,
+    auditPosition: anchor?.audit.position ?? 0,
+    keyId: anchor?.key_id ?? '',
     document: row.document,
     signature: row.signature,
     exportTime: row.exportTime ?? undefined,

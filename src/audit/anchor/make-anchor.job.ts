@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { logOpenedAlerts, raiseAlert } from '../../alert';
 import type { Clock } from '../../platform/clock';
-import { createVerifier, type Signer } from '../../platform/crypto/signing';
+import { createVerifier, type Signer, type Verifier } from '../../platform/crypto/signing';
 import type { Database } from '../../platform/db/database';
 import { withSnapshot, type Snapshot } from '../../platform/db/snapshot';
 import { isDatabaseUnavailable, isDuplicateKey } from '../../platform/db/sql-errors';
@@ -13,12 +13,13 @@ import { businessDay, fromEpochMs } from '../../platform/time';
 import { checkSignature, signAnchor, type AnchorDocument, type SignedAnchor } from './anchor-document';
 import { listAnchorFiles, readAnchorFile } from './anchor-files';
 import { AnchorRow } from './anchor.model';
-import { anchorOfRow, readAnchor, readLastAnchor } from './anchor.queries';
+import { readAnchor, readLastAnchor } from './anchor.queries';
 import type { AnchorWebhook } from './anchor-webhook';
-import { exportAnchors } from './export-anchors';
+import { exportAnchors, writeAnchorFiles } from './export-anchors';
 import { LeavesUnproved, LeavesWriter, proveLeaves } from './leaves-file';
 import { Problems } from './problems';
 import { scanHeads, type Before } from './scan-heads';
+import { readNewestTrusted } from './trusted-anchor';
 
 /** What anchors are made with. */
 export interface AnchorParts {
@@ -27,6 +28,8 @@ export interface AnchorParts {
   readonly log: Logger;
   /** Who signs now; taken once for each anchor. */
   readonly signer: () => Signer;
+  /** Whose signatures are believed now, in PEM: of who signs, and of the keys that signed before. */
+  readonly publicKeys: () => readonly string[];
   /** For the snapshot, which is read on a connection of its own. */
   readonly databaseUrl: string;
   /** Where the files go; a place where whoever runs the database can not rewrite them. Without one no anchor is made. */
@@ -43,32 +46,42 @@ export function makeAnchors(parts: AnchorParts): (signal: AbortSignal, slot: str
     const { dir } = parts;
     if (dir === undefined) return 0;
     await mkdir(dir, { recursive: true, mode: 0o750 });
-    const last = await readLastAnchor(parts.db);
+    const own = { ...parts, dir, verifiers: parts.publicKeys().map(createVerifier) };
+    // The leaves of the next one may be told by these.
+    await writeAnchorFiles(own);
     // An hour that somebody has run again is over: what it would say, the anchors after it say.
-    if (last === undefined || last.slot < slot) await makeAnchor({ ...parts, dir }, slot, last, signal);
-    await exportAnchors({ ...parts, dir }, signal);
+    if (!(await isOver(own, slot)) && !(await makeAnchor(own, slot, signal))) {
+      // Somebody else was first. If that was none of ours, the hour still has none.
+      if (!(await isOver(own, slot))) throw platformErrors.CONTENTION();
+    }
+    await exportAnchors(own, signal);
     return 0;
   };
 }
 
-type PartsWithDir = AnchorParts & { readonly dir: string };
+type OwnParts = AnchorParts & { readonly dir: string; readonly verifiers: readonly Verifier[] };
 
-async function makeAnchor(
-  parts: PartsWithDir,
-  slot: string,
-  last: AnchorRow | undefined,
-  signal: AbortSignal,
-): Promise<void> {
-  const { dir, clock, databaseUrl } = parts;
+/** Whether an hour, or one after it, has an anchor that is believed. */
+async function isOver({ db, clock, verifiers }: OwnParts, slot: string): Promise<boolean> {
+  const newest = await readNewestTrusted(db, { verifiers, now: clock.now() }, new Problems());
+  return newest !== undefined && newest.anchor.slot >= slot;
+}
+
+/** False when another process was first. */
+async function makeAnchor(parts: OwnParts, slot: string, signal: AbortSignal): Promise<boolean> {
+  const { db, dir, clock, databaseUrl, verifiers } = parts;
   const signer = parts.signer();
   const problems = new Problems();
-  const previous = last === undefined ? undefined : trustedRow(last, signer, problems);
-  await compareWithFiles(parts, signer, problems);
   const now = clock.now();
+  const last = await readLastAnchor(db);
+  const trusted = await readNewestTrusted(db, { verifiers, now }, problems);
+  await compareWithFiles(parts, problems);
   const place = { number: (last?.number ?? 0) + 1, time: now.toISOString() };
-  const before = await leavesBefore(parts, previous);
-  const isNewDay = previous === undefined || businessDay(timeOf(previous.anchor)) !== businessDay(now);
-  const kind = before === undefined || isNewDay ? 'full' : 'delta';
+  const before = trusted === undefined ? undefined : await withLeaves(dir, trusted, problems);
+  // A delta is of the very anchor that is named as the one before.
+  const isNext = before?.leaves !== undefined && trusted?.anchor.number === last?.number;
+  const isNewDay = before === undefined || businessDay(timeOf(before.anchor)) !== businessDay(now);
+  const kind = isNext && !isNewDay ? 'delta' : 'full';
   const writer = await LeavesWriter.open(dir, place);
   try {
     const scan = await scanSnapshot(databaseUrl, signal, (snapshot) =>
@@ -80,7 +93,9 @@ async function makeAnchor(
       previous: last === undefined ? null : { number: last.number, sha256: last.hash.toString('hex') },
       ...{ ...scan, leaves, key_id: signer.keyId },
     });
-    if (!(await store(parts, signed, last, problems, now))) await writer.discard();
+    const isStored = await store(parts, signed, last, problems, now);
+    if (!isStored) await writer.discard();
+    return isStored;
   } catch (error) {
     await writer.discard();
     throw error;
@@ -102,60 +117,35 @@ async function scanSnapshot<Result>(
 
 const timeOf = ({ time }: AnchorDocument): Date => fromEpochMs(Date.parse(time));
 
-/** The anchor before, as the database has it. One that we did not sign is told of, and compared with nothing. */
-function trustedRow(last: AnchorRow, signer: Signer, problems: Problems): SignedAnchor | undefined {
-  const subject = `anchor ${last.number}`;
-  try {
-    const signed = anchorOfRow(last);
-    // One of another key was signed before the key was changed; its file says the same, or compareWithFiles tells of it.
-    const isForged = checkSignature(signed, [createVerifier(signer.publicKeyPem)]) === 'bad';
-    if (!isForged && signed.hash.equals(last.hash)) return signed;
-    problems.add(subject, 'is not as it was signed in the database');
-  } catch {
-    problems.add(subject, 'can not be read in the database');
-  }
-  return undefined;
-}
-
 /** The newest anchor among the files must be one of the database: else the database has lost it, or has another one. */
-async function compareWithFiles({ db, dir }: PartsWithDir, signer: Signer, problems: Problems): Promise<void> {
-  const name = (await listAnchorFiles(dir)).at(-1);
-  if (name === undefined) return;
-  const newest = await readAnchorFile(join(dir, name)).catch(() => undefined);
-  if (newest === undefined || checkSignature(newest, [createVerifier(signer.publicKeyPem)]) === 'bad') {
-    problems.add(name, 'is not as it was signed');
-    return;
+async function compareWithFiles({ db, dir, verifiers }: OwnParts, problems: Problems): Promise<void> {
+  for (const name of (await listAnchorFiles(dir)).toReversed()) {
+    const newest = await readAnchorFile(join(dir, name)).catch(() => undefined);
+    if (newest === undefined || checkSignature(newest, verifiers) !== 'good') {
+      problems.add(name, 'is not as it was signed, or by a key that is not known');
+      continue;
+    }
+    const row = await readAnchor(db, newest.anchor.number);
+    if (row?.hash.equals(newest.hash) === true) return;
+    const problem = row === undefined ? 'is not in the database' : 'differs from its file';
+    return problems.add(`anchor ${newest.anchor.number}`, problem);
   }
-  const row = await readAnchor(db, newest.anchor.number);
-  if (row?.hash.equals(newest.hash) === true) return;
-  problems.add(
-    `anchor ${newest.anchor.number}`,
-    row === undefined ? 'is not in the database' : 'differs from its file',
-  );
 }
 
-/** The leaves to compare with. Where they are lost there is nothing to compare, and all of them are written again. */
-async function leavesBefore(
-  { dir, log }: PartsWithDir,
-  previous: SignedAnchor | undefined,
-): Promise<Before | undefined> {
-  if (previous === undefined) return undefined;
-  const { anchor } = previous;
+/** An anchor with its leaves. Where they are lost, or somebody altered them, people are told: its users are compared with nothing. */
+async function withLeaves(dir: string, { anchor }: SignedAnchor, problems: Problems): Promise<Before> {
   try {
     return { anchor, leaves: await proveLeaves(dir, anchor) };
   } catch (error) {
     if (!(error instanceof LeavesUnproved)) throw error;
-    log.warn(
-      { err: error, anchor: anchor.number },
-      'the leaves of the last anchor are not there; all are written again',
-    );
-    return undefined;
+    problems.add(`anchor ${anchor.number}`, error.message);
+    return { anchor, leaves: undefined };
   }
 }
 
 /** Keeps the anchor and tells people what contradicts the one before. False when another process was first. */
 async function store(
-  { db, log }: PartsWithDir,
+  { db, log }: OwnParts,
   { anchor, document, hash, signature }: SignedAnchor,
   last: AnchorRow | undefined,
   problems: Problems,

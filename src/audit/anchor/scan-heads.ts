@@ -8,10 +8,10 @@ import type { LeavesWriter, ProvedLeaves } from './leaves-file';
 import { MerkleTree } from './merkle';
 import type { Problems } from './problems';
 
-/** The anchor before, with its leaves. */
+/** The anchor before, with its leaves; without those its users can not be compared, all else can. */
 export interface Before {
   readonly anchor: AnchorDocument;
-  readonly leaves: ProvedLeaves;
+  readonly leaves: ProvedLeaves | undefined;
 }
 
 type Scan = Pick<AnchorDocument, 'users' | 'audit' | 'tables'>;
@@ -38,7 +38,7 @@ export async function scanHeads(
   const comparison = new HeadComparison(snapshot, problems);
   for await (const { userId, found } of joinByUser<[StoredHead, Head]>(
     readHeads(snapshot),
-    before?.leaves.read() ?? nothing(),
+    before?.leaves?.read() ?? nothing(),
   )) {
     const [now, old] = found;
     if (now !== undefined) {

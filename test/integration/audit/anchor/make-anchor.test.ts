@@ -94,9 +94,9 @@ describe('the job that makes anchors', () => {
     await writeFile(stage.leavesOf(last), 'damaged');
     await nextHour();
     expect(await kinds()).toEqual(['full', 'delta', 'full', 'delta', 'full']);
-    expect(stage.lines.map(({ msg }) => msg)).toContain(
-      'the leaves of the last anchor are not there; all are written again',
-    );
+    expect(await openAlerts()).toMatchObject([
+      { subject_id: '5', details: expect.stringContaining('The leaves of anchor 4 can not be used') as string },
+    ]);
     const newest = (await stage.anchors()).at(-1);
     if (newest === undefined) throw new Error('no anchor');
     expect(await stage.verify(newest)).toMatchObject({ problems: [] });

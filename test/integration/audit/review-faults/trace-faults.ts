@@ -217,6 +217,20 @@ export const TRACE_FAULTS: readonly Fault[] = [
     },
   },
   {
+    what: 'the audit log is not sealed any more',
+    check: 'audit-rows-unsealed',
+    tables: ['audit_logs'],
+    plant: async ({ one, change }) => {
+      await change(
+        `INSERT INTO audit_logs (action, actor, role, subject_type, subject_id, cause, after_state, create_time)
+        SELECT action, actor, role, subject_type, 'forgotten', cause, '{}', create_time - INTERVAL 11 MINUTE FROM audit_logs
+        WHERE action = 'CreatePromotion' LIMIT 1`,
+      );
+      const { id } = await one("SELECT id FROM audit_logs WHERE subject_id = 'forgotten'");
+      return { rows: 1, first_id: Number(id) };
+    },
+  },
+  {
     what: 'the audit log is rewritten and sealed anew, with a chain that holds',
     check: 'anchor-contradicted',
     tables: ['audit_logs', 'audit_chain', 'audit_chain_head'],
@@ -307,6 +321,15 @@ export const TRACE_FAULTS: readonly Fault[] = [
     plant: async ({ change }) => {
       await change('UPDATE audit_anchors SET create_time = create_time - INTERVAL 3 HOUR');
       return { last_anchor: 2 };
+    },
+  },
+  {
+    what: 'an anchor is said to be made at the end of time',
+    check: 'anchors-late',
+    tables: ['audit_anchors'],
+    plant: async ({ change }) => {
+      await change("UPDATE audit_anchors SET create_time = '9999-01-01' WHERE number = 2");
+      return { last_anchor: 2, made: '9999-01-01T00:00:00.000Z' };
     },
   },
   {

@@ -8,13 +8,12 @@ import type { Closable, Foundation } from './foundation';
 
 /** Makes the anchor of an hour and hands it out to where the settings say. */
 export function anchorMaker(foundation: Foundation, closables: Closable[]): SlotJob['run'] {
-  const { config, clock, log, db, signer } = foundation;
+  const { config, clock, log, db, signer, publicKeys } = foundation;
   const { ANCHOR_WEBHOOK_URL: url, ANCHOR_WEBHOOK_SECRETS: secrets = [] } = config;
   const webhook =
     url === undefined ? undefined : openAnchorWebhook({ url, secrets, timeoutMs: config.EVENT_SINK_TIMEOUT_MS, clock });
   if (webhook !== undefined) closables.push({ name: 'anchor webhook', close: () => webhook.close() });
   const { DATABASE_URL: databaseUrl, ANCHOR_DIR: dir } = config;
-  const publicKeys = () => [signer().publicKeyPem];
   return makeAnchors({ db, clock, log, signer, publicKeys, databaseUrl, dir, webhook });
 }
 

@@ -81,6 +81,8 @@ describe('everything that the service says, of a whole demo and of what goes wro
     const settings = {
       LOG_LEVEL: 'trace',
       ...{ DATA_KEYS_FILE: keys.path, SECRET_FILES_POLL_MS: '200', ANCHOR_DIR: directory, BACKUP_DIR: directory },
+      // It fails all the while, and the demo wants nothing given up.
+      JOB_ATTEMPTS: '20',
       ...{ ANCHOR_WEBHOOK_URL: `http://127.0.0.1:${dead}/`, ANCHOR_WEBHOOK_SECRETS: anchorSecret },
       WECHATPAY_BASE_URL: simulator.url,
       // The demo reads the stream under its public name.

@@ -1,6 +1,7 @@
 import { CHECKS } from '../../../../src/audit/review/all-checks';
 import { problemsIn, reviewStage } from '../../../support/review-faults';
 import { closeReviewStage, openReviewStage, putBack, tamper, type ReviewStage } from '../../../support/review-stage';
+import { ANCHOR_FAULTS } from './anchor-faults';
 import { COUPON_FAULTS } from './coupon-faults';
 import { FACT_FAULTS, GUARD_FAULTS } from './guard-faults';
 import { PAYMENT_FAULTS } from './payment-faults';
@@ -11,7 +12,8 @@ const FAULTS = {
   'amounts, coupons and promotions': COUPON_FAULTS,
   'payments, refunds and their traces': PAYMENT_FAULTS,
   'quota, grants and memberships': QUOTA_FAULTS,
-  'traces, cases, notices and anchors': TRACE_FAULTS,
+  'traces, cases and notices': TRACE_FAULTS,
+  'the audit log and its anchors': ANCHOR_FAULTS,
   'what guards the ledger, and what is in limbo': GUARD_FAULTS,
 };
 

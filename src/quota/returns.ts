@@ -17,17 +17,15 @@ export function sideEffectIds(row: Posting): readonly string[] {
   return row.lots.flatMap(([grantId]) => [endId(row, grantId), `grant:compensation:${replacementRef(row, grantId)}`]);
 }
 
-/** Whether what expired meanwhile is given again. */
-export interface LateReturn {
-  readonly isReplaced: boolean;
-}
-
-/** Ends what `row` gave back to lots that expired or were revoked, and replaces what expired. Returns how much expired for good. */
+/**
+ * Ends what `row` gave back to lots that expired or were revoked, and replaces what expired, if it is to be. Returns how much
+ * expired for good.
+ */
 export function endWhatCameBackTooLate(
   book: Book,
   chargeSequence: number,
   row: Posting,
-  { isReplaced }: LateReturn = { isReplaced: true },
+  { isReplaced }: { readonly isReplaced: boolean } = { isReplaced: true },
 ): number {
   let lost = 0;
   for (const [grantId, units] of row.lots) {

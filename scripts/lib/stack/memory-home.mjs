@@ -7,7 +7,7 @@ import { mkdtempSync, readlinkSync, rmSync, statfsSync, symlinkSync } from 'node
 import os from 'node:os';
 
 const PREFIX = '/dev/shm/billing-guard-';
-/** Twice what a run of all tests was seen to need. */
+/** More than four times what a run of all tests was seen to need (1.7 GiB). */
 const ROOM_BYTES = 8 * 2 ** 30;
 
 function hasRoom() {

@@ -1,9 +1,8 @@
 import { TaskOutcome } from '../../../src/gen/billing/v1/quota_service.pb';
 import { mustSucceed } from '../../support/clients';
 import { billingAs } from '../../support/command';
-import { openTestDatabase, type TestDatabase } from '../../support/database';
+import type { TestDatabase } from '../../support/database';
 import { consume, registerUser, startHarness, until, type Harness } from '../../support/harness';
-import { readInfra } from '../../support/infra';
 import { explained, reportOutcome } from '../../support/quota-calls';
 
 let db: TestDatabase;
@@ -11,8 +10,8 @@ let h: Harness;
 let userId: string;
 
 beforeAll(async () => {
-  db = await openTestDatabase(readInfra());
-  h = await startHarness({ DATABASE_URL: db.url });
+  h = await startHarness();
+  db = h.db;
   userId = await registerUser(h);
   await mustSucceed(consume(h, { requestId: 'c', userId, amount: 3, taskId: 't' }));
   await consume(h, { requestId: 'c', userId, amount: 4, taskId: 't' });
@@ -24,7 +23,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await h.stop();
-  await db.close();
 });
 
 const run = (...words: string[]) => billingAs(h, 'auditor', words);

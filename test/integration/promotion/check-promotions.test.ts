@@ -3,9 +3,8 @@ import { join } from 'node:path';
 import type { Connection } from 'mysql2/promise';
 import { checkPromotionsOf } from '../../../src/cli/check-promotions';
 import { mustSucceed } from '../../support/clients';
-import { openTestDatabase, type TestDatabase } from '../../support/database';
+import type { TestDatabase } from '../../support/database';
 import { registerUser, startHarness, until, type Harness } from '../../support/harness';
-import { readInfra } from '../../support/infra';
 import { createOrderCall } from '../../support/order-calls';
 import { makeActive } from '../../support/promotion-calls';
 import { claim } from '../../support/promotions';
@@ -41,8 +40,8 @@ describe('billing promotion check', () => {
   }
 
   beforeAll(async () => {
-    db = await openTestDatabase(readInfra());
-    h = await startHarness({ DATABASE_URL: db.url });
+    h = await startHarness();
+    db = h.db;
     root = await db.connect('root');
     honest = (await makeUsed()).promotionId;
     ({ promotionId: victim, usedCoupon } = await makeUsed());
@@ -57,7 +56,6 @@ describe('billing promotion check', () => {
   });
   afterAll(async () => {
     await root.end();
-    await db.close();
   });
 
   const check = () => checkPromotionsOf(db.url);

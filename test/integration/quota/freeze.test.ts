@@ -6,9 +6,8 @@ import { lockUser, openBook, writeBook } from '../../../src/quota/posting';
 import { verifyLedgerOf } from '../../../src/cli/verify-ledger';
 import { monotonicMs } from '../../../src/platform/clock';
 import { mustSucceed } from '../../support/clients';
-import { openTestDatabase, type TestDatabase } from '../../support/database';
+import type { TestDatabase } from '../../support/database';
 import { consume, refund, registerMember, startHarness, type Harness } from '../../support/harness';
-import { readInfra } from '../../support/infra';
 import { capture, getQuota, hold, release } from '../../support/quota-calls';
 import { expectBalanced, readLogWords, readUserRows } from '../../support/user-rows';
 import { openServiceDatabase } from '../../support/service-database';
@@ -22,14 +21,13 @@ let db: TestDatabase;
 let h: Harness;
 let database: Database;
 beforeAll(async () => {
-  db = await openTestDatabase(readInfra());
-  h = await startHarness({ DATABASE_URL: db.url });
+  h = await startHarness();
+  db = h.db;
   database = openServiceDatabase(h.infra, db);
 });
 afterAll(async () => {
   await database.knex.destroy();
   await h.stop();
-  await db.close();
 });
 
 /** Changes a user's book in a transaction, as the refund of an order will. */

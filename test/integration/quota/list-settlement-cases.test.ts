@@ -1,7 +1,7 @@
 import { TaskOutcome, type SettlementCase } from '../../../src/gen/billing/v1/quota_service.pb';
 import { listSettlementCases } from '../../../src/quota/settlement-case.queries';
 import { mustSucceed } from '../../support/clients';
-import { openTestDatabase, type TestDatabase } from '../../support/database';
+import type { TestDatabase } from '../../support/database';
 import { consume, refund, registerUser, startHarness, until, type Harness } from '../../support/harness';
 import { readInfra } from '../../support/infra';
 import { hold, listCases, reportOutcome } from '../../support/quota-calls';
@@ -15,8 +15,8 @@ const userIds: string[] = [];
 
 /** Five users, each with an open consume and an open hold of a task that nobody can be asked about. */
 beforeAll(async () => {
-  db = await openTestDatabase(readInfra());
-  h = await startHarness({ DATABASE_URL: db.url });
+  h = await startHarness();
+  db = h.db;
   for (let i = 0; i < 5; i += 1) {
     const userId = await registerUser(h);
     await mustSucceed(consume(h, { requestId: 'c', userId, amount: 3, taskId: `t${i}` }));
@@ -29,7 +29,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await h.stop();
-  await db.close();
 });
 
 async function listAll(fields: { resolved?: boolean; pageSize?: number }): Promise<SettlementCase[]> {

@@ -3,9 +3,8 @@ import { runTurn } from '../../../src/platform/jobs/batch-job';
 import { createLogger } from '../../../src/platform/log';
 import { DUE_CHARGES_MAX, settleDueCharges } from '../../../src/quota';
 import { mustSucceed } from '../../support/clients';
-import { openTestDatabase, type TestDatabase } from '../../support/database';
+import type { TestDatabase } from '../../support/database';
 import { registerMember, startHarness, type Harness } from '../../support/harness';
-import { readInfra } from '../../support/infra';
 import { batchConsume } from '../../support/quota-calls';
 import { openQuotaLane, type QuotaLane } from '../../support/quota-lane';
 import { hold } from '../../support/settlement';
@@ -24,8 +23,8 @@ let database: Database;
 let lane: QuotaLane;
 beforeAll(async () => {
   // Its own worker sleeps: what is due is counted here.
-  db = await openTestDatabase(readInfra());
-  h = await startHarness({ DATABASE_URL: db.url, WORKER_POLL_INTERVAL_MS: '600000' });
+  h = await startHarness({ WORKER_POLL_INTERVAL_MS: '600000' });
+  db = h.db;
   database = openServiceDatabase(h.infra, db, { overrides: { DATABASE_POOL_SIZE: '6' } });
   lane = openQuotaLane(h.infra, db, h.clock, POLICY);
 });
@@ -33,7 +32,6 @@ afterAll(async () => {
   await lane.close();
   await database.knex.destroy();
   await h.stop();
-  await db.close();
 });
 
 /** What the sweeper works with here, without anybody to ask. */

@@ -2,9 +2,8 @@ import type { Connection } from 'mysql2/promise';
 import { verifyLedgerOf } from '../../../src/cli/verify-ledger';
 import { monotonicMs } from '../../../src/platform/clock';
 import { mustSucceed } from '../../support/clients';
-import { openTestDatabase, type TestDatabase } from '../../support/database';
+import type { TestDatabase } from '../../support/database';
 import { consume, newId, refund, registerMember, startHarness, type Harness } from '../../support/harness';
-import { readInfra } from '../../support/infra';
 import { capture, hold } from '../../support/quota-calls';
 
 /** R7.2, lesson 18: whoever may do everything to the database still can not change history without being named. */
@@ -15,8 +14,8 @@ describe('billing ledger verify', () => {
   const userIds: string[] = [];
 
   beforeAll(async () => {
-    db = await openTestDatabase(readInfra());
-    h = await startHarness({ DATABASE_URL: db.url });
+    h = await startHarness();
+    db = h.db;
     root = await db.connect('root');
     await root.query('DROP TRIGGER quota_logs_no_update');
     await root.query('DROP TRIGGER quota_logs_no_delete');
@@ -35,7 +34,6 @@ describe('billing ledger verify', () => {
   });
   afterAll(async () => {
     await root.end();
-    await db.close();
   });
   beforeEach(() => root.query('START TRANSACTION'));
 

@@ -118,9 +118,8 @@ class Loader {
     const lines = rows.map((row) =>
       columns
         .map(({ name }, i) => {
-          const isCounter =
-            table === 'promotions' && row.includes(PROMOTION_ID) && /^(?:claimed_count|total_quota)$/.test(name);
-          return escaped(isCounter ? String(Math.max(claims, 1)) : (row[i] ?? null));
+          const isCounter = table === 'promotions' && row.includes(PROMOTION_ID) && name === 'claimed_count';
+          return escaped(isCounter ? String(claims) : (row[i] ?? null));
         })
         .join('\t'),
     );

@@ -22,9 +22,14 @@ export async function reviewDirectly(
   const { AUDIT_PUBLIC_KEY: earlier = [], CLAIMS_PROOF_PUBLIC_KEY: proofKey } = config;
   const publicKeys = [signer?.publicKeyPem, ...earlier, proofKey].filter((key) => key !== undefined);
   const { BACKUP_DIR: directory, ANCHOR_DIR: anchorDir, REVIEW_ACCOUNTS: accounts } = config;
+  const limits = {
+    promotionCost: config.PROMOTION_COST_LIMIT,
+    refundsOfOrder: config.REFUND_SECOND_PERSON_FEN,
+    refundsOfDay: config.REFUNDS_ALONE_PER_DAY_FEN,
+  };
   const verifiers = publicKeys.map(createVerifier);
   const readBackup = directory === undefined ? undefined : () => readBackupFacts({ target: { directory }, verifiers });
-  const facts = await readReviewFacts({ version: VERSION, publicKeys, accounts, anchorDir, readBackup });
+  const facts = await readReviewFacts({ version: VERSION, publicKeys, accounts, limits, anchorDir, readBackup });
   const review = await reviewAt(databaseUrl, { ...wish, reviewId: mintId(now), now, facts, onProgress });
   return signReview(review, signer);
 }

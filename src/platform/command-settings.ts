@@ -40,4 +40,8 @@ export const reviewSettings = z.object({
   CLAIMS_PROOF_PUBLIC_KEY: pem(/BEGIN PUBLIC KEY/).optional(),
   BACKUP_DIR: text.optional(),
   ANCHOR_DIR: text.optional(),
+  /** Beyond what two people decide. No defaults: what the service is told otherwise would be taken for a fault. */
+  PROMOTION_COST_LIMIT: wholeNumber.optional(),
+  REFUND_SECOND_PERSON_FEN: wholeNumber.optional(),
+  REFUNDS_ALONE_PER_DAY_FEN: wholeNumber.optional(),
 });

@@ -15,3 +15,4 @@ export {
 export { discountFor, findCoupon } from './price-coupon';
 export { promotionErrors } from './promotion.errors';
 export { createPromotionService } from './promotion.rpc';
+export { highestCost } from './second-person';

@@ -38,6 +38,12 @@ export function yearly(fields: Partial<PlanTerms> = {}): PlanTerms {
   });
 }
 
+/** A month of a plan whose units come at once and that limits nothing, but for the fields given. */
+export function monthly(fields: Partial<PlanTerms> = {}): PlanTerms {
+  const atOnce = { periodUnit: PeriodUnit.MONTH, grantUnit: PeriodUnit.UNSPECIFIED, grantCount: 0, featureLimits: [] };
+  return yearly({ ...atOnce, ...fields });
+}
+
 /** What a basic plan can be: features, and nothing else. */
 export function basic(fields: Partial<PlanTerms> = {}): PlanTerms {
   const nothing = { price: 0, listPrice: 0, quotaUnits: 0, grantUnit: 0, grantCount: 0, featureLimits: [] };

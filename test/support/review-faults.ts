@@ -8,6 +8,7 @@ import { signDocument } from '../../src/platform/crypto/document-signature';
 import { createSigner } from '../../src/platform/crypto/signing';
 import { withSnapshot } from '../../src/platform/db/snapshot';
 import { readInfra } from './infra';
+import { TWO_PEOPLE_ABOVE } from './review-play';
 import type { Insider, ReviewStage } from './review-stage';
 
 /** Faults that an insider plants in the database of a service, and that the financial review must find and name. */
@@ -50,6 +51,7 @@ async function goodFacts({ now, anchors }: ReviewStage): Promise<ReviewFacts> {
     publicKeys: [signer.publicKeyPem, anchors.signer.publicKeyPem],
     anchors: await readAnchorFacts(anchors.dir),
     backup: { lastFullTime: now, lastLogTime: now, lastDrill: { time: now, isClean: true } },
+    limits: { promotionCost: 10_000_000, refundsOfOrder: TWO_PEOPLE_ABOVE, refundsOfDay: 200_000 },
     accounts: {
       ...{ app: accounts.app.user, report: accounts.report.user, migrate: accounts.migrate.user },
       backup: 'billing_backup',

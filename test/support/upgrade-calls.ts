@@ -4,6 +4,7 @@ import {
   type CreateOrderResponse,
   type Order,
 } from '../../src/gen/billing/v1/order_service.pb';
+import { makePlan, monthly } from './catalog-calls';
 import { mustSucceed, type Reply } from './clients';
 import { newId, type Harness } from './harness';
 import { createOrderCall } from './order-calls';
@@ -15,18 +16,9 @@ export async function openPlan(
   h: Harness,
   { price = 19_900, quotaUnits = 1_500 }: { readonly price?: number; readonly quotaUnits?: number } = {},
 ): Promise<string> {
-  const id = newId('plan').slice(0, 40);
-  await h.db.query(
-    "INSERT INTO plans (id, name, kind, status, create_time) VALUES (?, '专业会员', 'sale', 'active', '2020-01-01')",
-    [id],
-  );
-  const row = {
-    ...{ plan_id: id, list_price: price + 10_000, price, currency: 'CNY', period_unit: 'month', period_count: 1 },
-    ...{ quota_units: quotaUnits, features: '["image.generate"]', tax_rate_basis_points: 600 },
-    ...{ valid_from: '2020-01-01', create_time: '2020-01-01' },
-  };
-  await h.db.query(`INSERT INTO plan_prices (${Object.keys(row).join(', ')}) VALUES (?)`, [Object.values(row)]);
-  return id;
+  const terms = monthly({ price, listPrice: price + 10_000, quotaUnits, features: ['image.generate'] });
+  const { planId } = await makePlan(h, { planId: newId('plan').slice(0, 40), name: '专业会员', terms });
+  return planId;
 }
 
 /** CreateOrder of an upgrade. */

@@ -41,6 +41,18 @@ export interface ReviewFacts {
   readonly anchors?: AnchorFacts | undefined;
   /** The names of the database accounts by what they are for. */
   readonly accounts: ReviewedAccounts;
+  /** Beyond what two people decide; of what is left out the review does not know. */
+  readonly limits?: SecondPersonLimits;
+}
+
+/** What one person decides alone, in fen, as the settings of now say. */
+export interface SecondPersonLimits {
+  /** What a promotion can cost. */
+  readonly promotionCost?: number | undefined;
+  /** What of one order goes back. */
+  readonly refundsOfOrder?: number | undefined;
+  /** What one person gives back on a business day. */
+  readonly refundsOfDay?: number | undefined;
 }
 
 export interface ReviewedAccounts {

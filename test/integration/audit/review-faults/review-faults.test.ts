@@ -6,6 +6,8 @@ import { COUPON_FAULTS } from './coupon-faults';
 import { FACT_FAULTS, GUARD_FAULTS } from './guard-faults';
 import { PAYMENT_FAULTS } from './payment-faults';
 import { QUOTA_FAULTS } from './quota-faults';
+import { SECOND_PERSON_FAULTS } from './second-person-faults';
+import { TERMS_FAULTS } from './terms-faults';
 import { TRACE_FAULTS } from './trace-faults';
 
 const FAULTS = {
@@ -13,6 +15,8 @@ const FAULTS = {
   'payments, refunds and their traces': PAYMENT_FAULTS,
   'quota, grants and memberships': QUOTA_FAULTS,
   'traces, cases and notices': TRACE_FAULTS,
+  'terms of promotions, prices, tariffs and gifts': TERMS_FAULTS,
+  'what two people agree to': SECOND_PERSON_FAULTS,
   'the audit log and its anchors': ANCHOR_FAULTS,
   'what guards the ledger, and what is in limbo': GUARD_FAULTS,
 };

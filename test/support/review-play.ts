@@ -160,12 +160,15 @@ async function refundOrders(h: Harness): Promise<void> {
 /** An order that is paid twice: the second money goes back by itself. */
 async function payTwice(h: Harness): Promise<void> {
   const { orderId } = await registerMember(h);
+  // Only by notification is that money told of: WeChat Pay does not know it when the worker asks.
+  await h.control('/_control/fault', { name: '500', times: 1_000_000, path: '/v3/refund/domestic/refunds' });
   const second = paidNotification(h, { orderId });
   expectTaken(await notify(h, second));
   const [refund] = await h.db.query('SELECT id FROM refunds WHERE order_id = ?', [orderId]);
   const told = { orderId, transactionId: second.transactionId, outRefundNo: String(refund?.['id']) };
   expectTaken(await notify(h, refundNotification(h, told), 'refund'));
   await untilRefunds(h, orderId, ['succeeded']);
+  await fetch(`${h.simulatorUrl}/_control/fault`, { method: 'DELETE' });
 }
 
 function expectTaken({ status }: { readonly status: number }): void {

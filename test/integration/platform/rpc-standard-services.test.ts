@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
 import { fromBinary } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
@@ -20,9 +21,11 @@ import { call, refusalOfCall, startRpc, type RpcHarness } from './rpc-harness';
 
 let rpc: RpcHarness;
 let identity: KeyPair;
+/** Each is counted as it is read. */
+let questionsRead = 0;
 
 beforeAll(async () => {
-  rpc = await startRpc({});
+  rpc = await startRpc({}, { callLimits: { spend: () => void (questionsRead += 1) } });
   identity = rpc.ca.issueClient('URI:spiffe://billing/auditor/eve');
 });
 afterAll(() => rpc.stop());
@@ -103,6 +106,22 @@ describe('reflection', () => {
       'google/protobuf/any.proto',
     );
     expect(fileNames(await ask({ $case: 'fileContainingSymbol', value: 'grpc.health.v1.Health' }))).toHaveLength(1);
+  });
+
+  test('reads no further while a client does not take its answers, and answers all once it does', async () => {
+    const asked = 2_000;
+    const stream = rpc.client<ServerReflectionClient>(ServerReflectionService, identity).serverReflectionInfo();
+    stream.pause();
+    questionsRead = 0;
+    let sent = 0;
+    const messageRequest = { $case: 'fileContainingSymbol', value: 'billing.v1.QuotaService' } as const;
+    for (let n = 0; n < asked; n += 1) stream.write({ host: '', messageRequest }, () => (sent += 1));
+    stream.end();
+    await pause(500);
+    expect(questionsRead).toBeLessThan(asked / 2);
+    let answers = 0;
+    for await (const _answer of stream) answers += 1;
+    expect([answers, questionsRead, sent]).toEqual([asked, asked, asked]);
   });
 
   test('says NOT_FOUND of what it does not know', async () => {

@@ -33,8 +33,8 @@ function readFacts({ config, publicKeys: believed }: Foundation): ReturnType<typ
     refundsOfOrder: config.REFUND_SECOND_PERSON_FEN,
     refundsOfDay: config.REFUNDS_ALONE_PER_DAY_FEN,
   };
-  const publicKeys = [...believed(), ...(proofKey === undefined ? [] : [proofKey])];
+  const [publicKeys, proofKeys] = [believed(), proofKey === undefined ? [] : [proofKey]];
   const verifiers = publicKeys.map(createVerifier);
   const readBackup = directory === undefined ? undefined : () => readBackupFacts({ target: { directory }, verifiers });
-  return readReviewFacts({ version: VERSION, publicKeys, accounts, limits, anchorDir, readBackup });
+  return readReviewFacts({ version: VERSION, publicKeys, proofKeys, accounts, limits, anchorDir, readBackup });
 }

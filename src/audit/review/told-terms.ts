@@ -35,11 +35,8 @@ export interface ToldTerms {
   readonly table: string;
   /** The column that the audit log names its subject by. */
   readonly subject: string;
-  /** The conditions that an audit row `a` is about a row `t`, and that it made it, beyond its subject. */
+  /** The condition that an audit row `a` is about a row `t`, beyond its subject. */
   readonly about?: string;
-  readonly made?: string;
-  /** The actions that make one. */
-  readonly makers: readonly string[];
   /** The fields, and what each of them is in the words of the audit log. */
   readonly fields: Readonly<Record<string, (stored: unknown) => unknown>>;
   /** What was told before its first audit row: of what migrations put there; undefined of everything else. */
@@ -48,16 +45,14 @@ export interface ToldTerms {
   follow(told: Told | undefined, telling: Telling, row: StoredRow): Told | undefined;
 }
 
-const joinOf = ({ subjectType, subject }: ToldTerms, further = 'TRUE'): string =>
-  `a.subject_type = '${subjectType}' AND a.subject_id = t.${subject} AND (${further})`;
-
 /** Every row of the table with all of its audit rows, in the order in which they were written. */
 export function tellingsOf(db: ReviewReader, terms: ToldTerms): AsyncIterable<StoredRow> {
+  const { subjectType, table, subject, about = 'TRUE' } = terms;
   return db.stream<StoredRow>(
     `SELECT t.*, a.id AS audit_id, a.action AS audit_action, a.actor AS audit_actor, a.create_time AS audit_time,
       a.before_state AS audit_before, a.after_state AS audit_after
-    FROM ${terms.table} t
-    LEFT JOIN audit_logs a ON ${joinOf(terms, terms.about)}
+    FROM ${table} t
+    LEFT JOIN audit_logs a ON a.subject_type = '${subjectType}' AND a.subject_id = t.${subject} AND (${about})
     ORDER BY t.id, a.id`,
   );
 }
@@ -79,7 +74,7 @@ function statesIn(json: string | null): Told {
   }
 }
 
-/** What differs between what is stored and what is told; what nothing tells of, and what is gone. */
+/** What differs between what is stored and what is told, and what nothing tells of. What is gone: checks/rows-gone.ts. */
 export async function* findUntold(db: ReviewReader, terms: ToldTerms, isOlder: IsOlder): AsyncIterable<Finding> {
   let last: { readonly row: StoredRow; readonly told: Told | undefined } | undefined;
   for await (const row of tellingsOf(db, terms)) {
@@ -91,7 +86,6 @@ export async function* findUntold(db: ReviewReader, terms: ToldTerms, isOlder: I
     last = { row, told: telling === undefined ? told : terms.follow(told, telling, row) };
   }
   if (last !== undefined) yield* compare(terms, last, isOlder);
-  yield* findGone(db, terms);
 }
 
 /** Whether something is of before the audit log told of everything of its kind. */
@@ -124,18 +118,6 @@ function* changedBeside(
     if (!(field in telling.before) || isUnknown(told, field) || isSame(telling.before[field], told[field])) continue;
     const figures = { field, found: shown(telling.before[field]), audited: shown(told[field]) };
     yield finding(terms, row, { ...figures, audit_id: row.audit_id, problem: 'was changed without an audit row' });
-  }
-}
-
-async function* findGone(db: ReviewReader, terms: ToldTerms): AsyncIterable<Finding> {
-  const gone = db.stream<{ readonly id: number; readonly subject_id: string; readonly action: string }>(
-    `SELECT a.id, a.subject_id, a.action FROM audit_logs a
-    LEFT JOIN ${terms.table} t ON ${joinOf(terms, terms.made)}
-    WHERE a.subject_type = ? AND a.action IN (?) AND t.id IS NULL`,
-    [terms.subjectType, terms.makers],
-  );
-  for await (const { id, subject_id: subject, action } of gone) {
-    yield { evidence: { kind: terms.kind, subject, audit_id: id, action, problem: 'is gone' } };
   }
 }
 

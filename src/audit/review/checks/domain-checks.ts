@@ -9,6 +9,8 @@ import { PAYMENT_CHECKS } from './payments';
 import { QUOTA_CHECKS } from './quota';
 import { QUOTA_LOG_CHECKS } from './quota-log';
 import { REFUND_CHECKS } from './refunds';
+import { ROWS_GONE } from './rows-gone';
+import { SOLD_PERIODS } from './sold-periods';
 import { SECOND_PERSON_CHECKS } from './second-person';
 import { TERMS_CHECKS } from './terms-traced';
 import { TRACE_CHECKS } from './traces';
@@ -25,6 +27,8 @@ export const DOMAIN_CHECKS: readonly Check[] = [
   ...QUOTA_CHECKS,
   ...QUOTA_LOG_CHECKS,
   ...TRACE_CHECKS,
+  ROWS_GONE,
+  SOLD_PERIODS,
   ...TERMS_CHECKS,
   ...SECOND_PERSON_CHECKS,
   ...LIMBO_CHECKS,

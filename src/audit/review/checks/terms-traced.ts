@@ -91,7 +91,6 @@ export const PROMOTIONS: ToldTerms = {
   subjectType: 'promotion',
   table: 'promotions',
   subject: 'id',
-  makers: ['CreatePromotion'],
   fields: {
     ...{ name: asIs, status: asIs, discount_type: asIs, discount_value: asIs, max_discount: asIs },
     ...{ min_order_amount: asIs, plan_ids: set, total_quota: asIs, budget: asIs, claim_start_time: instant },
@@ -111,7 +110,6 @@ const CAMPAIGNS: ToldTerms = {
   subjectType: 'gift_campaign',
   table: 'gift_campaigns',
   subject: 'id',
-  makers: ['CreateGiftCampaign'],
   fields: {
     ...{ name: asIs, status: asIs, units: asIs, valid_days: asIs, budget_units: asIs, start_time: instant },
     ...{ end_time: instant, approved_by: asIs, approve_time: instant, ...MADE },
@@ -149,7 +147,6 @@ const PLANS: ToldTerms = {
   subjectType: 'plan',
   table: 'plans',
   subject: 'id',
-  makers: ['CreatePlan'],
   fields: { name: asIs, kind: asIs, status: asIs },
   born: ({ id }) => SEEDED_PLANS[String(id)],
   follow: (told, { action, after }) => {
@@ -164,8 +161,6 @@ const pricesOf = (isOlder: IsOlder): ToldTerms => ({
   table: 'plan_prices',
   subject: 'plan_id',
   about: `JSON_VALUE(a.after_state, '$.plan_price_id') = t.id OR JSON_VALUE(a.before_state, '$.ended_plan_price_id') = t.id`,
-  made: `JSON_VALUE(a.after_state, '$.plan_price_id') = t.id`,
-  makers: ['CreatePlan', 'AddPlanPrice'],
   fields: {
     ...{ price: asIs, list_price: asIs, period_unit: asIs, period_count: asIs, quota_units: asIs, grant_unit: asIs },
     ...{ grant_count: number, features: json, feature_limits: limits, tax_rate_basis_points: asIs },
@@ -188,8 +183,6 @@ const TARIFFS: ToldTerms = {
   table: 'task_tariffs',
   subject: 'task_type',
   about: `JSON_VALUE(a.after_state, '$.tariff_id') = t.id`,
-  made: `JSON_VALUE(a.after_state, '$.tariff_id') = t.id`,
-  makers: ['SetTaskTariff'],
   fields: { units: asIs, feature: asIs, valid_from: instant, create_time: instant },
   follow: (_told, { time, after }) => ({ ...after, create_time: time.toISOString() }),
 };

@@ -69,13 +69,15 @@ export const TERMS_FAULTS: readonly Fault[] = [
     },
   },
   {
-    what: 'a plan is taken away',
-    check: CHECK,
-    tables: ['plans'],
+    what: 'the first price of a plan is taken away',
+    check: 'row-gone',
+    tables: ['plan_prices'],
     plant: async ({ one, change }) => {
-      const { id } = await one("SELECT id FROM plans WHERE kind = 'sale' AND id <> 'monthly'");
-      await change('DELETE FROM plans WHERE id = ?', [id]);
-      return { kind: 'plan', subject: String(id), action: 'CreatePlan', problem: 'is gone' };
+      const { id, plan_id: plan } = await one(
+        "SELECT id, plan_id FROM plan_prices WHERE plan_id <> 'monthly' AND price > 0",
+      );
+      await change('DELETE FROM plan_prices WHERE id = ?', [id]);
+      return { action: 'CreatePlan', subject: String(plan) };
     },
   },
   {

@@ -148,8 +148,8 @@ export interface UnreadableRow {
 }
 
 /**
- * Takes the log row by row. Every method gives the findings that it came to, or nothing. Keep what you remember bounded by one user:
- * forget it in `endUser`.
+ * Takes the log row by row. Every method gives the findings that it came to, or nothing. Forget what you remember of a user in
+ * `endUser`; what grows with his log, and not with his lots, must be bounded beside (`checks/long-logs.ts`).
  */
 export interface LogListener {
   /** The next row: all rows of a user follow one another, in order of their sequence as it is stored. */
@@ -159,7 +159,7 @@ export interface LogListener {
   /** The user's rows are all told; what is stored beside them is here. */
   endUser?(stored: StoredAccount): readonly Finding[] | undefined;
   /** Between two pages, for what must be asked of the database: the users that ended since the last call, a few thousand. */
-  endUsers?(userIds: readonly string[]): Promise<readonly Finding[]>;
+  endUsers?(userIds: readonly string[]): AsyncIterable<Finding> | Promise<readonly Finding[]>;
   /** After the last row. */
   end?(): Promise<readonly Finding[]>;
 }

@@ -253,10 +253,15 @@ class Audience {
   }
 
   /** One after another: they share a connection. */
-  private async eachInTurn(tell: (listener: LogListener) => Promise<readonly Finding[]> | undefined): Promise<void> {
+  private async eachInTurn(
+    tell: (listener: LogListener) => AsyncIterable<Finding> | Promise<readonly Finding[]> | undefined,
+  ): Promise<void> {
     for (const participant of this.participants) {
       try {
-        this.observer.found(participant.check, (await tell(participant.listener)) ?? []);
+        const found = tell(participant.listener) ?? [];
+        for await (const finding of 'then' in found ? await found : found) {
+          this.observer.found(participant.check, [finding]);
+        }
       } catch (error) {
         this.drop(participant, error);
       }

@@ -2,6 +2,7 @@ import { readReviewFacts, reviewAt, signReview, type ReviewProgress, type Signed
 import { readBackupFacts } from '../backup';
 import { systemClock } from '../platform/clock';
 import { loadReviewConfig } from '../platform/config';
+import { createFieldCipher } from '../platform/crypto/field-cipher';
 import { createSigner, createVerifier } from '../platform/crypto/signing';
 import { mintId } from '../platform/ids';
 import { VERSION } from '../version';
@@ -22,9 +23,11 @@ export async function reviewDirectly(
   const { AUDIT_PUBLIC_KEY: earlier = [], CLAIMS_PROOF_PUBLIC_KEY: proofKey } = config;
   const publicKeys = [signer?.publicKeyPem, ...earlier, proofKey].filter((key) => key !== undefined);
   const { BACKUP_DIR: directory, ANCHOR_DIR: anchorDir, REVIEW_ACCOUNTS: accounts } = config;
+  const { DATA_KEYS: keys, ORIGINALS_DATABASE_URL: readingUrl = databaseUrl } = config;
+  const originals = keys === undefined ? undefined : { databaseUrl: readingUrl, cipher: createFieldCipher(keys) };
   const verifiers = publicKeys.map(createVerifier);
   const readBackup = directory === undefined ? undefined : () => readBackupFacts({ target: { directory }, verifiers });
-  const facts = await readReviewFacts({ version: VERSION, publicKeys, accounts, anchorDir, readBackup });
+  const facts = await readReviewFacts({ version: VERSION, publicKeys, accounts, originals, anchorDir, readBackup });
   const review = await reviewAt(databaseUrl, { ...wish, reviewId: mintId(now), now, facts, onProgress });
   return signReview(review, signer);
 }

@@ -38,7 +38,7 @@ export interface FactFault {
 const BUILD = { version: '0.6.0', commit: '0123456789abcdef0123456789abcdef01234567' };
 
 /** What a review knows of a service about which nothing is wrong. */
-async function goodFacts({ now, anchors }: ReviewStage): Promise<ReviewFacts> {
+async function goodFacts({ db, now, anchors, cipher }: ReviewStage): Promise<ReviewFacts> {
   const { auditSigningKey, accounts } = readInfra();
   const signer = createSigner(auditSigningKey);
   const counts = { node: 'v20', passed: 3, failed: 0, names: ['100 claims'] };
@@ -49,6 +49,7 @@ async function goodFacts({ now, anchors }: ReviewStage): Promise<ReviewFacts> {
     claimsProof: JSON.stringify(signed),
     publicKeys: [signer.publicKeyPem, anchors.signer.publicKeyPem],
     anchors: await readAnchorFacts(anchors.dir),
+    originals: { databaseUrl: db.url, cipher },
     backup: { lastFullTime: now, lastLogTime: now, lastDrill: { time: now, isClean: true } },
     accounts: {
       ...{ app: accounts.app.user, report: accounts.report.user, migrate: accounts.migrate.user },

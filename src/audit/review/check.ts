@@ -1,3 +1,4 @@
+import type { FieldCipher } from '../../platform/crypto/field-cipher';
 import type { Snapshot } from '../../platform/db/snapshot';
 import type { Posting, StoredLot } from '../../quota';
 import type { Bilingual } from './bilingual';
@@ -37,6 +38,8 @@ export interface ReviewFacts {
   readonly backup: BackupFacts | undefined;
   /** Why what the target says of itself is not believed: somebody altered it, or it can not be read. */
   readonly backupFault?: string;
+  /** What signed originals are read and opened with; left out where the review has no data keys. */
+  readonly originals?: OriginalsFacts | undefined;
   /** Where anchors are kept outside of the database; left out where the review does not know. */
   readonly anchors?: AnchorFacts | undefined;
   /** The names of the database accounts by what they are for. */
@@ -50,6 +53,12 @@ export interface ReviewedAccounts {
   readonly migrate: string;
   /** Takes backups. */
   readonly backup: string;
+}
+
+/** How what is sealed is read: accounts that only read are not shown it. */
+export interface OriginalsFacts {
+  readonly databaseUrl: string;
+  readonly cipher: FieldCipher;
 }
 
 /** The directory of anchors. */
@@ -88,6 +97,8 @@ export interface CheckTerms {
    * somewhere for a drill does not have. Left out: what is stored.
    */
   readonly about?: 'data' | 'deployment';
+  /** What the review may not have; the check is left out then, and the report says so. */
+  readonly needs?: 'data-keys';
   /** The invariant of docs/invariants.md whose SELECT this is, such as `INV-9`. */
   readonly invariant?: string;
   /** What is wrong, said of what was found: 「优惠券被使用两次」. */

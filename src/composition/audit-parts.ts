@@ -29,8 +29,8 @@ function readFacts({ config, publicKeys: believed, cipher }: Foundation): Return
   const { CLAIMS_PROOF_PUBLIC_KEY: proofKey, REVIEW_ACCOUNTS: accounts, BACKUP_DIR: directory } = config;
   const { ANCHOR_DIR: anchorDir, DATABASE_URL: databaseUrl } = config;
   const originals = { databaseUrl, cipher };
-  const publicKeys = [...believed(), ...(proofKey === undefined ? [] : [proofKey])];
+  const [publicKeys, proofKeys] = [believed(), proofKey === undefined ? [] : [proofKey]];
   const verifiers = publicKeys.map(createVerifier);
   const readBackup = directory === undefined ? undefined : () => readBackupFacts({ target: { directory }, verifiers });
-  return readReviewFacts({ version: VERSION, publicKeys, accounts, originals, anchorDir, readBackup });
+  return readReviewFacts({ version: VERSION, publicKeys, proofKeys, accounts, originals, anchorDir, readBackup });
 }

@@ -32,10 +32,10 @@ const PAGES_AT_ONCE_MAX = 40;
 
 const PAGE = `
   SELECT b.id, b.inbox_id, b.sealed_body, n.subject_id, n.content, n.event_type, n.status
-  FROM (SELECT id, inbox_id, sealed_body FROM wechatpay_notification_bodies WHERE id > ? ORDER BY id LIMIT ${BODIES_AT_ONCE_MAX}) b
-  LEFT JOIN wechatpay_notifications n ON n.id = b.inbox_id ORDER BY b.id`;
+  FROM wechatpay_notification_bodies b FORCE INDEX (PRIMARY) LEFT JOIN wechatpay_notifications n ON n.id = b.inbox_id
+  WHERE b.id > ? ORDER BY b.id LIMIT ${BODIES_AT_ONCE_MAX}`;
 
-/** In the order of the page, for the few of which one body tells something else. */
+/** All bodies of a row of the inbox, for the few of which one tells something else. */
 const OF_INBOX = `
   SELECT b.id, b.inbox_id, b.sealed_body, n.subject_id, n.content, n.event_type, n.status
   FROM wechatpay_notification_bodies b JOIN wechatpay_notifications n ON n.id = b.inbox_id

@@ -64,8 +64,10 @@ export interface AnchorFacts {
 /** The last backup and the last drill, as the backup target has them; undefined where there was none. */
 export interface BackupFacts {
   readonly lastFullTime: Date | undefined;
-  /** What of the binary log reached the target. */
+  /** Until when everything acknowledged can be restored, by a full backup and the binary log that continues it. */
   readonly lastLogTime: Date | undefined;
+  /** The newest stream of the binary log where it continues no full backup. */
+  readonly looseStream?: string | undefined;
   readonly lastDrill: { readonly time: Date; readonly isClean: boolean } | undefined;
 }
 

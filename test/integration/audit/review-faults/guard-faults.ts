@@ -290,6 +290,14 @@ export const FACT_FAULTS: readonly FactFault[] = [
     evidence: { what: 'full backup', last_time: LONG_AGO.toISOString() },
   },
   {
+    what: 'the stream that runs continues no full backup',
+    check: 'backup-late',
+    facts: {
+      backup: { lastFullTime: LONG_AGO, lastLogTime: LONG_AGO, looseStream: 'a-stream', lastDrill: undefined },
+    },
+    evidence: { what: 'binary log', problem: 'the newest stream continues no full backup', stream: 'a-stream' },
+  },
+  {
     what: 'somebody altered a backup',
     check: 'backup-altered',
     facts: { backup: undefined, backupFault: 'a manifest is not as it was signed' },

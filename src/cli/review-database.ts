@@ -2,6 +2,7 @@ import { readReviewFacts, reviewAt, signReview, type ReviewProgress, type Signed
 import { readBackupFacts } from '../backup';
 import { systemClock } from '../platform/clock';
 import { loadReviewConfig } from '../platform/config';
+import { createFieldCipher } from '../platform/crypto/field-cipher';
 import { createSigner, createVerifier } from '../platform/crypto/signing';
 import { mintId } from '../platform/ids';
 import { VERSION } from '../version';
@@ -28,6 +29,8 @@ export async function reviewDirectly(
     refundsOfOrder: config.REFUND_SECOND_PERSON_FEN,
     refundsOfDay: config.REFUNDS_ALONE_PER_DAY_FEN,
   };
+  const { DATA_KEYS: keys, ORIGINALS_DATABASE_URL: readingUrl = databaseUrl } = config;
+  const originals = keys === undefined ? undefined : { databaseUrl: readingUrl, cipher: createFieldCipher(keys) };
   const verifiers = publicKeys.map(createVerifier);
   const readBackup = directory === undefined ? undefined : () => readBackupFacts({ target: { directory }, verifiers });
   const facts = await readReviewFacts({
@@ -36,6 +39,7 @@ export async function reviewDirectly(
     proofKeys,
     accounts,
     limits,
+    originals,
     anchorDir,
     readBackup,
   });

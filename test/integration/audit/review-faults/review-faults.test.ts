@@ -45,6 +45,13 @@ describe('the financial review', () => {
     expect(problemsIn(await reviewStage(stage, { anchors: undefined }))).toEqual([]);
   });
 
+  test('without data keys leaves the originals of callbacks closed, says so, and does not fail for it', async () => {
+    const review = await reviewStage(stage, { originals: undefined });
+    expect([review.verdict, problemsIn(review)]).toEqual(['passed', []]);
+    const leftOut = review.checks.filter(({ outcome }) => outcome === 'left_out').map(({ id }) => id);
+    expect(leftOut).toEqual(['callback-differs-from-original']);
+  });
+
   test('has no check that finds none of these faults', () => {
     const planted = new Set([...Object.values(FAULTS).flat(), ...FACT_FAULTS].map(({ check }) => check));
     expect(CHECKS.map(({ id }) => id).filter((id) => !planted.has(id))).toEqual([]);

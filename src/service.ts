@@ -1,10 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { measureCertificates } from './composition/certificates';
+import { watchCertificates } from './composition/certificates';
 import { buildEdge } from './composition/edge-role';
 import { startRelay } from './composition/event-parts';
 import { buildLanes, observe, openWechatpay, type Closable, type Foundation } from './composition/foundation';
 import { buildRpc } from './composition/rpc-role';
-import { openSecrets } from './composition/secrets';
+import { openSecrets, refuseOtherKeys } from './composition/secrets';
 import { openTls } from './composition/tls-parts';
 import { startWorker } from './composition/worker-role';
 import { fileOffsetClock, systemClock, type Clock } from './platform/clock';
@@ -67,7 +67,18 @@ export async function startService(config: Config, log: Logger, clock = clockOf(
   const tls = openTls({ config, log, clock, metrics, db }, closables);
   const secrets = openSecrets({ config, log, metrics }, closables);
   const foundation: Foundation = { config, log, clock, metrics, db, ...lanes, wechatpay, tls, ...secrets };
-  measureCertificates(foundation, closables);
+  const closeAll = async (): Promise<void> => {
+    for (const { name, close } of [...closables].reverse()) {
+      await close().catch((error: unknown) => log.error({ err: error, part: name }, 'could not be closed'));
+    }
+  };
+  try {
+    await refuseOtherKeys(foundation);
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+  watchCertificates(foundation, closables);
 
   const draining = { isDraining: false };
   const checks = {
@@ -82,11 +93,6 @@ export async function startService(config: Config, log: Logger, clock = clockOf(
   if (plays('worker')) startRelay(foundation, closables);
   if (rpc !== undefined) closables.push({ name: 'rpc', close: () => rpc.shutdown(CLOSE_GRACE_MS) });
 
-  const closeAll = async (): Promise<void> => {
-    for (const { name, close } of [...closables].reverse()) {
-      await close().catch((error: unknown) => log.error({ err: error, part: name }, 'could not be closed'));
-    }
-  };
   try {
     const ports = {
       grpcPort: (await rpc?.listen(config.GRPC_HOST, config.GRPC_PORT)) ?? 0,

@@ -57,7 +57,7 @@ export const ALERT_KINDS = {
   anchor_conflict: ['anchor'],
   /** Sealed values that no key of the ring opens, found by a rotation. */
   sealed_values_unreadable: ['sealed_column'],
-  /** A data key seals something and is not in the ring. */
+  /** A data key seals something and is not in the ring, or has other bytes there. */
   data_key_missing: ['data_key'],
 } as const satisfies Readonly<Record<string, readonly AlertSubject[]>>;
 

@@ -20,11 +20,12 @@ export async function reviewDirectly(
   const signer = config.AUDIT_SIGNING_KEY === undefined ? undefined : createSigner(config.AUDIT_SIGNING_KEY);
   const now = systemClock.now();
   const { AUDIT_PUBLIC_KEY: earlier = [], CLAIMS_PROOF_PUBLIC_KEY: proofKey } = config;
-  const publicKeys = [signer?.publicKeyPem, ...earlier, proofKey].filter((key) => key !== undefined);
+  const publicKeys = [...(signer === undefined ? [] : [signer.publicKeyPem]), ...earlier];
+  const proofKeys = proofKey === undefined ? [] : [proofKey];
   const { BACKUP_DIR: directory, ANCHOR_DIR: anchorDir, REVIEW_ACCOUNTS: accounts } = config;
   const verifiers = publicKeys.map(createVerifier);
   const readBackup = directory === undefined ? undefined : () => readBackupFacts({ target: { directory }, verifiers });
-  const facts = await readReviewFacts({ version: VERSION, publicKeys, accounts, anchorDir, readBackup });
+  const facts = await readReviewFacts({ version: VERSION, publicKeys, proofKeys, accounts, anchorDir, readBackup });
   const review = await reviewAt(databaseUrl, { ...wish, reviewId: mintId(now), now, facts, onProgress });
   return signReview(review, signer);
 }

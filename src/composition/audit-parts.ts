@@ -28,8 +28,8 @@ export function reviewMaker(foundation: Foundation): QueuedJob {
 function readFacts({ config, publicKeys: believed }: Foundation): ReturnType<typeof readReviewFacts> {
   const { CLAIMS_PROOF_PUBLIC_KEY: proofKey, REVIEW_ACCOUNTS: accounts, BACKUP_DIR: directory } = config;
   const { ANCHOR_DIR: anchorDir } = config;
-  const publicKeys = [...believed(), ...(proofKey === undefined ? [] : [proofKey])];
+  const [publicKeys, proofKeys] = [believed(), proofKey === undefined ? [] : [proofKey]];
   const verifiers = publicKeys.map(createVerifier);
   const readBackup = directory === undefined ? undefined : () => readBackupFacts({ target: { directory }, verifiers });
-  return readReviewFacts({ version: VERSION, publicKeys, accounts, anchorDir, readBackup });
+  return readReviewFacts({ version: VERSION, publicKeys, proofKeys, accounts, anchorDir, readBackup });
 }

@@ -150,15 +150,6 @@ export const JOB_LIST = [
     },
   },
   {
-    name: 'watch-certificates',
-    kind: 'daily',
-    schedule: { hour: 9, minute: 0 },
-    meaning: {
-      en: 'Tells people of certificates that end within 30 days.',
-      zh: '检查证书有效期,30 天内到期的发出告警。',
-    },
-  },
-  {
     name: 'relay-events',
     kind: 'leased',
     schedule: 'always',

@@ -101,7 +101,7 @@ function servicesOf(foundation: Foundation, limits: Limits, refusals: RefusalRec
       ...createAuditLogHandlers({ db }),
       ...createAnchorHandlers({ db }),
       ...createReviewHandlers({ db, clock }),
-      ...createEvidenceHandlers({ db, clock, cipher, signer: foundation.signer, version: VERSION }),
+      ...createEvidenceHandlers({ ...foundation, version: VERSION }),
     }),
     createPaymentService({
       db,

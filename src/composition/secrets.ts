@@ -4,6 +4,8 @@ import { createFieldCipher } from '../platform/crypto/field-cipher';
 import { createKeyRing, type KeyRing } from '../platform/crypto/key-ring';
 import { createSigner, createVerifier, publicKeysIn, type Signer } from '../platform/crypto/signing';
 import { watchFile, type WatchedFile } from '../platform/watched-file';
+import { readOnly } from '../platform/db/tx';
+import { findOtherKeys } from '../privacy';
 import type { Closable, Foundation } from './foundation';
 
 type Parts = Pick<Foundation, 'config' | 'log' | 'metrics'>;
@@ -18,6 +20,25 @@ export function openSecrets(
   const earlier = openPublicKeys(parts, closables);
   const publicKeys = (): readonly string[] => [signer().publicKeyPem, ...earlier()];
   return { keyRing, cipher: createFieldCipher(keyRing), signer, publicKeys };
+}
+
+/**
+ * Throws when a data key is not the one that sealed what is under its id: what is there would not open, and what is sealed
+ * now would open nowhere else. A database that can not be asked now is no reason to stay away: the worker looks again.
+ */
+export async function refuseOtherKeys({
+  db,
+  log,
+  keyRing,
+  cipher,
+}: Pick<Foundation, 'db' | 'log' | 'keyRing' | 'cipher'>): Promise<void> {
+  const look = readOnly(db, (reader) => findOtherKeys(reader, { keyRing, cipher }));
+  const others = await look.catch((error: unknown) => {
+    log.warn({ err: error }, 'the data keys could not be compared with what they sealed');
+    return [];
+  });
+  const ids = others.join(', ');
+  assert(others.length === 0, `DATA_KEYS: ${ids} opens nothing that was sealed under its id; a new key needs a new id`);
 }
 
 function openKeyRing(parts: Parts, closables: Closable[]): KeyRing {

@@ -1,8 +1,8 @@
-import { hostname } from 'node:os';
 import { logOpenedAlerts, raiseAlert, resolveAlert } from '../alert';
 import { withTx } from '../platform/db/tx';
 import type { TlsMaterial } from '../platform/rpc/credentials';
 import { watchTls, type ServiceTls, type TlsPaths } from '../platform/rpc/tls-files';
+import { certificateSubject } from './certificate-subject';
 import type { Closable, Foundation } from './foundation';
 
 /**
@@ -15,7 +15,7 @@ export function openTls(
 ): ServiceTls {
   const { config, log, clock, metrics, db } = parts;
   const listeners: ((tls: TlsMaterial) => void)[] = [];
-  const key = { kind: 'tls_refused', subjectType: 'certificate', subjectId: subjectOfHost() } as const;
+  const key = { kind: 'tls_refused', subjectType: 'certificate', subjectId: certificateSubject('tls') } as const;
   const files = watchTls(
     { ca: config.TLS_CA, cert: config.TLS_CERT, key: config.TLS_KEY },
     {
@@ -45,11 +45,6 @@ export function openTls(
   );
   closables.push({ name: 'files of certificates', close: () => Promise.resolve(files.stop()) });
   return { current: () => files.current(), onChange: (listener) => void listeners.push(listener) };
-}
-
-/** The files are this host's: another may have usable ones. */
-function subjectOfHost(): string {
-  return `tls@${hostname().slice(0, 48)}`.replaceAll(/[^\x21-\x7e]/g, '-');
 }
 
 function pathsOf({ TLS_CA_FILE: ca, TLS_CERT_FILE: cert, TLS_KEY_FILE: key }: Foundation['config']): TlsPaths {

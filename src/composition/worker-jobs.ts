@@ -14,7 +14,6 @@ import { DUE_CHARGES_MAX, dropOldRefusals, OLD_REFUSALS_MAX, settleDueCharges } 
 import { advanceDueRefunds, expireProposedRefunds } from '../refund';
 import { anchorMaker, reviewMaker } from './audit-parts';
 import { eventDeliveries } from './event-parts';
-import { watchCertificates } from './certificates';
 import type { Closable, Foundation } from './foundation';
 import { JOB_LIST, type JobName } from './job-list';
 import { notificationApplier, orderParts, refundParts } from './payment-parts';
@@ -83,7 +82,6 @@ export function dailyJobs(foundation: Foundation): Readonly<Record<JobName<'dail
   const { db, clock } = foundation;
   return {
     'drop-old-refusals': { batchSize: OLD_REFUSALS_MAX, run: () => dropOldRefusals(db, clock.now()) },
-    'watch-certificates': { run: () => watchCertificates(foundation) },
     'trim-outbox': { batchSize: TRIMMED_MAX, run: () => trimOutbox(db, clock.now()) },
   };
 }

@@ -96,6 +96,20 @@ export async function readUnderOthers(
 
 const bytes = (keyId: string): Buffer => Buffer.from(keyId, 'latin1');
 
+/** The newest values of a column that a key seals. */
+export async function readNewestUnder(
+  reader: Knex,
+  { table, column, primaryKey }: SealedColumn,
+  keyId: string,
+  most: number,
+): Promise<readonly Omit<SealedValue, 'keyId'>[]> {
+  const [rows] = (await reader.raw(
+    `SELECT ${primaryKey} AS id, ${column} AS sealed FROM ${table} WHERE sealed_key = ? ORDER BY ${primaryKey} DESC LIMIT ?`,
+    [bytes(keyId), most],
+  )) as [readonly Omit<SealedValue, 'keyId'>[]];
+  return rows;
+}
+
 /** A value sealed anew. */
 export interface Replacement {
   readonly value: SealedValue;

@@ -111,7 +111,7 @@ describe('two workers with all schedulers, killed in turn, with Redis emptied un
       await until('a day or an hour of each job that has them is done', async () => {
         const ended = 'SELECT job FROM job_slots WHERE end_time IS NOT NULL GROUP BY job ORDER BY job';
         const jobs = (await stage.db.query(ended)).map(({ job }) => String(job));
-        return jobs.join() === 'drop-old-refusals,make-anchor,trim-outbox,watch-certificates';
+        return jobs.join() === 'drop-old-refusals,make-anchor,trim-outbox';
       });
       expect(await stage.db.query('SELECT * FROM job_dead_letters')).toEqual([]);
       for (const userId of ids) {

@@ -5,8 +5,8 @@ import { readAnchorFacts } from '../../src/audit/review/review-facts';
 import { reviewDatabase } from '../../src/audit/review/review';
 import { canonicalJson } from '../../src/platform/canonical-json';
 import { signDocument } from '../../src/platform/crypto/document-signature';
-import { createSigner } from '../../src/platform/crypto/signing';
 import { withSnapshot } from '../../src/platform/db/snapshot';
+import { newSigner } from './anchors';
 import { readInfra } from './infra';
 import type { Insider, ReviewStage } from './review-stage';
 
@@ -37,17 +37,20 @@ export interface FactFault {
 
 const BUILD = { version: '0.6.0', commit: '0123456789abcdef0123456789abcdef01234567' };
 
+/** CI's: signs the test of 100 claims, and nothing else is believed of it. */
+export const PROOF_SIGNER = newSigner();
+
 /** What a review knows of a service about which nothing is wrong. */
 async function goodFacts({ now, anchors }: ReviewStage): Promise<ReviewFacts> {
-  const { auditSigningKey, accounts } = readInfra();
-  const signer = createSigner(auditSigningKey);
+  const { accounts } = readInfra();
   const counts = { node: 'v20', passed: 3, failed: 0, names: ['100 claims'] };
   const proof = { format: 1, test: '100-claims', ...BUILD, time: now.toISOString(), ...counts };
-  const signed = { proof, signature: signDocument(Buffer.from(canonicalJson(proof), 'utf8'), signer) };
+  const signed = { proof, signature: signDocument(Buffer.from(canonicalJson(proof), 'utf8'), PROOF_SIGNER) };
   return {
     build: BUILD,
     claimsProof: JSON.stringify(signed),
-    publicKeys: [signer.publicKeyPem, anchors.signer.publicKeyPem],
+    publicKeys: [anchors.signer.publicKeyPem],
+    proofKeys: [PROOF_SIGNER.publicKeyPem],
     anchors: await readAnchorFacts(anchors.dir),
     backup: { lastFullTime: now, lastLogTime: now, lastDrill: { time: now, isClean: true } },
     accounts: {

@@ -52,7 +52,7 @@ export function factsWith(changes: Partial<ReviewFacts> = {}): ReviewFacts {
     backup: 'billing_backup',
   };
   const build = { version: '0.6.0', commit: 'c0ffee' };
-  return { build, claimsProof: undefined, publicKeys: [], backup: undefined, accounts, ...changes };
+  return { build, claimsProof: undefined, publicKeys: [], proofKeys: [], backup: undefined, accounts, ...changes };
 }
 
 /** The words that a check of a test needs, whatever it does. */

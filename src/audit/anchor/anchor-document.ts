@@ -11,17 +11,21 @@ import { judgeSignature, type SignatureVerdict, type Signer, type Verifier } fro
 const hex = z.string().regex(/^[0-9a-f]{64}$/);
 const whole = z.number().int().min(0);
 
-const anchorDocument = z.strictObject({
+const named = z.strictObject({ number: z.number().int().min(1), sha256: hex }).nullable();
+
+const anchorFields = z.strictObject({
   format: z.literal('billing-guard anchor'),
-  version: z.literal(1),
+  version: z.union([z.literal(1), z.literal(2)]),
   /** 1 for the first; no number is left out. */
   number: z.number().int().min(1),
   /** When it was made, by the clock that all rows carry. Everything that was committed by then is in it. */
   time: z.iso.datetime({ precision: 3 }),
   /** The hour that it is of, in Shanghai. */
   slot: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}$/),
-  /** The anchor before, by the SHA-256 of its document. */
-  previous: z.strictObject({ number: z.number().int().min(1), sha256: hex }).nullable(),
+  /** What the database has under the number before, by the SHA-256 of its document. */
+  previous: named,
+  /** In version 2, which is made where `previous` is not believed: the newest that is. */
+  believed: named.exactOptional(),
   /** Users, rows of all their quota logs together, and the Merkle root over where each log stands. */
   users: z.strictObject({ count: whole, rows: whole, root: hex }),
   /** Where the chain of the audit log stands. */
@@ -34,7 +38,20 @@ const anchorDocument = z.strictObject({
   key_id: z.string().regex(/^[0-9a-f]{16}$/),
 });
 
+const anchorDocument = anchorFields.refine(
+  ({ version, believed }) => (version === 2) === (believed !== undefined),
+  'names what its version does not have',
+);
+
 export type AnchorDocument = Readonly<z.infer<typeof anchorDocument>>;
+
+/** How one anchor names another. */
+export type NamedAnchor = NonNullable<AnchorDocument['previous']>;
+
+/** How an anchor is named by those after it. */
+export function nameOf({ anchor, hash }: Pick<SignedAnchor, 'anchor' | 'hash'>): NamedAnchor {
+  return { number: anchor.number, sha256: hash.toString('hex') };
+}
 
 /** An anchor as it is kept, in the database and in its file. */
 export interface SignedAnchor {

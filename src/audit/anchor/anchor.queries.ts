@@ -1,3 +1,4 @@
+import type { Knex } from 'knex';
 import type { Database } from '../../platform/db/database';
 import { readOnly } from '../../platform/db/tx';
 import { cutPage, POSITION_KEY, readPageToken, type Page } from '../../platform/paging';
@@ -18,11 +19,9 @@ export function readAnchor(db: Database, number: number): Promise<AnchorRow | un
 }
 
 /** Some anchors, newest first: the last, or those before a number. Empty when there are no more. */
-export function readAnchorsBelow(db: Database, number: number | undefined): Promise<readonly AnchorRow[]> {
-  return readOnly(db, (reader) => {
-    const query = AnchorRow.query(reader).orderBy('number', 'desc').limit(PAGE_SIZE);
-    return number === undefined ? query : query.where('number', '<', number);
-  });
+export async function readAnchorsBelow(reader: Knex, number: number | undefined): Promise<readonly AnchorRow[]> {
+  const query = AnchorRow.query(reader).orderBy('number', 'desc').limit(PAGE_SIZE);
+  return number === undefined ? query : query.where('number', '<', number);
 }
 
 /** Some anchors after a number that nobody has handed out yet, in their order. Empty when there are no more. */

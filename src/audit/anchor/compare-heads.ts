@@ -1,5 +1,6 @@
 import type { Snapshot } from '../../platform/db/snapshot';
 import type { AnchorDocument, SignedAnchor } from './anchor-document';
+import { compareAges } from './backdated';
 import { countedTables, countRows } from './counted-tables';
 import { joinByUser } from './cursor';
 import type { Head } from './head';
@@ -65,15 +66,15 @@ export async function countAll(snapshot: Pick<Snapshot, 'rows'>): Promise<Record
 
 /** The audit log and the counts of an anchor. */
 export async function compareRest(
-  snapshot: Pick<Snapshot, 'rows'>,
-  { audit, tables: old }: AnchorDocument,
+  snapshot: Pick<Snapshot, 'rows' | 'knex'>,
+  anchor: AnchorDocument,
   tables: Readonly<Record<string, number>>,
   problems: Problems,
 ): Promise<void> {
+  const { audit, tables: old } = anchor;
   const hash = await readAuditHashAt(snapshot, audit.position);
-  if (hash?.toString('hex') !== audit.hash) {
-    problems.add('audit log', `was rewritten: place ${audit.position} is gone or has another hash`);
-  }
+  if (hash?.toString('hex') === audit.hash) await compareAges(snapshot, anchor, problems);
+  else problems.add('audit log', `was rewritten: place ${audit.position} is gone or has another hash`);
   for (const [table, count] of Object.entries(old)) {
     const now = tables[table] ?? 0;
     if (now < count) problems.add(table, `lost rows: there were ${count}, ${now} are there`);
@@ -82,7 +83,7 @@ export async function compareRest(
 
 /** Compares a whole database with an anchor; where its leaves are not at hand, all but the users. */
 export async function compareStored(
-  snapshot: Pick<Snapshot, 'rows' | 'arrays'>,
+  snapshot: Pick<Snapshot, 'rows' | 'arrays' | 'knex'>,
   { anchor, leaves }: { readonly anchor: AnchorDocument; readonly leaves: ProvedLeaves | undefined },
   problems: Problems,
 ): Promise<void> {

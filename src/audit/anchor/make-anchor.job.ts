@@ -6,11 +6,11 @@ import { createVerifier, type Signer, type Verifier } from '../../platform/crypt
 import type { Database } from '../../platform/db/database';
 import { withSnapshot, type Snapshot } from '../../platform/db/snapshot';
 import { isDatabaseUnavailable, isDuplicateKey } from '../../platform/db/sql-errors';
-import { withTx } from '../../platform/db/tx';
+import { readOnly, withTx } from '../../platform/db/tx';
 import { platformErrors } from '../../platform/errors';
 import type { Logger } from '../../platform/log';
 import { businessDay, fromEpochMs } from '../../platform/time';
-import { checkSignature, signAnchor, type AnchorDocument, type SignedAnchor } from './anchor-document';
+import { checkSignature, nameOf, signAnchor, type AnchorDocument, type SignedAnchor } from './anchor-document';
 import { listAnchorFiles, readAnchorFile } from './anchor-files';
 import { AnchorRow } from './anchor.model';
 import { readAnchor, readLastAnchor } from './anchor.queries';
@@ -63,7 +63,8 @@ type OwnParts = AnchorParts & { readonly dir: string; readonly verifiers: readon
 
 /** Whether an hour, or one after it, has an anchor that is believed. */
 async function isOver({ db, clock, verifiers }: OwnParts, slot: string): Promise<boolean> {
-  const newest = await readNewestTrusted(db, { verifiers, now: clock.now() }, new Problems());
+  const trust = { verifiers, now: clock.now() };
+  const newest = await readOnly(db, (reader) => readNewestTrusted(reader, trust, new Problems()));
   return newest !== undefined && newest.anchor.slot >= slot;
 }
 
@@ -74,7 +75,7 @@ async function makeAnchor(parts: OwnParts, slot: string, signal: AbortSignal): P
   const problems = new Problems();
   const now = clock.now();
   const last = await readLastAnchor(db);
-  const trusted = await readNewestTrusted(db, { verifiers, now }, problems);
+  const trusted = await readOnly(db, (reader) => readNewestTrusted(reader, { verifiers, now }, problems));
   await compareWithFiles(parts, problems);
   const place = { number: (last?.number ?? 0) + 1, time: now.toISOString() };
   const before = trusted === undefined ? undefined : await withLeaves(dir, trusted, problems);
@@ -89,8 +90,7 @@ async function makeAnchor(parts: OwnParts, slot: string, signal: AbortSignal): P
     );
     const leaves = { kind, ...(await writer.end()) } as const;
     const signed = signAnchor(signer, {
-      ...{ format: 'billing-guard anchor', version: 1, ...place, slot },
-      previous: last === undefined ? null : { number: last.number, sha256: last.hash.toString('hex') },
+      ...{ format: 'billing-guard anchor', ...place, slot, ...linksOf(last, trusted) },
       ...{ ...scan, leaves, key_id: signer.keyId },
     });
     const isStored = await store(parts, signed, last, problems, now);
@@ -100,6 +100,20 @@ async function makeAnchor(parts: OwnParts, slot: string, signal: AbortSignal): P
     await writer.discard();
     throw error;
   }
+}
+
+/**
+ * What an anchor names. The row before has to be named, whoever wrote it: the database demands it. Where nobody believes that row, the
+ * chain of those that are believed goes on beside it; else one forged row would cut it.
+ */
+function linksOf(
+  last: AnchorRow | undefined,
+  trusted: SignedAnchor | undefined,
+): Pick<AnchorDocument, 'version' | 'previous' | 'believed'> {
+  if (last === undefined) return { version: 1, previous: null };
+  const previous = { number: last.number, sha256: last.hash.toString('hex') };
+  if (trusted?.anchor.number === last.number) return { version: 1, previous };
+  return { version: 2, previous, believed: trusted === undefined ? null : nameOf(trusted) };
 }
 
 /** A database that is away is waited for: it makes no dead letter. */

@@ -1,5 +1,5 @@
+import type { Knex } from 'knex';
 import type { Verifier } from '../../platform/crypto/signing';
-import type { Database } from '../../platform/db/database';
 import { addMs, latestHour } from '../../platform/time';
 import { checkSignature, type SignedAnchor } from './anchor-document';
 import type { AnchorRow } from './anchor.model';
@@ -50,12 +50,12 @@ function isAhead({ anchor }: SignedAnchor, now: Date): boolean {
 
 /** The newest anchor that is believed; undefined when there is none. Rows after it become problems. */
 export async function readNewestTrusted(
-  db: Database,
+  reader: Knex,
   { verifiers, now }: Trust,
   problems: Problems,
 ): Promise<SignedAnchor | undefined> {
   for (let below: number | undefined; ;) {
-    const rows = await readAnchorsBelow(db, below);
+    const rows = await readAnchorsBelow(reader, below);
     for (const row of rows) {
       const judged = judgeRow(row, verifiers);
       if (typeof judged !== 'string' && !isAhead(judged, now)) return judged;

@@ -2,6 +2,7 @@ import { withSnapshot, type Snapshot } from '../../platform/db/snapshot';
 import { addMs, fromEpochMs } from '../../platform/time';
 import { verifyAuditChain, type AuditChainReport } from '../verify-audit-chain';
 import type { AnchorDocument, SignedAnchor } from './anchor-document';
+import { compareAges } from './backdated';
 import { recomputeChains, type RecomputedChain } from './chains';
 import { countRows } from './counted-tables';
 import { compareOwnCopy } from './compare-heads';
@@ -153,7 +154,8 @@ function newcomerProblem(
   return newRowsProblem(account, chain);
 }
 
-async function compareAuditLog(snapshot: Snapshot, { audit }: AnchorDocument, problems: Problems): Promise<Tally> {
+async function compareAuditLog(snapshot: Snapshot, anchor: AnchorDocument, problems: Problems): Promise<Tally> {
+  const { audit } = anchor;
   const report = await verifyAuditChain(snapshot.knex);
   for (const { position, auditId, problem } of report.faults) {
     problems.add(`audit log`, `${placeText(position, auditId)}${problem}`);
@@ -167,7 +169,7 @@ async function compareAuditLog(snapshot: Snapshot, { audit }: AnchorDocument, pr
     );
   } else if (there.toString('hex') !== audit.hash) {
     problems.add('audit log', `was rewritten: place ${audit.position} is not that of the anchor`);
-  }
+  } else await compareAges(snapshot, anchor, problems);
   return { anchored: audit.position, proved, newer: Math.max(0, report.sealed - audit.position) + report.unsealed };
 }
 

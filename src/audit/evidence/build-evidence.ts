@@ -1,9 +1,11 @@
 import type { Knex } from 'knex';
 import type { FieldCipher } from '../../platform/crypto/field-cipher';
 import { signDocument } from '../../platform/crypto/document-signature';
-import type { Signer } from '../../platform/crypto/signing';
+import { createVerifier, type Signer } from '../../platform/crypto/signing';
 import type { Database } from '../../platform/db/database';
 import { readAtOnce } from '../../platform/db/read-at-once';
+import { Problems } from '../anchor/problems';
+import { readNewestTrusted, type Trust } from '../anchor/trusted-anchor';
 import { AUDIT_CHAIN_START } from '../audit-chain';
 import { MANIFEST, pack, SIGNATURE } from './archive';
 import { Collector } from './collector';
@@ -24,6 +26,8 @@ export interface EvidenceParts {
   readonly cipher: FieldCipher;
   /** What signs evidence now. */
   readonly signer: () => Signer;
+  /** Whose anchors are believed, in PEM. */
+  readonly publicKeys: () => readonly string[];
   /** The version of the service, for the manifest. */
   readonly version: string;
 }
@@ -78,15 +82,21 @@ interface Found {
   readonly events: FoundEvents;
 }
 
-/** The newest anchor, as it was signed. */
-async function readNewestAnchor(reader: Knex): Promise<Row[]> {
-  const [newest] = await reader('audit_anchors').max<{ number: number | null }[]>('number as number');
-  if (newest?.number === null || newest === undefined) return [];
-  return readWhere(reader, { table: 'audit_anchors', key: ['number'] }, { sql: 'number = ?', values: [newest.number] });
+/** The newest anchor that is believed, as it was signed: whoever has the account of the service can insert others. */
+async function readNewestAnchor(reader: Knex, trust: Trust): Promise<Row[]> {
+  const newest = await readNewestTrusted(reader, trust, new Problems());
+  if (newest === undefined) return [];
+  const condition = { sql: 'number = ?', values: [newest.anchor.number] };
+  return readWhere(reader, { table: 'audit_anchors', key: ['number'] }, condition);
 }
 
 /** Reads everything about a subject into files. */
-async function collect(reader: Knex, parts: EvidenceParts, subject: EvidenceSubject, into: Collector): Promise<Found> {
+async function collect(
+  reader: Knex,
+  parts: EvidenceParts,
+  { subject, now }: EvidenceRequest,
+  into: Collector,
+): Promise<Found> {
   const scope = await findScope(reader, subject);
   const events = await readEvents(reader, scope.userId);
   into.rows(EVENTS, events.events as unknown as readonly Row[]);
@@ -103,7 +113,8 @@ async function collect(reader: Knex, parts: EvidenceParts, subject: EvidenceSubj
   const segment = await readSegment(reader, scope.userId, firstSequence(scope, head), onRow);
   const auditIds = (tables.get('audit_logs') ?? []).map(({ id }) => id);
   into.rows(AUDIT_PROOF, await readPlaces(reader, auditIds));
-  into.rows(ANCHOR, await readNewestAnchor(reader));
+  const verifiers = parts.publicKeys().map(createVerifier);
+  into.rows(ANCHOR, await readNewestAnchor(reader, { verifiers, now }));
   into.text('README.md', NOTE);
   return { scope, segment, events };
 }
@@ -141,7 +152,7 @@ export async function buildEvidence(parts: EvidenceParts, request: EvidenceReque
   const options = { name: 'ExportEvidence', signal: request.signal, timeoutMs: TIMEOUT_MS };
   const { files, listed, found } = await readAtOnce(parts.db, options, async (reader) => {
     const collector = new Collector();
-    return { found: await collect(reader, parts, request.subject, collector), ...collector.finish() };
+    return { found: await collect(reader, parts, request, collector), ...collector.finish() };
   });
   const signer = parts.signer();
   const manifest = manifestBytes(describe(request, { signer, version: parts.version }, found, listed));

@@ -79,7 +79,10 @@ function conditionsOf({ user, matches }: TableRule, scope: Scope): readonly Cond
 /** The rows of a table that are about a scope. More than ROWS_MAX of them are a sign that there are too many. */
 export async function readTable(reader: Knex, rule: TableRule, scope: Scope): Promise<Row[]> {
   const found: Row[] = [];
-  for (const condition of conditionsOf(rule, scope)) found.push(...(await readWhere(reader, rule, condition)));
+  // One by one: what is given as arguments lies on the stack, which so many rows do not fit on.
+  for (const condition of conditionsOf(rule, scope)) {
+    for (const row of await readWhere(reader, rule, condition)) found.push(row);
+  }
   return once(found, rule.key);
 }
 

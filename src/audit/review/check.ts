@@ -31,8 +31,10 @@ export interface ReviewFacts {
   readonly build: { readonly version: string; readonly commit: string };
   /** The signed result of the 100-claims test (`npm run claims:proof`), as it was read; undefined where there is none. */
   readonly claimsProof: string | undefined;
-  /** The public keys that signatures are checked with, in PEM. */
+  /** The public keys of who signs anchors, in PEM. */
   readonly publicKeys: readonly string[];
+  /** Those of who may sign the claims test beside them: CI's, in whose hands no anchor is. */
+  readonly proofKeys: readonly string[];
   /** What the backup target says of itself; undefined where the review does not know of a target. */
   readonly backup: BackupFacts | undefined;
   /** Why what the target says of itself is not believed: somebody altered it, or it can not be read. */

@@ -27,7 +27,7 @@ async function readCommit(): Promise<string> {
 }
 
 /** Where a review gets what the database does not know. */
-interface FactSources extends Pick<ReviewFacts, 'publicKeys' | 'accounts'> {
+interface FactSources extends Pick<ReviewFacts, 'publicKeys' | 'proofKeys' | 'accounts'> {
   readonly version: string;
   /** Where anchors are kept outside of the database; undefined where nobody said. */
   readonly anchorDir: string | undefined;
@@ -39,12 +39,13 @@ interface FactSources extends Pick<ReviewFacts, 'publicKeys' | 'accounts'> {
 export async function readReviewFacts({
   version,
   publicKeys,
+  proofKeys,
   accounts,
   anchorDir,
   readBackup,
 }: FactSources): Promise<ReviewFacts> {
   const build = { version, commit: await readCommit() };
-  const known = { build, claimsProof: await readIfThere(PROOF_FILE), publicKeys, accounts };
+  const known = { build, claimsProof: await readIfThere(PROOF_FILE), publicKeys, proofKeys, accounts };
   const anchors = anchorDir === undefined ? undefined : await readAnchorFacts(anchorDir);
   try {
     return { ...known, anchors, backup: await readBackup?.() };

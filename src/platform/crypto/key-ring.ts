@@ -1,4 +1,5 @@
 import assert from 'node:assert';
+import { sha256 } from './sha256';
 
 /**
  * The ring of data keys: the first seals, all open. Shared by every cipher of a process, so that a ring that was changed
@@ -22,7 +23,10 @@ export interface KeyRing {
   find(id: string): Buffer | undefined;
   /** Ids of all keys, the sealing one first. */
   ids(): readonly string[];
-  /** Puts other keys in the place of all. Throws on keys that can not be used; those from before stay then. */
+  /**
+   * Puts other keys in the place of all. Throws on keys that can not be used, and on an id that the ring has had with other
+   * bytes, in it still or taken out: what that id sealed would not open. The keys from before stay then.
+   */
   replace(keys: readonly FieldKey[]): void;
   /** Looks at the source now, if there is one: another process may have read a newer ring a moment earlier. */
   refresh(): void;
@@ -33,6 +37,12 @@ export interface KeyRing {
 /** Makes a ring. Throws on keys that can not be used. */
 export function createKeyRing(keys: readonly FieldKey[]): KeyRing {
   let ring = checked(keys);
+  // Of every key that there was; hashes, so that a key that was taken out is not kept.
+  const fingerprints = new Map<string, string>();
+  const remember = (): void => {
+    for (const [id, key] of ring.byId) fingerprints.set(id, fingerprintOf(key));
+  };
+  remember();
   let look: () => void = () => undefined;
   return {
     first: () => ring.first,
@@ -44,13 +54,23 @@ export function createKeyRing(keys: readonly FieldKey[]): KeyRing {
     },
     ids: () => [...ring.byId.keys()],
     replace: (others) => {
-      ring = checked(others);
+      const next = checked(others);
+      for (const [id, key] of next.byId) {
+        const isKnown = [undefined, fingerprintOf(key)].includes(fingerprints.get(id));
+        assert(isKnown, `data key ${id} has other bytes than before: a new key needs a new id`);
+      }
+      ring = next;
+      remember();
     },
     refresh: () => look(),
     refreshFrom: (source) => {
       look = source;
     },
   };
+}
+
+function fingerprintOf(key: Buffer): string {
+  return sha256(key).toString('hex');
 }
 
 function checked(keys: readonly FieldKey[]): { readonly first: FieldKey; readonly byId: ReadonlyMap<string, Buffer> } {

@@ -9,15 +9,21 @@ import {
 import { protoRegistry } from './descriptors';
 
 type Answer = NonNullable<ServerReflectionResponse['messageResponse']>;
-type ReflectionCall = ServerDuplexStream<ServerReflectionRequest, ServerReflectionResponse>;
+/** A stream of questions and answers. */
+export type ReflectionCall = ServerDuplexStream<ServerReflectionRequest, ServerReflectionResponse>;
 
 export const reflectionDefinition = ServerReflectionService;
 
 /**
  * grpc.reflection.v1 over the compiled .proto files. The packaged implementation loses imports between files
  * (grpc/grpc-node#3018), so a file is answered here with everything it imports, directly or not.
+ * A question may be answered with a hundred times its size, so `spend` counts each, and ends the stream and says false where it
+ * is one too many; and none is read while answers wait for their client.
  */
-export function createReflection(serviceNames: readonly string[]): UntypedServiceImplementation {
+export function createReflection(
+  serviceNames: readonly string[],
+  spend: (call: ReflectionCall) => boolean,
+): UntypedServiceImplementation {
   const files = new Map([...protoRegistry.files].map((file) => [file.proto.name, file]));
   const fileOfSymbol = indexSymbols(files.values());
   const answer = (request: ServerReflectionRequest): Answer => {
@@ -39,10 +45,21 @@ export function createReflection(serviceNames: readonly string[]): UntypedServic
   };
   return {
     serverReflectionInfo: (call: ReflectionCall) => {
+      let isOver = false;
       call.on('data', (request: ServerReflectionRequest) => {
-        call.write({ validHost: request.host, originalRequest: request, messageResponse: answer(request) });
+        isOver ||= !spend(call);
+        if (isOver) return;
+        const isTaken = call.write({
+          validHost: request.host,
+          originalRequest: request,
+          messageResponse: answer(request),
+        });
+        if (!isTaken) call.pause();
       });
-      call.on('end', () => call.end());
+      call.on('drain', () => call.resume());
+      call.on('end', () => {
+        if (!isOver) call.end();
+      });
     },
   };
 }

@@ -17,7 +17,8 @@ import { adaptUnary, type CallFrame } from './unary';
 const STANDARD_SERVICE_NAMES = ['grpc.health.v1.Health', 'grpc.reflection.v1.ServerReflection'];
 
 /**
- * A silent peer is asked after 30 s and dropped 10 s later; connections are renewed so that clients rebalance.
+ * A silent peer is asked after 30 s and dropped 10 s later; connections are renewed so that clients rebalance, each after the
+ * age that is named here give or take a tenth, as grpc-js draws it.
  * Channelz records stay on, though no channelz service is served: with 'grpc.enable_channelz' 0 grpc-js 1.14.7 forgets
  * its sessions, and forceShutdown leaves every connection open.
  */
@@ -35,7 +36,7 @@ export interface RpcServerOptions {
   readonly services: readonly RpcService[];
   readonly access: AccessMatrix;
   readonly accessLog: AccessLog;
-  /** Health and reflection are not counted. */
+  /** Health is not counted; of reflection each question is. */
   readonly callLimits: CallLimits;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -56,7 +57,7 @@ export interface RpcServer {
   /** Resolves with the port, which is the one asked for unless that was 0. */
   listen(host: string, port: number): Promise<number>;
   setServing(isServing: boolean): void;
-  /** New handshakes use this material; connections that are open go on, until they are renewed (at most 10 minutes). */
+  /** New handshakes use this material; connections that are open go on, until they are renewed (at most 11 minutes). */
   renewTls(tls: TlsMaterial): void;
   beginDrain(): void;
   /** Resolves true when every handler has ended, false when some have not after `timeoutMs`. */
@@ -83,10 +84,10 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
   }
 
   const names = options.services.map(({ name }) => name);
-  const standard = new StandardServices(log);
+  const standard = new StandardServices(log, callLimits);
   const health = createHealth(names);
   server.addService(health.definition, standard.guard(health.definition, health.implementation));
-  const reflection = createReflection([...names, ...STANDARD_SERVICE_NAMES]);
+  const reflection = createReflection([...names, ...STANDARD_SERVICE_NAMES], (call) => standard.spend(call));
   server.addService(reflectionDefinition, standard.guard(reflectionDefinition, reflection));
 
   // A second tryShutdown would never call back.

@@ -9,6 +9,7 @@ import type {
 } from '@grpc/grpc-js';
 import { platformErrors } from '../errors';
 import type { Logger } from '../log';
+import type { CallLimits } from './call-limits';
 import { callerOf } from './identity';
 import { refusalOf, statusOf } from './status';
 
@@ -22,7 +23,10 @@ type UntypedStream = ServerWritableStream<unknown, unknown> | ServerDuplexStream
 export class StandardServices {
   private readonly openStreams = new Set<UntypedStream>();
 
-  constructor(private readonly log: Logger) {}
+  constructor(
+    private readonly log: Logger,
+    private readonly callLimits: CallLimits,
+  ) {}
 
   /** Wraps every handler of a service so that it answers known callers only. */
   guard(definition: ServiceDefinition, implementation: UntypedServiceImplementation): UntypedServiceImplementation {
@@ -42,6 +46,23 @@ export class StandardServices {
   endStreams(): void {
     for (const call of this.openStreams) call.emit('error', statusOf(platformErrors.SHUTTING_DOWN()));
     this.openStreams.clear();
+  }
+
+  /** Counts one request of a stream among the calls of its caller. False where it is one too many: the stream has ended then. */
+  spend(call: ServerDuplexStream<unknown, unknown>): boolean {
+    try {
+      this.callLimits.spend(callerOf(call));
+      return true;
+    } catch (error) {
+      const refusal = refusalOf(error);
+      this.log.info(
+        { rpc: call.getPath().slice(1), caller: callerOf(call).identity, code: refusal.code, reason: refusal.reason },
+        'call refused',
+      );
+      this.openStreams.delete(call);
+      call.emit('error', statusOf(refusal));
+      return false;
+    }
   }
 
   private guardUnary(path: string, handler: handleUnaryCall<unknown, unknown>) {

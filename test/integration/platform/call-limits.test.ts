@@ -5,6 +5,10 @@ import { createLogger } from '../../../src/platform/log';
 import { openRedis } from '../../../src/platform/redis';
 import { countCalls, createCallLimits, type CallLimits } from '../../../src/platform/rpc/call-limits';
 import { HealthService, type HealthClient } from '../../../src/gen/grpc/health/v1/health.pb';
+import {
+  ServerReflectionService,
+  type ServerReflectionClient,
+} from '../../../src/gen/grpc/reflection/v1/reflection.pb';
 import { until } from '../../support/harness';
 import { startPrivateRedis, type PrivateRedis } from '../../support/private-redis';
 import { call, refusalOfCall, startRpc, type RpcHarness } from './rpc-harness';
@@ -58,6 +62,22 @@ describe('a server', () => {
     await expect(call(other, other.getQuota, { userId: 'u' }, 20_000)).resolves.toMatchObject({ quotaRemaining: 5 });
     const text = await rpc.metrics.render();
     expect(text).toMatch(/reason="RATE_LIMITED",caller="finance\/alice"\} 21/);
+  });
+
+  test('counts each question of a stream of reflection, and ends the stream at the one too many', async () => {
+    const identity = rpc.ca.issueClient('URI:spiffe://billing/finance/curious');
+    const stream = rpc.client<ServerReflectionClient>(ServerReflectionService, identity).serverReflectionInfo();
+    let answers = 0;
+    stream.on('data', () => (answers += 1));
+    const ended = new Promise<Error>((resolve) => stream.on('error', resolve));
+    for (let asked = 0; asked < PER_PERSON + 20; asked += 1) {
+      stream.write({ host: '', messageRequest: { $case: 'listServices', value: '*' } });
+    }
+    expect(await refusalOfCall(ended.then((error) => Promise.reject(error)))).toMatchObject({ reason: 'RATE_LIMITED' });
+    expect(answers).toBe(PER_PERSON);
+    const client = rpc.quotaClient(identity);
+    const refusal = await refusalOfCall(call(client, client.getQuota, { userId: 'u' }, 20_000));
+    expect(refusal).toMatchObject({ reason: 'RATE_LIMITED' });
   });
 
   test('counts calls that are denied, too: nobody floods it with what they may not call', async () => {

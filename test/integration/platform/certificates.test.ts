@@ -2,13 +2,22 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
+import { watchCertificates } from '../../../src/composition/certificates';
+import type { Closable } from '../../../src/composition/foundation';
+import type { Wechatpay } from '../../../src/payment';
 import { expireTimeOf, firstExpireTimeOf } from '../../../src/platform/certificate-times';
-import { startHarness, until, type Harness } from '../../support/harness';
+import { loadConfig } from '../../../src/platform/config';
+import { createLogger } from '../../../src/platform/log';
+import { createMetrics } from '../../../src/platform/metrics';
+import { serviceEnvironment, startHarness, until, type Harness } from '../../support/harness';
+import { openServiceDatabase } from '../../support/service-database';
 import { createTestCa, type TestCa } from '../../support/tls';
 
 /** Issue 7: the end of certificates is watched, and the whole service takes new ones without a restart. */
 
-const HOST = `tls@${hostname().slice(0, 48)}`;
+const subjectOf = (which: string): string => `${which}@${hostname()}`.slice(0, 64);
+const HOST = subjectOf('tls');
+const DAY_MS = 86_400_000;
 
 let dir: string;
 let ca: TestCa;
@@ -72,12 +81,52 @@ test('the gauge tells when each certificate ends', async () => {
   expect(told.get('tls_ca')).toBe(seconds);
 });
 
-test('one that ends within thirty days opens an alert, once', async () => {
-  // They last two days, and the job runs for the last day that it has not done.
+test('one that ends within thirty days opens an alert for its host, once', async () => {
+  // They last two days.
   await until('people were told', async () => (await alertsOf('certificate_expiring')).length === 3);
-  expect(await alertsOf('certificate_expiring')).toEqual(['merchant', 'tls', 'tls_ca']);
+  expect(await alertsOf('certificate_expiring')).toEqual(['merchant', 'tls', 'tls_ca'].map(subjectOf));
   const opened = h.logs.filter((line) => line['kind'] === 'certificate_expiring');
   expect(opened).toHaveLength(3);
+});
+
+test('one that was replaced resolves the alert of its host alone; that of a host that is gone ends after two days', async () => {
+  const insert = (subject: string, daysAgo: number) => {
+    const time = new Date(h.clock.now().getTime() - daysAgo * DAY_MS);
+    return h.db.query(
+      `INSERT INTO alerts (id, kind, severity, subject_type, subject_id, details, open_time, last_time)
+       VALUES (?, 'certificate_expiring', 'warning', 'certificate', ?, '{}', ?, ?)`,
+      [subject, subject, time, time],
+    );
+  };
+  await insert('tls@neighbour', 1);
+  await insert('tls@gone', 3);
+  const { cert, key } = ca.issueServer();
+  const closables: Closable[] = [];
+  const db = openServiceDatabase(h.infra, h.db);
+  watchCertificates(
+    {
+      config: loadConfig(serviceEnvironment(h.infra, h.db.url, h.simulatorUrl)),
+      tls: { current: () => ({ ca: ca.ca, cert, key }), onChange: () => undefined },
+      wechatpay: { certificatesExpireTime: () => undefined } as unknown as Wechatpay,
+      // By this clock of the machine they last for a hundred days and two.
+      clock: { now: () => h.clock.now(), machineNow: () => new Date(h.clock.machineNow().getTime() - 100 * DAY_MS) },
+      metrics: createMetrics(),
+      log: createLogger({ level: 'silent', role: 'all' }),
+      db,
+    },
+    closables,
+  );
+  for (const { close } of closables) await close();
+  await db.knex.destroy();
+  expect((await alertsOf('certificate_expiring')).sort()).toEqual(
+    [
+      subjectOf('merchant'),
+      `${subjectOf('tls')} replaced`,
+      `${subjectOf('tls_ca')} replaced`,
+      'tls@gone host_gone',
+      'tls@neighbour',
+    ].sort(),
+  );
 });
 
 test('of a bundle the first that ends counts', () => {

@@ -1,3 +1,5 @@
+import { connect } from 'node:http2';
+import { setTimeout as pause } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
 import { fromBinary } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
@@ -10,7 +12,7 @@ import {
 import {
   ServerReflectionService,
   type ServerReflectionClient,
-  type ServerReflectionRequest,
+  ServerReflectionRequest,
   type ServerReflectionResponse,
 } from '../../../src/gen/grpc/reflection/v1/reflection.pb';
 import type { KeyPair } from '../../support/tls';
@@ -20,9 +22,11 @@ import { call, refusalOfCall, startRpc, type RpcHarness } from './rpc-harness';
 
 let rpc: RpcHarness;
 let identity: KeyPair;
+/** Each is counted as it is read. */
+let questionsRead = 0;
 
 beforeAll(async () => {
-  rpc = await startRpc({});
+  rpc = await startRpc({}, { callLimits: { spend: () => void (questionsRead += 1) } });
   identity = rpc.ca.issueClient('URI:spiffe://billing/auditor/eve');
 });
 afterAll(() => rpc.stop());
@@ -50,6 +54,19 @@ test('health of a service that is not served is NOT_FOUND', async () => {
   const refusal = await refusalOfCall(call(health, health.check, { service: 'billing.v1.NoSuchService' }));
   expect(refusal.code).toBe(status.NOT_FOUND);
 });
+
+/** A message as gRPC sends it: a byte that says it is not compressed, its length, itself. */
+function framed(message: Buffer): Buffer {
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(message.length, 1);
+  return Buffer.concat([head, message]);
+}
+
+function framesIn(bytes: Buffer): number {
+  let frames = 0;
+  for (let at = 0; at < bytes.length; at += 5 + bytes.readUInt32BE(at + 1)) frames += 1;
+  return frames;
+}
 
 describe('reflection', () => {
   type Asked = NonNullable<ServerReflectionRequest['messageRequest']>;
@@ -103,6 +120,31 @@ describe('reflection', () => {
       'google/protobuf/any.proto',
     );
     expect(fileNames(await ask({ $case: 'fileContainingSymbol', value: 'grpc.health.v1.Health' }))).toHaveLength(1);
+  });
+
+  test('reads no further while a client does not take its answers, and answers all once it does', async () => {
+    const asked = 600;
+    // A client of grpc-js takes whatever comes; one that does not is made of HTTP/2 alone.
+    const session = connect(`https://localhost:${rpc.port}`, { ca: rpc.ca.ca, ...identity });
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': ServerReflectionService.serverReflectionInfo.path,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+    });
+    const messageRequest = { $case: 'fileContainingSymbol', value: 'billing.v1.QuotaService' } as const;
+    const question = Buffer.from(ServerReflectionRequest.encode({ host: '', messageRequest }).finish());
+    questionsRead = 0;
+    for (let n = 0; n < asked; n += 1) stream.write(framed(question));
+    stream.end();
+    for (let before = -1; before !== questionsRead; await pause(500)) before = questionsRead;
+    const readBefore = questionsRead;
+    const parts: Buffer[] = [];
+    for await (const part of stream) parts.push(part as Buffer);
+    session.close();
+    expect([framesIn(Buffer.concat(parts)), questionsRead]).toEqual([asked, asked]);
+    expect(readBefore).toBeGreaterThan(0);
+    expect(readBefore).toBeLessThan(asked / 2);
   });
 
   test('says NOT_FOUND of what it does not know', async () => {

@@ -1,12 +1,14 @@
 import { writeFileSync } from 'node:fs';
 import { KeyRotationState } from '../../../src/gen/billing/v1/privacy_service.pb';
 import { createFieldCipher } from '../../../src/platform/crypto/field-cipher';
-import { createKeyRing } from '../../../src/platform/crypto/key-ring';
+import { createKeyRing, type KeyRing } from '../../../src/platform/crypto/key-ring';
+import { loadConfig } from '../../../src/platform/config';
 import { createLogger } from '../../../src/platform/log';
 import { measureSealedValues } from '../../../src/privacy/measure-sealed-values.job';
 import { countSealedBy, replaceSealed, SEALED_COLUMNS } from '../../../src/privacy/sealed-values.queries';
+import { startService } from '../../../src/service';
 import { mustSucceed } from '../../support/clients';
-import { newId, startHarness, until, type Harness } from '../../support/harness';
+import { changed, newId, serviceEnvironment, startHarness, until, type Harness } from '../../support/harness';
 import { readInfra } from '../../support/infra';
 import { makeKeyFile, type KeyFile } from '../../support/key-file';
 import { metric } from '../../support/observe';
@@ -175,32 +177,48 @@ describe('a rotation of the data keys', () => {
     file.write('k5');
   });
 
+  test('other bytes under a known id are refused by a process that runs, and let none start', async () => {
+    const refused = () => metric(h, 'billing_secret_reloads_total', { setting: 'DATA_KEYS', outcome: 'refused' });
+    const before = await refused();
+    const other = `k5:${Buffer.alloc(32, 9).toString('base64')}`;
+    writeFileSync(file.path, other);
+    await until('it was looked at', async () => (await refused()) === before + 1);
+    expect((await openEverything(h.db, file.cipher('k5'))).length).toBe(958);
+    const settings = changed(serviceEnvironment(h.infra, h.db.url, h.simulatorUrl), { DATA_KEYS: other });
+    const log = createLogger({ level: 'silent', role: 'all' });
+    const start = () => startService(loadConfig(settings), log);
+    await expect(start()).rejects.toThrow('DATA_KEYS: k5 opens nothing that was sealed under its id');
+    file.write('k5');
+    await until('it was looked at', async () => (await rotationStatus(h)).keys.length === 1);
+  });
+
   test('a key that seals something and is not in the ring is told to people, until it is back', async () => {
     const db = openServiceDatabase(h.infra, h.db);
     const log = createLogger({ level: 'silent', role: 'worker' });
     const ring = createKeyRing([{ id: 'k6', key: Buffer.alloc(32, 6) }]);
+    // The bytes of k5 are not those that sealed.
+    const other = createKeyRing([{ id: 'k5', key: Buffer.alloc(32, 5) }]);
     const told: Record<string, number> = {};
     const parts = {
       db,
       log,
       clock: h.clock,
-      keyRing: ring,
       onMeasured: (column: string, n: number) => void (told[column] = n),
     };
-    await measureSealedValues(parts)();
+    const measure = (keyRing: KeyRing, cipher = createFieldCipher(keyRing)) =>
+      measureSealedValues({ ...parts, keyRing, cipher })();
+    await measure(ring);
     expect(told).toMatchObject({ 'order_payers.sealed_payer': 958 });
     const alerts = () =>
       h.db.query(
-        "SELECT subject_id, resolution FROM alerts WHERE kind = 'data_key_missing' ORDER BY open_time DESC LIMIT 1",
+        "SELECT subject_id, JSON_VALUE(details, '$.why') AS why, resolution FROM alerts WHERE kind = 'data_key_missing' ORDER BY open_time DESC, id DESC LIMIT 1",
       );
     // Not whether it is open: the service, whose ring has the key, may have looked since.
-    expect(await alerts()).toMatchObject([{ subject_id: 'k5' }]);
-    ring.replace([
-      { id: 'k6', key: Buffer.alloc(32, 6) },
-      { id: 'k5', key: Buffer.alloc(32, 5) },
-    ]);
-    await measureSealedValues(parts)();
-    expect(await alerts()).toEqual([{ subject_id: 'k5', resolution: 'in_the_ring' }]);
+    expect(await alerts()).toMatchObject([{ subject_id: 'k5', why: 'not_in_the_ring' }]);
+    await measure(other);
+    expect(await alerts()).toMatchObject([{ subject_id: 'k5', why: 'other_bytes' }]);
+    await measure(other, file.cipher('k5'));
+    expect(await alerts()).toEqual([{ subject_id: 'k5', why: 'other_bytes', resolution: 'in_the_ring' }]);
     await db.knex.destroy();
   });
 

@@ -54,6 +54,22 @@ describe('the ring of data keys', () => {
     expect(() => createKeyRing(keys)).toThrow();
   });
 
+  test.each([
+    ['that is in it', [{ id: 'k1', key: randomBytes(32) }]],
+    ['that was taken out', [k2, { id: 'k0', key: randomBytes(32) }]],
+  ])('refuses other bytes under an id %s, and stays as it was', (_where, keys) => {
+    const k0 = { id: 'k0', key: randomBytes(32) };
+    const ring = createKeyRing([k1, k0]);
+    const cipher = createFieldCipher(ring);
+    const sealed = cipher.encrypt('payer', place);
+    ring.replace([k2, k1]);
+    expect(() => ring.replace(keys)).toThrow('has other bytes than before: a new key needs a new id');
+    expect(ring.ids()).toEqual(['k2', 'k1']);
+    expect(cipher.decrypt(sealed, place)).toBe('payer');
+    ring.replace([k1, k0]);
+    expect(ring.ids()).toEqual(['k1', 'k0']);
+  });
+
   test('names no key of what is no sealed value', () => {
     expect(keyIdOf(Buffer.from('forged'))).toBe('');
     expect(keyIdOf(Buffer.alloc(0))).toBe('');

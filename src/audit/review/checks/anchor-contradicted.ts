@@ -5,7 +5,7 @@ import { anchorOfRow } from '../../anchor/anchor.queries';
 import { compareOwnCopy, compareStored } from '../../anchor/compare-heads';
 import { LeavesUnproved, proveLeaves, type ProvedLeaves } from '../../anchor/leaves-file';
 import { Problems } from '../../anchor/problems';
-import type { AnchorFacts, Check, CheckContext, Finding, ReviewReader } from '../check';
+import type { AnchorFacts, Check, CheckContext, Finding, ReviewFacts, ReviewReader } from '../check';
 
 /**
  * Whether what is stored is what was signed. Whoever may do everything can have a chain hold that tells another story; then it does
@@ -48,7 +48,7 @@ export const ANCHOR_CHECKS: readonly Check[] = [
 
 async function* findContradictions({ db, now, facts }: CheckContext): AsyncIterable<Finding> {
   const problems = new Problems();
-  const signed = await newestBelieved(storedAnchors(db), facts.publicKeys.map(createVerifier), problems);
+  const signed = await newestStored(db, facts, problems);
   if (signed !== undefined) await compare(db, signed, facts.anchors, problems);
   else if (problems.count === 0 && (await oweAnchors(db, now))) {
     problems.add('anchors', 'there is none, though the audit log is older than two hours');
@@ -98,6 +98,15 @@ async function newestBelieved(
     );
   }
   return undefined;
+}
+
+/** The newest anchor of the database that one of our keys signed. */
+export function newestStored(
+  db: ReviewReader,
+  { publicKeys }: ReviewFacts,
+  problems: Problems,
+): Promise<SignedAnchor | undefined> {
+  return newestBelieved(storedAnchors(db), publicKeys.map(createVerifier), problems);
 }
 
 interface AnchorCopy {

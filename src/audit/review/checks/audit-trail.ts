@@ -3,6 +3,7 @@ import type { Check, CheckContext, Finding } from '../check';
 import { sqlCheck } from '../sql-check';
 import { CLOCK_SLACK_MS } from '../../anchor/trusted-anchor';
 import { ANCHOR_CHECKS, ANCHOR_LATE_MS, oweAnchors } from './anchor-contradicted';
+import { anchorsKeptInside } from './anchors-kept-inside';
 import { auditUnsealed } from './audit-unsealed';
 
 /** The audit log and the anchors: that what was done is still told as it was done. */
@@ -51,24 +52,7 @@ export const AUDIT_TRAIL_CHECKS: readonly Check[] = [
     },
     run: findLateAnchors,
   },
-  sqlCheck(
-    {
-      id: 'anchors-kept-inside',
-      about: 'deployment',
-      section: 'backup',
-      item: 'anchors',
-      severity: 'medium',
-      title: { zh: '锚点没有导出到库外', en: 'An anchor did not leave the database' },
-      fix: {
-        zh: '恢复 ANCHOR_DIR 与 ANCHOR_WEBHOOK_URL；没有导出的锚点防不住能改库的人',
-        en: 'Mend ANCHOR_DIR and ANCHOR_WEBHOOK_URL: an anchor that stays inside proves nothing against who can change the database',
-      },
-    },
-    `SELECT a.number, a.create_time
-    FROM audit_anchors a
-    WHERE a.export_time IS NULL
-      AND a.create_time < (SELECT MAX(l.create_time) FROM audit_anchors l) - INTERVAL 1 HOUR`,
-  ),
+  anchorsKeptInside,
 ];
 
 async function findAuditFaults(context: CheckContext): Promise<readonly Finding[]> {

@@ -46,7 +46,7 @@ const signedProof = z.object({
 type SignedProof = z.infer<typeof signedProof>;
 
 /** What keeps a proof from being one of this build; nothing when it is. */
-export function findUntested({ build, claimsProof, publicKeys }: ReviewFacts): readonly Finding[] {
+export function findUntested({ build, claimsProof, publicKeys, proofKeys }: ReviewFacts): readonly Finding[] {
   const about = { version: build.version, commit: build.commit };
   const finding = (problem: string, further: Finding['evidence'] = {}): readonly Finding[] => [
     { evidence: { ...about, problem, ...further } },
@@ -55,7 +55,8 @@ export function findUntested({ build, claimsProof, publicKeys }: ReviewFacts): r
   const signed = parse(claimsProof);
   if (signed === undefined) return finding('the result of the test can not be read');
   const { proof, signature } = signed;
-  if (!isSigned(signed, publicKeys)) return finding('no known key signed the result', { key_id: signature.key_id });
+  if (!isSigned(signed, [...publicKeys, ...proofKeys]))
+    return finding('no known key signed the result', { key_id: signature.key_id });
   // A build that nobody can name was never tested by anybody.
   if (build.commit === '') return finding('this build does not say which commit it is of');
   if (proof.version !== build.version || proof.commit !== build.commit) {

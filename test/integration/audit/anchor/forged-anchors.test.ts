@@ -1,10 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import type { Connection } from 'mysql2/promise';
-import { openAnchorWebhook } from '../../../../src/audit';
-import { signAnchor, type AnchorDocument, type SignedAnchor } from '../../../../src/audit/anchor/anchor-document';
+import { checkLinks, openAnchorWebhook } from '../../../../src/audit';
+import {
+  nameOf,
+  signAnchor,
+  type AnchorDocument,
+  type SignedAnchor,
+} from '../../../../src/audit/anchor/anchor-document';
 import { ListAnchorsRequest } from '../../../../src/gen/billing/v1/audit_anchor.pb';
 import { systemClock } from '../../../../src/platform/clock';
+import { createVerifier } from '../../../../src/platform/crypto/signing';
 import { AnchorStage } from '../../../support/anchor-stage';
 import { newSigner } from '../../../support/anchors';
 import { call, mustSucceed } from '../../../support/clients';
@@ -106,6 +112,13 @@ describe('an anchor that somebody forged', () => {
       ],
     ]);
     for (const signed of made) expect(await stage.verify(signed)).toMatchObject({ problems: [] });
+    // The forged row is named, because the database wants it, and does not cut the chain.
+    const { believed, previous } = made[1]?.anchor ?? {};
+    expect([believed, previous?.number]).toEqual([made[0] && nameOf(made[0]), 2]);
+    const newest = made.at(-1);
+    expect(newest && (await checkLinks(stage.dir, newest, [createVerifier(stage.signer.publicKeyPem)]))).toEqual({
+      ...{ links: 2, oldest: 1, problems: [] },
+    });
     const first = 'anchor 2 was signed in the database with a key that is not known';
     expect(await toldOf()).toEqual([{ anchor: 3, problems: 1, first }]);
   });

@@ -1,12 +1,13 @@
 import { anchorOf, head, newSigner } from '../../../support/anchors';
 import { rechainAudits } from '../../../support/forged-log';
-import type { Fault } from '../../../support/review-faults';
+import type { Insider } from '../../../support/review-stage';
+import { PROOF_SIGNER, type Fault } from '../../../support/review-faults';
 
 const forger = newSigner();
 
 /** An anchor that says what the forger likes, and the statement that adds it. */
-function forgedAnchor(number: number): [string, readonly unknown[]] {
-  const { document, hash, signature } = anchorOf(forger, [head('nobody', 1)], {
+function forgedAnchor(number: number, signer = forger): [string, readonly unknown[]] {
+  const { document, hash, signature } = anchorOf(signer, [head('nobody', 1)], {
     number,
     time: '2026-01-31T16:05:00.000Z',
   });
@@ -16,6 +17,18 @@ function forgedAnchor(number: number): [string, readonly unknown[]] {
     [number, `forged ${number}`, hash, document, signature],
   ];
 }
+
+/** Writes into the audit log what nobody did, as of last year. */
+async function makeUpApproval({ one, change }: Insider): Promise<number> {
+  await change(
+    `INSERT INTO audit_logs (action, actor, role, subject_type, subject_id, cause, after_state, create_time)
+    VALUES ('ApproveRefund', 'spiffe://billing/finance/finance-2', 'finance', 'refund', 'made up', 'made up', '{}', '2025-01-01')`,
+  );
+  return Number((await one("SELECT id FROM audit_logs WHERE subject_id = 'made up'"))['id']);
+}
+
+const backdated = (id: number): string =>
+  `1 rows say that they are older than the anchor, in which 0 waited for their seal; the first is row ${id}`;
 
 /** The audit log and its anchors tampered with, and anchors that nobody makes or takes: must show 1 of the audit's issue. */
 export const ANCHOR_FAULTS: readonly Fault[] = [
@@ -70,6 +83,39 @@ export const ANCHOR_FAULTS: readonly Fault[] = [
     },
   },
   {
+    what: 'an approval of last year is made up, and waits for its seal',
+    check: 'anchor-contradicted',
+    tables: ['audit_logs'],
+    count: 1,
+    plant: async (insider) => ({ anchor: 2, subject: 'audit log', problem: backdated(await makeUpApproval(insider)) }),
+  },
+  {
+    what: 'an approval of last year is made up, and sealed like any other row',
+    check: 'anchor-contradicted',
+    tables: ['audit_logs', 'audit_chain', 'audit_chain_head'],
+    count: 1,
+    plant: async (insider) => {
+      const id = await makeUpApproval(insider);
+      await insider.change(
+        "INSERT INTO audit_chain (position, audit_id, hash_version, hash) SELECT MAX(position) + 1, ?, 1, REPEAT(X'00', 32) FROM audit_chain",
+        [id],
+      );
+      await rechainAudits(insider);
+      return { anchor: 2, subject: 'audit log', problem: backdated(id) };
+    },
+  },
+  {
+    what: 'an anchor of our own is not said to be handed out, an hour after the next was due',
+    check: 'anchors-kept-inside',
+    tables: ['audit_anchors'],
+    plant: async ({ change }) => {
+      await change(
+        'UPDATE audit_anchors SET export_time = NULL, create_time = create_time - INTERVAL 61 MINUTE WHERE number = 2',
+      );
+      return { number: 2 };
+    },
+  },
+  {
     what: 'the newest anchor is made to say something else',
     check: 'anchor-contradicted',
     tables: ['audit_anchors'],
@@ -106,6 +152,16 @@ export const ANCHOR_FAULTS: readonly Fault[] = [
     plant: async ({ change }) => {
       for (let number = 3; number < 133; number += 1) await change(...forgedAnchor(number));
       return { anchor: 2, subject: 'anchor 132', problem: 'is signed by a key that the review does not know' };
+    },
+  },
+  {
+    what: 'an anchor is signed with the key of the 100-claims test',
+    check: 'anchor-contradicted',
+    tables: ['audit_anchors'],
+    count: 1,
+    plant: async ({ change }) => {
+      await change(...forgedAnchor(3, PROOF_SIGNER));
+      return { anchor: 2, subject: 'anchor 3', problem: 'is signed by a key that the review does not know' };
     },
   },
   {

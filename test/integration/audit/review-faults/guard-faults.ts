@@ -325,6 +325,12 @@ export const FACT_FAULTS: readonly FactFault[] = [
     evidence: { anchor: null, subject: 'anchor-00000003-20260131T160000000Z.json', problem: 'is not as it was signed' },
   },
   {
+    what: 'the newest anchor is said to be handed out, and its file was never written',
+    check: 'anchors-kept-inside',
+    facts: { anchors: { dir: '/nowhere', files: [] } },
+    evidence: { number: 2, problem: 'is said to be handed out, and its file is not there or can not be read' },
+  },
+  {
     what: 'the last backup is old',
     check: 'backup-late',
     facts: { backup: { lastFullTime: LONG_AGO, lastLogTime: LONG_AGO, lastDrill: undefined } },

@@ -1,8 +1,9 @@
-import { rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import {
   anchorFileText,
   anchorName,
   checkSignature,
+  nameOf,
   NotAnAnchor,
   readAnchorText,
 } from '../../../../src/audit/anchor/anchor-document';
@@ -51,6 +52,8 @@ describe('an anchor', () => {
     ['no JSON', '{'],
     ['no signature', '{"anchor":{}}'],
     ['another form', anchorFileText(signed).replace('"version":1', '"version":2')],
+    ['another form that has not its field', anchorFileText(signed).replace('"version":1', '"version":3')],
+    ['a form with the field of another', anchorFileText(signed).replace('{"anchor":{', '{"anchor":{"believed":null,')],
     ['a field more', anchorFileText(signed).replace('"version":1', '"version":1,"extra":1')],
     ['a field less', anchorFileText(signed).replace('"tables":{},', '')],
     ['a number that is none', anchorFileText(signed).replace('"number":1', '"number":1.5')],
@@ -101,5 +104,40 @@ describe('the anchors before one', () => {
     await writeAnchorFile(dir, replaced);
     const problem = 'is not the one that anchor 3 names';
     expect(await links()).toEqual({ links: 0, oldest: 3, problems: [{ subject: 'anchor 2', problem }] });
+  });
+
+  describe('that follows a row which somebody forged', () => {
+    const forged = anchorOf(OTHER, HEADS, { number: 4, previous: nameOf(third) });
+    const fifth = anchorOf(SIGNER, HEADS, { number: 5, version: 2, previous: nameOf(forged), believed: nameOf(third) });
+    const after = (verifiers = [verifierOf(SIGNER)], from = fifth) => checkLinks(dir, from, verifiers);
+
+    test('are followed beside it, to the first', async () => {
+      expect(readAnchorText(anchorFileText(fifth))).toEqual(fifth);
+      expect(await after()).toEqual({ links: 3, oldest: 1, problems: [] });
+      // Even where somebody can put files there, too: what is not believed leads nowhere.
+      await writeAnchorFile(dir, forged);
+      expect(await after()).toEqual({ links: 3, oldest: 1, problems: [] });
+    });
+
+    test('are not somebody else either', async () => {
+      await rm(anchorPath(dir, third.anchor));
+      await writeAnchorFile(dir, anchorOf(SIGNER, [head('a', 2)], { number: 3, previous: third.anchor.previous }));
+      const problem = 'is not the one that anchor 5 names';
+      expect(await after()).toEqual({ links: 0, oldest: 5, problems: [{ subject: 'anchor 3', problem }] });
+    });
+
+    test('are followed through it by whoever has its key: it was ours, and not known', async () => {
+      await writeAnchorFile(dir, forged);
+      const alone = anchorOf(SIGNER, HEADS, { number: 5, version: 2, previous: nameOf(forged), believed: null });
+      const keys = [verifierOf(SIGNER), verifierOf(OTHER)];
+      expect(await after(keys, alone)).toEqual({ links: 4, oldest: 1, problems: [] });
+      expect(await after([verifierOf(SIGNER)], alone)).toEqual({ links: 0, oldest: 5, problems: [] });
+    });
+  });
+
+  test('are each under their own name: one that is not there, or holds no anchor, is told', async () => {
+    await rename(anchorPath(dir, first.anchor), anchorPath(dir, { ...first.anchor, number: 9 }));
+    const [name] = (await listAnchorFiles(dir)).slice(-1);
+    expect(await links()).toEqual({ links: 1, oldest: 2, problems: [{ subject: name, problem: 'is not an anchor' }] });
   });
 });

@@ -36,6 +36,14 @@ describe('the proof of the 100-claims test', () => {
     expect(findUntested(factsWith({ claimsProof: signedBy(signer, PROOF), publicKeys }))).toEqual([]);
   });
 
+  test('may be signed with a key of CI, which is believed of nothing else', () => {
+    const proofKeys = [newSigner()].map((ci) => ci.publicKeyPem);
+    expect(
+      problemOf(signedBy(signer, PROOF), { publicKeys: [], proofKeys: [...proofKeys, ...publicKeys] }),
+    ).toBeUndefined();
+    expect(problemOf(signedBy(signer, PROOF), { publicKeys: [], proofKeys })).toBe('no known key signed the result');
+  });
+
   test('is missing, and the build untested, without a file', () => {
     expect(problemOf(undefined)).toBe('there is no result of the test');
   });

@@ -103,9 +103,13 @@ function accountsIn(rows: readonly PrivilegeRow[]): readonly PrivilegeRow[] {
   return rows.filter(({ level }) => level === 'access' || level === 'server');
 }
 
+function namesOf({ app, report, migrate, backup }: ReviewedAccounts): readonly string[] {
+  return [app, report, migrate, backup];
+}
+
 /** Names of ours that more than one account has: each of them, since nobody can tell which is the one that was reviewed. */
 function secondHosts(rows: readonly PrivilegeRow[], accounts: ReviewedAccounts): readonly Omit<Right, 'level'>[] {
-  return Object.values(accounts).flatMap((account) => {
+  return namesOf(accounts).flatMap((account) => {
     const there = accountsIn(rows).filter((row) => row.account === account);
     const hosts = [...new Set(there.map(({ host }) => host))];
     return hosts.length < 2 ? [] : hosts.map((host) => ({ account, host, right: 'CONNECT from more than one host' }));
@@ -195,7 +199,7 @@ function isOthers(accounts: ReviewedAccounts, { level, right }: Right): boolean 
   if (level === 'role' || level === 'proxy') {
     const [name = ''] = right.replace(/^(?:ROLE|PROXY) /, '').split('@');
     // Nobody's name is everybody's.
-    const isOurs = name === '' || Object.values(accounts).includes(name);
+    const isOurs = name === '' || namesOf(accounts).includes(name);
     return !isOurs && ![...SERVER_ACCOUNTS].some((server) => server.startsWith(`${name}@`));
   }
   return OTHERS_SEE.test(right);

@@ -109,14 +109,20 @@ describe('the checks of the schema, of a whole server', () => {
 
   test('find who may act as somebody else: roles and proxies', async () => {
     const role = await foundAfter(
-      ['CREATE ROLE admins', "GRANT admins TO 'billing_app'@'%'", 'GRANT DELETE ON billing.quota_logs TO admins'],
-      ['DROP ROLE admins'],
+      [
+        "CREATE ROLE admins WITH ADMIN 'root'@'localhost'",
+        'GRANT DELETE ON billing.quota_logs TO admins',
+        // Only who administers a role may grant it, and this account was dropped.
+        "INSERT INTO mysql.roles_mapping (Host, User, Role, Admin_option) VALUES ('%', 'billing_app', 'admins', 'N')",
+      ],
+      ["DELETE FROM mysql.roles_mapping WHERE Role = 'admins' AND User = 'billing_app'", 'DROP ROLE admins'],
     );
     const rights = (role['privileges-too-wide'] ?? []).map(({ account, right }) => `${account} ${right}`);
     expect(rights.sort()).toEqual(['admins@ DELETE quota_logs', 'billing_app@% ROLE admins']);
     const proxy = await foundAfter(
       [
         "CREATE USER 'somebody'@'%'",
+        // The same of proxies.
         `INSERT INTO mysql.proxies_priv (Host, User, Proxied_host, Proxied_user, With_grant, Grantor)
         VALUES ('%', 'somebody', '%', 'billing_migrate', 0, 'root@localhost')`,
       ],

@@ -7,6 +7,7 @@ import { createDatabase } from '../runner/databases';
 import { connectAsRoot, databaseUrl, readInfra, type BenchInfra } from '../runner/infra';
 import { startService, startWechatpay } from '../runner/servers';
 import { makeAnchor } from './anchor';
+import { cipherOf } from './bodies';
 import { measureReview, type Measured } from './measure';
 import { multiply } from './multiply';
 import { playStories, STORIES, type StoryName } from './stories';
@@ -64,7 +65,7 @@ async function fill(infra: BenchInfra, root: Connection, { orders, logs }: Optio
   const { templates, shared } = await readTemplates(root, TEMPLATE, stories);
   await createDatabase(infra, root, LARGE);
   const startMs = performance.now();
-  await multiply(root, LARGE, { templates, shared, copies: orders }, say);
+  await multiply(root, LARGE, { templates, shared, copies: orders, cipher: cipherOf(infra.dataKeys) }, say);
   say(`filled in ${Math.round((performance.now() - startMs) / 1_000)} s`);
 }
 
@@ -119,7 +120,9 @@ async function run(infraFile: string, words: readonly string[]): Promise<number>
     mkdirSync(anchorDir, { recursive: true });
     await makeAnchor(infra, LARGE, anchorDir);
     const url = databaseUrl(infra, 'report', LARGE);
-    const measured = await measureReview({ databaseUrl: url, directory, anchorDir, signingKey: infra.auditSigningKey });
+    const keys = { signingKey: infra.auditSigningKey, dataKeys: infra.dataKeys };
+    const originalsUrl = databaseUrl(infra, 'app', LARGE);
+    const measured = await measureReview({ databaseUrl: url, originalsUrl, directory, anchorDir, ...keys });
     report(measured);
     const problems = judge(measured);
     const results = { machine: await describeMachine(root), commit: describeCommit(ROOT), counts, problems };

@@ -18,18 +18,24 @@ const LOOK_MS = 200;
 /** Where the review reads and writes, and what it believes signatures by. */
 interface ReviewPlaces {
   readonly databaseUrl: string;
+  /** With the account that may read what is sealed. */
+  readonly originalsUrl: string;
   readonly directory: string;
   readonly anchorDir: string;
   readonly signingKey: string;
+  readonly dataKeys: string;
 }
 
 export async function measureReview(places: ReviewPlaces): Promise<Measured> {
-  const { databaseUrl, directory, anchorDir, signingKey } = places;
+  const { databaseUrl, originalsUrl, directory, anchorDir, signingKey, dataKeys } = places;
   const script = join(DIST, 'src', 'cli', 'main.js');
   const words = ['audit', 'review', '--database', '--format', 'all', '--out', directory];
   const startMs = performance.now();
   const child = spawn(process.execPath, [script, ...words], {
-    env: { AUDIT_SIGNING_KEY: signingKey, ANCHOR_DIR: anchorDir, DATABASE_URL: databaseUrl },
+    env: {
+      ...{ AUDIT_SIGNING_KEY: signingKey, ANCHOR_DIR: anchorDir, DATABASE_URL: databaseUrl },
+      ...{ DATA_KEYS: dataKeys, ORIGINALS_DATABASE_URL: originalsUrl },
+    },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   let peakMib = 0;

@@ -1,9 +1,11 @@
 import { Readable } from 'node:stream';
 import type { Connection, QueryOptions, RowDataPacket } from 'mysql2/promise';
 import { auditHash, AUDIT_CHAIN_START, type AuditContent } from '../../src/audit/audit-chain';
+import type { FieldCipher } from '../../src/platform/crypto/field-cipher';
 import type { Posting } from '../../src/quota/account';
 import { grantHash } from '../../src/quota/book';
 import { CHAIN_START, chainHash } from '../../src/quota/log-chain';
+import { BODIES, bodyFillers } from './bodies';
 import { PROMOTION_ID, SHARES, type StoryName } from './stories';
 import {
   fillerOf,
@@ -30,13 +32,15 @@ export interface Multiplication {
   readonly templates: readonly Template[];
   readonly shared: readonly TemplateTable[];
   readonly copies: number;
+  /** Of the service that played the stories. */
+  readonly cipher: FieldCipher;
 }
 
 /** Fills the empty tables of a migrated database. */
 export async function multiply(
   root: Connection,
   database: string,
-  { templates, shared, copies }: Multiplication,
+  { templates, shared, copies, cipher }: Multiplication,
   say: (line: string) => void,
 ): Promise<void> {
   const loader = new Loader(root, database, say);
@@ -52,7 +56,8 @@ export async function multiply(
   const tables = new Set(templates.flatMap(({ tables: owned }) => [...owned.keys()]));
   for (const name of [...tables].sort()) {
     if (['quota_logs', 'audit_logs', 'users'].includes(name)) continue;
-    await loadTable(loader, name, turn, copies);
+    const fillers = name === BODIES ? fillersBy(turn, (one) => bodyFillers(one, cipher)) : fillersOf(turn, name);
+    await loadTable(loader, name, { turn, copies, fillers });
   }
   await loadUsers(loader, turn, copies, heads);
   const ofNobody = namedRowsOf(shared.find(({ table }) => table === 'audit_logs'));
@@ -158,9 +163,12 @@ async function dropTriggers(root: Connection, database: string): Promise<readonl
 }
 
 /** Rows of a table of which the database numbers the rows itself: each copy goes on where the one before ended. */
-async function loadTable(loader: Loader, name: string, turn: readonly Template[], copies: number): Promise<void> {
+async function loadTable(
+  loader: Loader,
+  name: string,
+  { turn, copies, fillers }: { readonly turn: readonly Template[]; readonly copies: number; readonly fillers: Fillers },
+): Promise<void> {
   const columns = columnsOf(turn, name);
-  const fillers = fillersOf(turn, name);
   const lines = function* (): Generator<string> {
     for (const [template, values] of copiesOf(turn, copies)) {
       for (const fill of fillers.get(template) ?? []) yield fill(values);
@@ -175,12 +183,15 @@ function columnsOf(turn: readonly Template[], name: string): readonly Column[] {
   return table.columns;
 }
 
-function fillersOf(turn: readonly Template[], name: string): ReadonlyMap<Template, readonly Filled[]> {
-  return new Map(
-    turn.map((template) => [
-      template,
-      (template.tables.get(name)?.rows ?? []).map((row) => fillerOf(row.map(escaped).join('\t'))),
-    ]),
+type Fillers = ReadonlyMap<Template, readonly Filled[]>;
+
+function fillersBy(turn: readonly Template[], fillers: (template: Template) => readonly Filled[]): Fillers {
+  return new Map(turn.map((template) => [template, fillers(template)]));
+}
+
+function fillersOf(turn: readonly Template[], name: string): Fillers {
+  return fillersBy(turn, ({ tables }) =>
+    (tables.get(name)?.rows ?? []).map((row) => fillerOf(row.map(escaped).join('\t'))),
   );
 }
 

@@ -123,10 +123,14 @@ function idsOf({ userId, orderId }: Story, whole: readonly TemplateTable[]): rea
   return [...ids];
 }
 
+/** A text with a blank for each of the ids. */
+export function blanked(text: string, ids: readonly string[]): string {
+  return ids.reduce((left, id, i) => left.replaceAll(id, `${MARK}${i}${MARK}`), text);
+}
+
 function templateOf(story: Story, whole: readonly TemplateTable[]): Template {
   const ids = idsOf(story, whole);
-  const blank = (cell: Cell): Cell =>
-    ids.reduce<Cell>((text, id, i) => text?.replaceAll(id, `${MARK}${i}${MARK}`) ?? null, cell);
+  const blank = (cell: Cell): Cell => (cell === null ? null : blanked(cell, ids));
   const tables = new Map<string, TemplateTable>();
   for (const table of whole) {
     const rows = table.rows.filter((row) => row.some((cell) => holdsAny(cell, ids)));

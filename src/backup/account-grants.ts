@@ -24,6 +24,11 @@ interface ColumnRow extends AccountRow {
   readonly Column_name: string;
   readonly Column_priv: string;
 }
+interface ServerRow {
+  readonly account: string;
+  readonly privilege: string;
+  readonly mayGrant: string;
+}
 interface RoutineRow extends AccountRow {
   readonly Routine_name: string;
   readonly Routine_type: string;
@@ -92,7 +97,10 @@ function columnPrivileges(rows: readonly ColumnRow[]): readonly string[] {
 /** The account of a row. */
 const keyOf = (row: AccountRow): string => `${row.User}\0${row.Host}`;
 
-/** Reads the grants of every account that has some on the database: on it, and on the server's own schema. */
+/**
+ * Reads the grants of every account that has some on the database: on it, on the server's own schema, and on the whole server. Of
+ * these last an account that may not read the passwords sees its own only: it alone should have any.
+ */
 export async function readAccountGrants(database: Knex, name: string): Promise<readonly AccountGrants[]> {
   // A name in the grant table is a pattern, in which _ stands for any character unless it is escaped.
   const spelled = [name, name.replaceAll('_', '\\_')];
@@ -101,7 +109,12 @@ export async function readAccountGrants(database: Knex, name: string): Promise<r
     const [rows] = (await database.raw(sql, [...spelled, SERVER_SCHEMA])) as [readonly Row[]];
     return rows;
   };
+  const [server] = (await database.raw(
+    'SELECT GRANTEE AS account, PRIVILEGE_TYPE AS privilege, IS_GRANTABLE AS mayGrant ' +
+      "FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE <> 'USAGE' ORDER BY GRANTEE, PRIVILEGE_TYPE",
+  )) as [readonly ServerRow[]];
   const rows: Rows = {
+    server,
     databases: await read<DatabaseRow>('db'),
     tables: await read<TableRow>('tables_priv'),
     columns: await read<ColumnRow>('columns_priv'),
@@ -115,6 +128,7 @@ export async function readAccountGrants(database: Knex, name: string): Promise<r
 }
 
 interface Rows {
+  readonly server: readonly ServerRow[];
   readonly databases: readonly DatabaseRow[];
   readonly tables: readonly TableRow[];
   readonly columns: readonly ColumnRow[];
@@ -124,6 +138,10 @@ interface Rows {
 /** Statements that grant an account again what it had. */
 function grantsOf(rows: Rows, key: string, account: string, name: string): readonly string[] {
   const isTheirs = (row: AccountRow): boolean => keyOf(row) === key;
+  const onServer = grantsEverywhere(
+    rows.server.filter((row) => row.account === account),
+    account,
+  );
   const schemaOf = ({ Db }: AccountRow): string => quoted(Db === SERVER_SCHEMA ? Db : name);
   const onDatabases = rows.databases
     .filter(isTheirs)
@@ -140,5 +158,11 @@ function grantsOf(rows: Rows, key: string, account: string, name: string): reado
     const place = `${row.Routine_type} ${schemaOf(row)}.${quoted(row.Routine_name)}`;
     return grantStatement(listedPrivileges(row.Proc_priv), place, account);
   });
-  return [...onDatabases, ...onTables, ...onRoutines];
+  return [...onServer, ...onDatabases, ...onTables, ...onRoutines];
+}
+
+function grantsEverywhere(rows: readonly ServerRow[], account: string): readonly string[] {
+  if (rows.length === 0) return [];
+  const option = rows.every(({ mayGrant }) => mayGrant === 'YES') ? [GRANT_OPTION] : [];
+  return [grantStatement([...rows.map(({ privilege }) => privilege), ...option], '*.*', account)];
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Signer } from '../platform/crypto/signing';
 import { fromEpochMs } from '../platform/time';
 import { BackupError } from './backup.errors';
-import { drillSchema, type Drill } from './documents';
+import { drillSchema, type Drill, type StreamState } from './documents';
 import { listFulls } from './full-store';
 import { readSignedDocument, signDocument } from './signed-document';
 import { listStreams, readStreamState, type TargetReader } from './stream-store';
@@ -28,7 +28,10 @@ async function readLastDrill({ target, verifiers }: TargetReader): Promise<Drill
 /** What a review wants to know of a target; undefined: there was none. */
 export interface BackupFacts {
   readonly lastFullTime: Date | undefined;
+  /** Until when everything acknowledged can be restored: the furthest that a full backup and the stream that continues it reach. */
   readonly lastLogTime: Date | undefined;
+  /** The newest stream where it continues no full backup: what it ships can not be restored. */
+  readonly looseStream: string | undefined;
   readonly lastDrill: { readonly time: Date; readonly isClean: boolean } | undefined;
 }
 
@@ -41,13 +44,17 @@ export async function readBackupFacts(reader: TargetReader): Promise<BackupFacts
   for (const { fault } of [...fulls, ...streams]) {
     if (fault !== undefined) throw new BackupError(fault);
   }
-  const full = fulls.at(-1)?.manifest;
-  const stream = streams.at(-1);
-  const state = stream === undefined ? undefined : await readStreamState(reader, stream.id);
+  const manifests = fulls.map(({ manifest }) => manifest).filter((manifest) => manifest !== undefined);
+  const states = new Map<string, StreamState | undefined>();
+  for (const { id } of streams) states.set(id, await readStreamState(reader, id));
+  // Instants of one form: their order is that of their text.
+  const reaches = manifests.map(({ stream, endTime }) => states.get(stream ?? '')?.provenTime ?? endTime).sort();
+  const newest = streams.at(-1)?.id;
   const drill = await readLastDrill(reader);
   return {
-    lastFullTime: timeOf(full?.startTime),
-    lastLogTime: timeOf(state?.provenTime),
+    lastFullTime: timeOf(manifests.at(-1)?.startTime),
+    lastLogTime: timeOf(reaches.at(-1)),
+    looseStream: manifests.some(({ stream }) => stream === newest) ? undefined : newest,
     lastDrill:
       drill === undefined ? undefined : { time: fromEpochMs(Date.parse(drill.startTime)), isClean: drill.isClean },
   };

@@ -26,7 +26,7 @@ import { openSource, type SourceDatabase } from './source-database';
 import { listStreams, orFault, readStreamState, type TargetReader } from './stream-store';
 import { draftOf, makeDirectory, nameAt, pathIn, PLACES, publish, remove, syncFile } from './target';
 
-/** A full backup: a dump of one consistent moment, taken while the database is in use, nothing locked. */
+/** A full backup: a dump of one consistent moment, taken while the database is in use; MariaDB locks nothing for it. */
 
 /** What a backup needs to know. */
 export interface FullBackupParts extends TargetReader {
@@ -79,6 +79,7 @@ async function backUp(parts: FullBackupParts, source: SourceDatabase): Promise<M
     const facts = await readFacts(source, database);
     const accounts = Buffer.from(JSON.stringify(await readAccountGrants(source.knex, database)));
     const dump = await writeDump(parts, `${draftOf(home)}/${DUMP_FILE}`, `${PLACES.full(id)}/${DUMP_FILE}`);
+    await source.requireLock(parts.migrationLock);
     const accountsFile = await sealBytes(keys, `${PLACES.full(id)}/${ACCOUNTS_FILE}`, accounts);
     await writeStored(`${draftOf(home)}/${ACCOUNTS_FILE}`, accountsFile);
     const server = await source.identity();

@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SourceAwayError } from './backup.errors';
 import { logFileNumber } from './documents';
@@ -26,8 +25,7 @@ export interface FollowParts {
 }
 
 /** Starts to follow. */
-export async function followLog({ databaseUrl, programs, directory, firstFile }: FollowParts): Promise<LogFollower> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+export function followLog({ databaseUrl, programs, directory, firstFile }: FollowParts): LogFollower {
   const { words, environment } = connectionOf(databaseUrl);
   const following = ['--read-from-remote-server', '--raw', '--stop-never', `--result-file=${directory}/`, firstFile];
   const program = startProgram(programs, 'log', [...words, ...following], { environment });

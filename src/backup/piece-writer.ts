@@ -5,10 +5,11 @@ import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { createGzip, gzip } from 'node:zlib';
 import type { BackupKeys } from './backup-keys';
+import { SourceAwayError } from './backup.errors';
 import { coveredBy, mergeOf, pieceName, type Piece } from './pieces';
 import { createSealer, sealBytes } from './sealed-stream';
 import { readStreamedFile, type LogFilePlace } from './stream-files';
-import { draftOf, makeDirectory, pathIn, PLACES, publish, remove, syncFile, writeDurably, type Target } from './target';
+import { makeDirectory, makeDurably, pathIn, PLACES, remove, writeDurably, type Target } from './target';
 
 /** Writes pieces of log files into a target, and merges them behind the stream's back. */
 
@@ -31,6 +32,12 @@ export async function readRange(path: string, { start, end }: Piece): Promise<Bu
   }
 }
 
+/** Throws unless a local copy had all bytes of a piece: what has a piece's name is believed to hold them. */
+function requireWhole({ start, end }: Piece, bytes: number, name: string): void {
+  if (bytes === end - start) return;
+  throw new SourceAwayError(`of ${name} there are ${bytes} bytes from ${start} on in the spool, not ${end - start}`);
+}
+
 /** Ships bytes of a log file: they are on the target's disk when this returns. */
 export async function writePiece(
   { target, keys }: PieceWriterParts,
@@ -38,6 +45,7 @@ export async function writePiece(
   piece: Piece,
   bytes: Buffer,
 ): Promise<void> {
+  requireWhole(piece, bytes.length, log.name);
   const home = PLACES.logFile(log.stream, log.name);
   if (piece.start === 0) await makeDirectory(pathIn(target, home));
   const place = join(home, pieceName(piece));
@@ -53,12 +61,12 @@ async function merge(
 ): Promise<void> {
   const home = PLACES.logFile(log.stream, log.name);
   const place = join(home, pieceName(merged));
-  const path = pathIn(target, place);
-  const local = createReadStream(localPath, { start: merged.start, end: merged.end - 1 });
-  const draft = createWriteStream(draftOf(path), { mode: 0o600 });
-  await pipeline(local, createGzip({ level: 1 }), createSealer(keys, place), draft);
-  await syncFile(draftOf(path));
-  await publish(path);
+  await makeDurably(pathIn(target, place), async (draft) => {
+    const local = createReadStream(localPath, { start: merged.start, end: merged.end - 1 });
+    const file = createWriteStream(draft, { mode: 0o600 });
+    await pipeline(local, createGzip({ level: 1 }), createSealer(keys, place), file);
+    requireWhole(merged, local.bytesRead, log.name);
+  });
   const { pieces } = await readStreamedFile(target, log.stream, log.name);
   for (const piece of coveredBy(merged, pieces)) await remove(pathIn(target, join(home, pieceName(piece))));
 }

@@ -16,12 +16,19 @@ const LOG_FILE = /^[\w.-]+\.\d{6,10}$/;
 
 /**
  * Removes full backups from before the limit and the log that only they need. The newest backup whose files are whole stays
- * however old it is, and so does the stream that is being written. When none is whole nothing is removed.
+ * however old it is, and so does the stream that is being written. When none is whole, or one can not be read, nothing is removed:
+ * nobody knows which log that one needs.
  */
 export async function prune(reader: TargetReader, limit: Date, isDryRun: boolean): Promise<Pruned> {
-  const manifests = (await listFulls(reader))
-    .map(({ manifest }) => manifest)
-    .filter((manifest) => manifest !== undefined);
+  const fulls = await listFulls(reader);
+  const unread = fulls.find(({ fault }) => fault !== undefined);
+  if (unread !== undefined) {
+    throw new BackupError(
+      `${unread.fault}: nobody knows which log the backup ${unread.id} needs, and nothing was removed. Give the key that ` +
+        'signed it in AUDIT_PUBLIC_KEY; where it is broken for good, remove its directory yourself',
+    );
+  }
+  const manifests = fulls.map(({ manifest }) => manifest).filter((manifest) => manifest !== undefined);
   const newest = await newestWhole(reader, manifests);
   if (newest === undefined) throw new BackupError('no full backup is whole: nothing was removed. Take one, then prune');
   // What is newer than the newest whole one is broken, and left for people to look at.

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { lstat, mkdir, mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../platform/clock';
@@ -14,7 +15,7 @@ import { openSource, type SourceDatabase } from './source-database';
 import { readLastFile, readLogFile, type LogFilePlace, type StreamedFile } from './stream-files';
 import { createStreamMetrics, type ShipProgress, type StreamMetrics } from './stream-metrics';
 import { newestStream, type TargetReader } from './stream-store';
-import { makeDirectory, nameAt, pathIn, PLACES, remove, writeDurably } from './target';
+import { makeDirectory, nameAt, namesIn, pathIn, PLACES, remove, writeDurably } from './target';
 
 /**
  * Ships the binary log to the target while it is written. Between two looks at the end of the log everything that has arrived is
@@ -84,10 +85,8 @@ async function withSession(parts: SessionParts, signal: AbortSignal, hasBegun: (
   try {
     const start = (parts.isNew ? undefined : await newestStream(parts)) ?? (await beginStream(parts, source));
     hasBegun();
-    await source.lock(`billing-backup:${start.id}`);
-    // One process ships a stream at a time, so what is there was left by one that was killed.
-    spool = join(parts.spoolDirectory, `billing-backup-${start.id}`);
-    await remove(spool);
+    await source.lock(lockOf(start));
+    spool = await makeSpool(parts, start);
     const last = await readLastFile(parts.target, start.id);
     const from: LogPosition = { file: last?.name ?? start.firstFile, position: last?.length ?? 0 };
     if (!(await source.logFiles()).includes(from.file)) {
@@ -97,7 +96,7 @@ async function withSession(parts: SessionParts, signal: AbortSignal, hasBegun: (
       throw lostContinuity(start, `${from.file} ends on the server before ${from.position}, where the stream is`);
     }
     const { databaseUrl, programs } = parts;
-    follower = await followLog({ databaseUrl, programs, directory: spool, firstFile: from.file });
+    follower = followLog({ databaseUrl, programs, directory: spool, firstFile: from.file });
     merging = createMerging(parts);
     const session: Session = { start, source, follower, merging, signal, from };
     if (last !== undefined) await compareShipped(parts, session, last);
@@ -109,6 +108,26 @@ async function withSession(parts: SessionParts, signal: AbortSignal, hasBegun: (
     await source.close();
     if (spool !== undefined) await remove(spool);
   }
+}
+
+/** The lock of whoever ships a stream. */
+function lockOf({ id }: StreamStart): string {
+  return `billing-backup:${id}`;
+}
+
+/**
+ * A directory of this session's own: its name can not be foreseen, so nobody else has made it, and no process that ships without
+ * knowing yet that it has lost the lock shares it. What a process of ours left that was killed goes.
+ */
+async function makeSpool({ spoolDirectory }: ShipParts, { id }: StreamStart): Promise<string> {
+  const prefix = `billing-backup-${id}`;
+  await mkdir(spoolDirectory, { recursive: true, mode: 0o700 });
+  for (const name of await namesIn(spoolDirectory)) {
+    if (!name.startsWith(prefix)) continue;
+    const left = await lstat(join(spoolDirectory, name)).catch(() => undefined);
+    if (left?.uid === process.getuid?.()) await remove(join(spoolDirectory, name));
+  }
+  return mkdtemp(join(spoolDirectory, `${prefix}-`));
 }
 
 function lostContinuity(start: StreamStart, why: string): BackupError {
@@ -191,6 +210,8 @@ async function ship(parts: SessionParts, session: Session): Promise<void> {
     const at = parts.clock.machineNow();
     samples.push({ at, end: await source.position() });
     shipped = await shipArrived(parts, session, shipped);
+    // Pieces are the same whoever writes them; how far the stream is only its one shipper says.
+    await source.requireLock(lockOf(session.start));
     while (samples[0] !== undefined && comparePositions(samples[0].end, shipped) <= 0) provenTime = samples.shift()?.at;
     if (provenTime !== undefined) await writeState(parts, session.start, shipped, provenTime);
     follower.check();

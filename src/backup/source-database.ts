@@ -23,6 +23,8 @@ export interface SourceDatabase {
   identity(): Promise<ServerIdentity>;
   /** Takes a lock that ends with the connection. Throws when another process has it: one that waits takes over when that one ends. */
   lock(name: string): Promise<void>;
+  /** Throws when the lock is not ours any more: a connection that ended takes it along, and the next question opens another. */
+  requireLock(name: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -56,8 +58,13 @@ export function openSource(databaseUrl: string): SourceDatabase {
       return { version: String(version), hostname: String(hostname), port: Number(port), serverId: Number(id) };
     },
     lock: async (name) => {
+      await ask(`SET SESSION wait_timeout = ${IDLE_MAX_MS / 1_000}`);
       const [row] = await ask('SELECT GET_LOCK(?, 0) AS got', [name]);
       if (row?.['got'] !== 1) throw new SourceAwayError(`another process holds the lock ${name}`);
+    },
+    requireLock: async (name) => {
+      const [row] = await ask('SELECT IS_USED_LOCK(?) = CONNECTION_ID() AS isOurs', [name]);
+      if (row?.['isOurs'] !== 1) throw new SourceAwayError(`the connection that held the lock ${name} has ended`);
     },
     close: () => database.destroy(),
   };

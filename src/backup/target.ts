@@ -1,4 +1,5 @@
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 /**
@@ -73,13 +74,26 @@ export async function publish(path: string): Promise<void> {
   await syncDirectory(dirname(path));
 }
 
-/** Writes a small file whole or not at all, replacing one of that name. */
-export async function writeDurably(path: string, content: string | Buffer): Promise<void> {
-  await withHandle(draftOf(path), 'w', async (handle) => {
-    await handle.writeFile(content);
-    await handle.sync();
-  });
-  await publish(path);
+/**
+ * Makes a file whole or not at all, replacing one of that name. Its draft is this writer's own: should two processes ever write
+ * the same file, the one that ends last has written all of it.
+ */
+export async function makeDurably(path: string, write: (draft: string) => Promise<void>): Promise<void> {
+  const draft = draftOf(`${path}.${randomBytes(4).toString('hex')}`);
+  try {
+    await write(draft);
+    await syncFile(draft);
+    await rename(draft, path);
+  } catch (error) {
+    await remove(draft);
+    throw error;
+  }
+  await syncDirectory(dirname(path));
+}
+
+/** The same for a small file. */
+export function writeDurably(path: string, content: string | Buffer): Promise<void> {
+  return makeDurably(path, (draft) => writeFile(draft, content, { mode: 0o600 }));
 }
 
 /** Brings a file that a stream has written to the disk. */

@@ -5,12 +5,13 @@ import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { BackupError } from './backup.errors';
-import { accountsSchema, type Manifest } from './documents';
+import { firstNeeded } from './choose-backup';
+import { accountsSchema, comparePositions, logFileNumber, type LogPosition, type Manifest } from './documents';
 import { ACCOUNTS_FILE, DUMP_FILE } from './full-backup';
 import { checkStoredFiles, listFulls } from './full-store';
 import { walkLog } from './log-events';
 import { createOpener, openBytes } from './sealed-stream';
-import { findLog, readLogFile } from './stream-files';
+import { findLog, readLogFile, type StreamedFile } from './stream-files';
 import { listStreams, readStreamState, type SealedReader } from './stream-store';
 import { pathIn, PLACES } from './target';
 
@@ -34,15 +35,14 @@ export async function verifyTarget(reader: SealedReader, only?: string): Promise
       manifest === undefined ? { what: id, holds: '', fault } : await judge(id, () => verifyFull(reader, manifest)),
     );
   }
-  const needed = fulls.map(({ manifest }) => manifest?.stream).filter((id) => typeof id === 'string');
+  const manifests = fulls.map(({ manifest }) => manifest).filter((manifest) => manifest !== undefined);
+  const needed = manifests.map(({ stream }) => stream).filter((id) => id !== null);
   const streams = new Map((await listStreams(reader)).map((stream) => [stream.id, stream]));
   for (const id of new Set([...(only === undefined ? streams.keys() : []), ...needed])) {
     const stream = streams.get(id);
     const fault = stream === undefined ? 'it is missing, and a full backup needs it' : stream.fault;
     verdicts.push(
-      fault === undefined
-        ? await judge(id, () => verifyStream(reader, id, needed.includes(id)))
-        : { what: id, holds: '', fault },
+      fault === undefined ? await judge(id, () => verifyStream(reader, id, manifests)) : { what: id, holds: '', fault },
     );
   }
   return verdicts;
@@ -82,13 +82,22 @@ async function verifyFull(reader: SealedReader, manifest: Manifest): Promise<str
 
 const TAIL_BYTES = 200;
 
-/** Every byte of a stream from the first file that pruning has left on. One that a backup needs has said how far it is. */
-async function verifyStream(reader: SealedReader, id: string, isNeeded: boolean): Promise<string> {
+/**
+ * Every byte of a stream from the first file that pruning has left on. One that a backup needs has said how far it is, and is
+ * there from the moment of the oldest of these backups on.
+ */
+async function verifyStream(reader: SealedReader, id: string, manifests: readonly Manifest[]): Promise<string> {
   const state = await readStreamState(reader, id);
-  if (state === undefined && !isNeeded) return 'nothing that is proven yet';
+  const first = firstNeeded(manifests, id);
+  if (state === undefined && first === undefined) return 'nothing that is proven yet';
   if (state === undefined) throw new BackupError(`${PLACES.streamState(id)} is missing`);
   const { files, fault } = await findLog(reader, id, { state });
   if (fault !== undefined) throw new BackupError(fault);
+  const [beginning] = files;
+  if (first !== undefined && (beginning === undefined || logFileNumber(beginning.name) > logFileNumber(first))) {
+    throw new BackupError(`the stream ${id} lacks ${first}, with which it continues a full backup`);
+  }
+  requirePassed(id, files, manifests);
   let bytes = 0;
   for (const [index, file] of files.entries()) {
     const walk = walkLog(file.name);
@@ -99,4 +108,16 @@ async function verifyStream(reader: SealedReader, id: string, isNeeded: boolean)
     bytes += file.length;
   }
   return `${files.length} log files, ${bytes} bytes, proven until ${state.provenTime}`;
+}
+
+/** An older state that was put back would not tell that the log ends before a backup that it continues. */
+function requirePassed(id: string, files: readonly StreamedFile[], manifests: readonly Manifest[]): void {
+  const last = files.at(-1);
+  const end: LogPosition | undefined = last === undefined ? undefined : { file: last.name, position: last.length };
+  for (const { id: backup, stream, log } of manifests) {
+    if (stream !== id || (end !== undefined && comparePositions(end, log) >= 0)) continue;
+    throw new BackupError(
+      `the stream ${id} ends before ${log.file} ${log.position}, where the backup ${backup} goes on`,
+    );
+  }
 }

@@ -71,9 +71,11 @@ export function addDrill(backup: Command, { output }: BackupCommandParts): void 
       const parts = openBackupParts();
       const signer = signerOf(parts.config);
       const manifest = fresh === true ? await takeFresh() : await findBackup(parts, id);
-      const drill = await runDrill(parts, manifest);
+      const { drill, failure } = await runDrill(parts, manifest);
+      // Recorded before all: a restoration that failed is what a review must hear of, and not the last one that did not.
       await recordDrill(parts.target, signer, drill);
       showDrill(drill, output());
+      if (failure !== undefined) throw failure;
       if (!drill.isClean) process.exitCode = 1;
     });
 }
@@ -115,33 +117,68 @@ async function untilProven(parts: WritingParts, instant: string): Promise<void> 
   throw new BackupError(`nothing ships the log: the stream is not proven until ${instant}`);
 }
 
-async function runDrill(parts: BackupParts, manifest: Manifest): Promise<Drill> {
+/** How far a drill has come. */
+interface DrillProgress {
+  /** What is being done: where it fails, that failed. */
+  step: string;
+  provenTime: string | undefined;
+  restoreMs: number | undefined;
+  readonly checks: Drill['checks'];
+}
+
+/** What a drill found, and what ended it before it was through. */
+interface DrillOutcome {
+  readonly drill: Drill;
+  readonly failure: unknown;
+}
+
+async function runDrill(parts: BackupParts, manifest: Manifest): Promise<DrillOutcome> {
   const startTime = parts.clock.machineNow();
+  const startMs = monotonicMs();
+  const progress: DrillProgress = { step: 'stream', provenTime: undefined, restoreMs: undefined, checks: [] };
+  let failure: unknown;
+  try {
+    await tryRestoration(parts, manifest, progress);
+  } catch (error) {
+    failure = error;
+    progress.checks.push({ name: progress.step, isClean: false, milliseconds: sinceMs(startMs) });
+  }
+  const { provenTime, restoreMs, checks } = progress;
+  const drill: Drill = {
+    kind: 'billing-guard restore drill 1',
+    backup: manifest.id,
+    startTime: startTime.toISOString(),
+    rpoMs: provenTime === undefined ? null : Math.max(0, startTime.getTime() - Date.parse(provenTime)),
+    restoreMs: restoreMs ?? sinceMs(startMs),
+    rtoMs: sinceMs(startMs),
+    checks,
+    isClean: checks.every(({ isClean }) => isClean),
+  };
+  return { drill, failure };
+}
+
+/** Restores beside and checks what came back. Throws where it comes to nothing. */
+async function tryRestoration(parts: BackupParts, manifest: Manifest, progress: DrillProgress): Promise<void> {
   const startMs = monotonicMs();
   const state = manifest.stream === null ? undefined : await readStreamState(parts, manifest.stream);
   if (manifest.stream !== null && state === undefined) {
     throw new BackupError(`the stream ${manifest.stream} does not say how far it is: nothing it brings back is proven`);
   }
-  const provenMs = Date.parse(state?.provenTime ?? manifest.startTime);
+  progress.provenTime = state?.provenTime ?? manifest.startTime;
+  progress.step = 'scratch server';
   parts.tell('starting a scratch server');
   const server = await startScratchServer(parts.programs, parts.spoolDirectory);
   const stop = (): void => void server.stop().finally(() => process.exit(1));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
   try {
+    progress.step = 'restore';
     const { database } = await restore({ ...parts, databaseUrl: server.urlOf('mysql') }, { manifest });
-    const restoreMs = sinceMs(startMs);
-    const checks: Drill['checks'] = [];
-    for (const check of CHECKS) checks.push(await runCheck(parts, check, server.urlOf(database), server.directory));
-    return {
-      kind: 'billing-guard restore drill 1',
-      backup: manifest.id,
-      startTime: startTime.toISOString(),
-      rpoMs: Math.max(0, startTime.getTime() - provenMs),
-      restoreMs,
-      rtoMs: sinceMs(startMs),
-      checks,
-      isClean: checks.every(({ isClean }) => isClean),
-    };
+    progress.restoreMs = sinceMs(startMs);
+    for (const check of CHECKS) {
+      progress.step = check.name;
+      progress.checks.push(await runCheck(parts, check, server.urlOf(database), server.directory));
+    }
+    progress.step = 'scratch server';
   } finally {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.removeListener(signal, stop);
     await server.stop();

@@ -97,15 +97,17 @@ function addList(backup: Command, { output }: BackupCommandParts): void {
         },
         {
           name: 'streams',
-          headings: ['stream', 'since', 'to', 'proven until', 'lag seconds', 'fault'],
+          headings: ['stream', 'since', 'to', 'proven until', 'lag seconds', 'full backups', 'fault'],
           rows: streams.map((stream, index) => {
             const { document: state, fault } = states[index] ?? {};
             const since = stream.start?.startTime;
             const faults = stream.fault ?? fault;
-            if (state === undefined) return [stream.id, since, undefined, undefined, undefined, faults];
+            // Of a stream that continues none nothing can be restored, however small its lag.
+            const continued = fulls.filter(({ manifest }) => manifest?.stream === stream.id).length;
+            if (state === undefined) return [stream.id, since, undefined, undefined, undefined, continued, faults];
             const lagMs = nowMs - Date.parse(state.provenTime);
             const end = `${state.file} ${state.position}`;
-            return [stream.id, since, end, state.provenTime, lagMs / 1_000, faults];
+            return [stream.id, since, end, state.provenTime, lagMs / 1_000, continued, faults];
           }),
         },
       ]);
@@ -156,6 +158,11 @@ function addRestore(backup: Command, { output }: BackupCommandParts): void {
       const databaseUrl = parts.config.RESTORE_DATABASE_URL;
       if (databaseUrl === undefined) throw new Error('RESTORE_DATABASE_URL is not set: where to restore into');
       const until = toTime === undefined ? undefined : fromEpochMs(toTime);
+      if (toLatest !== true) {
+        parts.tell(
+          'who was erased after the moment that is restored comes back: erase them again (docs/backup.md, step 7)',
+        );
+      }
       const startMs = parts.clock.machineNow().getTime();
       const restored = await restore(
         { ...parts, databaseUrl },

@@ -105,6 +105,7 @@ function addVerify(evidence: Command, { output }: CommandParts): void {
           files: report.files,
           rows: report.rows,
           quota_rows: report.quotaRows,
+          quota_rows_behind: report.quotaRowsBehind,
           audit_rows_sealed: report.auditSealed,
           audit_rows_unsealed: report.auditUnsealed,
           anchor: anchor === undefined ? undefined : `${anchor.number} of ${anchor.time}`,

@@ -2,6 +2,7 @@ import { readReviewFacts, reviewAt, signReview, type ReviewProgress, type Signed
 import { readBackupFacts } from '../backup';
 import { systemClock } from '../platform/clock';
 import { loadReviewConfig } from '../platform/config';
+import { createFieldCipher } from '../platform/crypto/field-cipher';
 import { createSigner, createVerifier } from '../platform/crypto/signing';
 import { mintId } from '../platform/ids';
 import { VERSION } from '../version';
@@ -23,9 +24,19 @@ export async function reviewDirectly(
   const publicKeys = [...(signer === undefined ? [] : [signer.publicKeyPem]), ...earlier];
   const proofKeys = proofKey === undefined ? [] : [proofKey];
   const { BACKUP_DIR: directory, ANCHOR_DIR: anchorDir, REVIEW_ACCOUNTS: accounts } = config;
+  const { DATA_KEYS: keys, ORIGINALS_DATABASE_URL: readingUrl = databaseUrl } = config;
+  const originals = keys === undefined ? undefined : { databaseUrl: readingUrl, cipher: createFieldCipher(keys) };
   const verifiers = publicKeys.map(createVerifier);
   const readBackup = directory === undefined ? undefined : () => readBackupFacts({ target: { directory }, verifiers });
-  const facts = await readReviewFacts({ version: VERSION, publicKeys, proofKeys, accounts, anchorDir, readBackup });
+  const facts = await readReviewFacts({
+    version: VERSION,
+    publicKeys,
+    proofKeys,
+    accounts,
+    originals,
+    anchorDir,
+    readBackup,
+  });
   const review = await reviewAt(databaseUrl, { ...wish, reviewId: mintId(now), now, facts, onProgress });
   return signReview(review, signer);
 }

@@ -25,11 +25,12 @@ export function reviewMaker(foundation: Foundation): QueuedJob {
 }
 
 /** What a review knows beside the database. */
-function readFacts({ config, publicKeys: believed }: Foundation): ReturnType<typeof readReviewFacts> {
+function readFacts({ config, publicKeys: believed, cipher }: Foundation): ReturnType<typeof readReviewFacts> {
   const { CLAIMS_PROOF_PUBLIC_KEY: proofKey, REVIEW_ACCOUNTS: accounts, BACKUP_DIR: directory } = config;
-  const { ANCHOR_DIR: anchorDir } = config;
+  const { ANCHOR_DIR: anchorDir, DATABASE_URL: databaseUrl } = config;
+  const originals = { databaseUrl, cipher };
   const [publicKeys, proofKeys] = [believed(), proofKey === undefined ? [] : [proofKey]];
   const verifiers = publicKeys.map(createVerifier);
   const readBackup = directory === undefined ? undefined : () => readBackupFacts({ target: { directory }, verifiers });
-  return readReviewFacts({ version: VERSION, publicKeys, proofKeys, accounts, anchorDir, readBackup });
+  return readReviewFacts({ version: VERSION, publicKeys, proofKeys, accounts, originals, anchorDir, readBackup });
 }

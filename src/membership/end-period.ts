@@ -23,6 +23,17 @@ export function readStandingPeriods(reader: Knex, userId: string, now: Date): Pr
   return standing.whereNull('revokeTime').orderBy('periodNo').execute();
 }
 
+/** When a period ends, as the audit trail tells it: before and after whatever made it end sooner. */
+export function endOfPeriod({ endTime, revokeTime }: Pick<MembershipPeriodRow, 'endTime' | 'revokeTime'>) {
+  return { end_time: endTime, revoke_time: revokeTime };
+}
+
+/** When a period ended before a change and ends after it, as `endOfPeriod` tells it. */
+export interface PeriodChange {
+  readonly before: ReturnType<typeof endOfPeriod>;
+  readonly after: ReturnType<typeof endOfPeriod>;
+}
+
 async function change(tx: Tx, period: MembershipPeriodRow, patch: Partial<MembershipPeriodRow>): Promise<void> {
   const { userId, periodNo, orderId } = period;
   const changed = await MembershipPeriodRow.query(tx).findById([userId, periodNo]).patch(patch);

@@ -1,6 +1,7 @@
 /** What other domains may use of membership. Meaning and invariants: README.md. */
 export { catchUpGrants } from './catch-up-grants';
 export {
+  endOfPeriod,
   endUnitsBeforeGrant,
   pauseGrant,
   readPeriodOfOrder,
@@ -9,6 +10,7 @@ export {
   resumeGrant,
   revokePeriod,
   shortenPeriod,
+  type PeriodChange,
 } from './end-period';
 export { ENTITLEMENT_SOURCE } from './entitlements';
 export { grantDuePeriods } from './grant-due-periods.job';

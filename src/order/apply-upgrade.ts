@@ -1,4 +1,11 @@
-import { readPeriodOfOrder, readStandingPeriods, replacePeriod, type MembershipPeriodRow } from '../membership';
+import {
+  endOfPeriod,
+  readPeriodOfOrder,
+  readStandingPeriods,
+  replacePeriod,
+  type MembershipPeriodRow,
+  type PeriodChange,
+} from '../membership';
 import { SYSTEM_ACTOR } from '../platform/calls';
 import type { Tx } from '../platform/db/tx';
 import {
@@ -79,7 +86,8 @@ async function settleCredit(
 
 /** What an upgrade took away. */
 export interface TakenAway {
-  readonly replacedOrders: readonly string[];
+  /** The orders whose periods were replaced, and when those ended before and end now. */
+  readonly replaced: readonly (PeriodChange & { readonly orderId: string })[];
   /** Units of theirs that ended. */
   readonly endedUnits: number;
   /** Units that the credit counted and that were spent since, at most the new period's: it gives so many less. */
@@ -95,9 +103,14 @@ export async function takeAwayCredited(tx: Tx, order: OrderRow, now: Date): Prom
     endedUnits += ended;
     missingUnits += missing;
   }
-  const replaced = credited.filter(({ period }) => !endedByItself(period, now)).map(({ period }) => period);
-  for (const period of replaced) await replacePeriod(tx, period, order.id, now);
-  return { replacedOrders: replaced.map(({ orderId }) => orderId), endedUnits, missingUnits };
+  const replaced = [];
+  for (const { period } of credited) {
+    if (endedByItself(period, now)) continue;
+    const before = endOfPeriod(period);
+    await replacePeriod(tx, period, order.id, now);
+    replaced.push({ orderId: period.orderId, before, after: endOfPeriod(period) });
+  }
+  return { replaced, endedUnits, missingUnits };
 }
 
 async function endUnitsOf(

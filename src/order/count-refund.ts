@@ -1,4 +1,5 @@
 import assert from 'node:assert';
+import type { PeriodChange } from '../membership';
 import { SYSTEM_ACTOR } from '../platform/calls';
 import { appendAudit } from '../platform/db/audit-log';
 import { appendEvents } from '../platform/db/outbox';
@@ -10,15 +11,23 @@ import { couponUseOf, holdCouponOf } from './order-coupon';
 import { OrderRow } from './order.model';
 import { nextStatus } from './order-state';
 
+/** What a refund that succeeded comes to. */
+export interface CountedRefund {
+  /** What of the payment went back by now, with it. */
+  readonly refundedAmount: Fen;
+  readonly refundId: string;
+  readonly period: PeriodChange;
+}
+
 /**
  * Counts on an order what of its payment went back, under its lock; the order becomes `refunded` when that is all. Its
- * coupon is for returnCouponOf, which comes last. The database compares the amount with the refunds.
+ * coupon is for returnCouponOf, which comes last. The database compares the amount with the refunds. The audit row tells what
+ * the refund made of the order's period, because events are gone after a week.
  */
 export async function countRefund(
   tx: Tx,
   order: OrderRow,
-  refundedAmount: Fen,
-  refundId: string,
+  { refundedAmount, refundId, period }: CountedRefund,
   now: Date,
 ): Promise<'partly' | 'wholly'> {
   const { id: orderId, userId } = order;
@@ -27,8 +36,8 @@ export async function countRefund(
   assert(status !== undefined, `order ${orderId} can not be refunded in status ${order.status}`);
   expectRows(await OrderRow.query(tx).findById(orderId).patch({ refundedAmount, status }), 1, `order ${orderId}`);
   const subject = { subjectType: 'order', subjectId: orderId, userId } as const;
-  const before = { status: order.status, refunded_amount: order.refundedAmount };
-  const after = { status, refunded_amount: refundedAmount };
+  const before = { status: order.status, refunded_amount: order.refundedAmount, period: period.before };
+  const after = { status, refunded_amount: refundedAmount, period: period.after };
   const entry = { action: 'CountRefund', actor: SYSTEM_ACTOR, ...subject, cause: refundId };
   await appendAudit(tx, [{ ...entry, before, after }], now);
   if (!isAll) return 'partly';

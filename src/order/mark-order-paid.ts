@@ -46,9 +46,19 @@ export async function markOrderPaid(
   const subject = { subjectType: 'order', subjectId: orderId, userId } as const;
   const used = order.couponId === null ? {} : { coupon_used: order.couponId };
   const upgraded = taken === undefined ? {} : upgradeTrace(order, taken);
-  const after = { status, transaction_id: transactionId, paid_time: paidTime, period, ...used, ...upgraded };
+  const replaced = replacedPeriods(taken);
+  const before = { status: order.status, ...replaced.before };
+  const after = {
+    status,
+    transaction_id: transactionId,
+    paid_time: paidTime,
+    period,
+    ...used,
+    ...upgraded,
+    ...replaced.after,
+  };
   const entry = { action: 'MarkOrderPaid', actor: SYSTEM_ACTOR, ...subject, cause: transactionId ?? orderId };
-  await appendAudit(tx, [{ ...entry, before: { status: order.status }, after }], now);
+  await appendAudit(tx, [{ ...entry, before, after }], now);
   const paidFor = { order_id: orderId, final_amount: order.finalAmount, transaction_id: transactionId };
   const payload = { ...paidFor, ...upgraded };
   await appendEvents(tx, [{ type: 'order.paid', userId, payload }], now);
@@ -69,10 +79,20 @@ async function takeAway(tx: Tx, order: OrderRow, now: Date): Promise<TakenAway> 
 }
 
 /** What an upgrade did, for the audit trail and whoever follows the events. */
-function upgradeTrace({ kind, creditAmount }: OrderRow, { replacedOrders, endedUnits, missingUnits }: TakenAway) {
+function upgradeTrace({ kind, creditAmount }: OrderRow, { replaced, endedUnits, missingUnits }: TakenAway) {
   return {
-    ...{ kind, credit_amount: creditAmount, replaced_orders: replacedOrders },
+    ...{ kind, credit_amount: creditAmount, replaced_orders: replaced.map(({ orderId }) => orderId) },
     ...{ ended_units: endedUnits, missing_units: missingUnits },
+  };
+}
+
+/** When the periods that an upgrade replaced ended, and when they end now: for the audit trail alone. */
+function replacedPeriods(taken: TakenAway | undefined) {
+  if (taken === undefined) return {};
+  const { replaced } = taken;
+  return {
+    before: { replaced_periods: replaced.map(({ orderId, before }) => ({ order_id: orderId, ...before })) },
+    after: { replaced_periods: replaced.map(({ orderId, after }) => ({ order_id: orderId, ...after })) },
   };
 }
 

@@ -17,6 +17,7 @@ export {
   type PaymentItem,
   type RefundItem,
 } from './wechatpay/inbox/inbox';
+export { judgeEvidence, type SealedNotification } from './wechatpay/inbox/judge-evidence';
 export { readMerchantKey } from './wechatpay/keys';
 export { createNotificationHandler } from './wechatpay/inbox/notification.route';
 export type { PaymentParameters } from './wechatpay/prepay';

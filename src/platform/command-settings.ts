@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { dataKeys } from './data-keys-setting';
 import { reviewAccounts } from './review-accounts-setting';
 import { pem, publicKeys, secretKey, text, wholeNumber } from './setting-values';
 
@@ -36,6 +37,10 @@ export const reviewSettings = z.object({
   AUDIT_SIGNING_KEY: pem(/BEGIN PRIVATE KEY/).optional(),
   /** What was signed by the keys before is believed by these. */
   AUDIT_PUBLIC_KEY: publicKeys,
+  /** Opens what WeChat Pay told; without it that stays closed, and the report says so. */
+  DATA_KEYS: dataKeys.optional(),
+  /** An account that may read what is sealed; without it the one that reviews. */
+  ORIGINALS_DATABASE_URL: z.url({ protocol: /^mysql$/ }).optional(),
   REVIEW_ACCOUNTS: reviewAccounts,
   CLAIMS_PROOF_PUBLIC_KEY: pem(/BEGIN PUBLIC KEY/).optional(),
   BACKUP_DIR: text.optional(),

@@ -164,8 +164,9 @@ async function moneyWentBack(tx: Tx, { order, payment, refund }: LockedRefund, n
   const amount = await sumWentBack(tx, payment.id);
   const isFull = amount === payment.amount;
   if (payment.status === 'applied') {
-    await endSold(tx, order, refund, { amount: fen(refund.amount), paid: fen(payment.amount), isFull }, now);
-    await countRefund(tx, order, amount, refund.id, now);
+    const part = { amount: fen(refund.amount), paid: fen(payment.amount), isFull };
+    const period = await endSold(tx, order, refund, part, now);
+    await countRefund(tx, order, { refundedAmount: amount, refundId: refund.id, period }, now);
     return { ...NOTHING_MORE, isOrderRefunded: isFull };
   }
   if (!isFull) return NOTHING_MORE;

@@ -2,6 +2,7 @@ import type { Knex } from 'knex';
 import {
   catchUpGrants,
   dueParts,
+  endOfPeriod,
   endUnitsBeforeGrant,
   pauseGrant,
   readPeriodOfOrder,
@@ -10,6 +11,7 @@ import {
   shortenPeriod,
   unitsNotGiven,
   type MembershipPeriodRow,
+  type PeriodChange,
 } from '../membership';
 import type { OrderRow } from '../order';
 import { isOpen, RefundRow } from '../payment';
@@ -107,12 +109,27 @@ async function findPausing(tx: Tx, orderId: string): Promise<readonly RefundRow[
   return refunds.filter(({ status }) => isOpen(status));
 }
 
-/** The money went back: ends what was set aside, the refund's part of the period, and with all the money everything. */
-export async function endSold(tx: Tx, order: OrderRow, refund: RefundRow, part: RefundPart, now: Date): Promise<void> {
+/**
+ * The money went back: ends what was set aside, the refund's part of the period, and with all the money everything. Returns when
+ * the period ended before that, and when it does now.
+ */
+export async function endSold(
+  tx: Tx,
+  order: OrderRow,
+  refund: RefundRow,
+  part: RefundPart,
+  now: Date,
+): Promise<PeriodChange> {
   await catchUpGrants(tx, order.userId, now);
   const sold = await readSold(tx, order);
-  const { period, lots } = sold;
-  await endUnits(tx, refund, part.isFull ? lots : [], now);
+  const before = endOfPeriod(sold.period);
+  await endUnits(tx, refund, part.isFull ? sold.lots : [], now);
+  await endPeriod(tx, sold, refund, part, now);
+  return { before, after: endOfPeriod(sold.period) };
+}
+
+async function endPeriod(tx: Tx, sold: SoldByOrder, refund: RefundRow, part: RefundPart, now: Date): Promise<void> {
+  const { period } = sold;
   if (part.isFull) return revokePeriod(tx, period, now);
   // An upgrade took its place before it started: nothing of it is left to end.
   if (period.revokeTime !== null) return;

@@ -41,7 +41,7 @@ const BUILD = { version: '0.6.0', commit: '0123456789abcdef0123456789abcdef01234
 export const PROOF_SIGNER = newSigner();
 
 /** What a review knows of a service about which nothing is wrong. */
-async function goodFacts({ now, anchors }: ReviewStage): Promise<ReviewFacts> {
+async function goodFacts({ db, now, anchors, cipher }: ReviewStage): Promise<ReviewFacts> {
   const { accounts } = readInfra();
   const counts = { node: 'v20', passed: 3, failed: 0, names: ['100 claims'] };
   const proof = { format: 1, test: '100-claims', ...BUILD, time: now.toISOString(), ...counts };
@@ -52,6 +52,7 @@ async function goodFacts({ now, anchors }: ReviewStage): Promise<ReviewFacts> {
     publicKeys: [anchors.signer.publicKeyPem],
     proofKeys: [PROOF_SIGNER.publicKeyPem],
     anchors: await readAnchorFacts(anchors.dir),
+    originals: { databaseUrl: db.url, cipher },
     backup: { lastFullTime: now, lastLogTime: now, lastDrill: { time: now, isClean: true } },
     accounts: {
       ...{ app: accounts.app.user, report: accounts.report.user, migrate: accounts.migrate.user },

@@ -14,6 +14,7 @@ import { capture, hold, release, reportOutcome } from './quota-calls';
 import { approveRefundCall, refundOf, untilRefunds } from './refund-calls';
 import { registerWith } from './registrations';
 import { openPlan, orderUpgrade } from './upgrade-calls';
+import { notify, paidNotification, refundNotification } from './wechat-notifier';
 
 /** Refunds of more than this take two people. */
 export const TWO_PEOPLE_ABOVE = 9_800;
@@ -31,6 +32,7 @@ export async function playEverything(h: Harness, keys: KeyFile): Promise<void> {
   await useCoupons(h);
   await leaveOrdersUnpaid(h);
   await refundOrders(h);
+  await payTwice(h);
   await giveGifts(h);
   await upgrade(h);
   await useLimitedFeature(h);
@@ -153,6 +155,24 @@ async function refundOrders(h: Harness): Promise<void> {
   await refundOf(h, { ...open, amount: 4_950 });
   await untilRefunds(h, open.orderId, ['processing']);
   await h.control('/_control/refunds', { outcome: 'SUCCESS' });
+}
+
+/** An order that is paid twice: the second money goes back by itself. */
+async function payTwice(h: Harness): Promise<void> {
+  const { orderId } = await registerMember(h);
+  // Only by notification is that money told of: WeChat Pay does not know it when the worker asks.
+  await h.control('/_control/fault', { name: '500', times: 1_000_000, path: '/v3/refund/domestic/refunds' });
+  const second = paidNotification(h, { orderId });
+  expectTaken(await notify(h, second));
+  const [refund] = await h.db.query('SELECT id FROM refunds WHERE order_id = ?', [orderId]);
+  const told = { orderId, transactionId: second.transactionId, outRefundNo: String(refund?.['id']) };
+  expectTaken(await notify(h, refundNotification(h, told), 'refund'));
+  await untilRefunds(h, orderId, ['succeeded']);
+  await fetch(`${h.simulatorUrl}/_control/fault`, { method: 'DELETE' });
+}
+
+function expectTaken({ status }: { readonly status: number }): void {
+  if (status !== 204) throw new Error(`a notification was answered ${status}`);
 }
 
 /** A campaign that has given, and one that nobody has approved. */

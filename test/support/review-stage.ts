@@ -1,4 +1,5 @@
 import type { Connection, RowDataPacket } from 'mysql2/promise';
+import type { FieldCipher } from '../../src/platform/crypto/field-cipher';
 import { AnchorStage } from './anchor-stage';
 import { openTestDatabase, type Row, type TestDatabase } from './database';
 import { startHarness } from './harness';
@@ -20,6 +21,8 @@ export interface ReviewStage {
   readonly kept: string;
   /** The anchors that were made of it. */
   readonly anchors: AnchorStage;
+  /** What opens everything that the service sealed. */
+  readonly cipher: FieldCipher;
 }
 
 /** Opens the stage, and fills it. */
@@ -47,7 +50,8 @@ export async function openReviewStage(): Promise<ReviewStage> {
     await root.query(`CREATE TABLE ${kept}.${name} LIKE ${db.name}.${name}`);
     await copyRows(root, { from: db.name, to: kept, table: name });
   }
-  return { db, now: h.clock.now(), root, kept, anchors };
+  const cipher = keys.cipher('rotated', infra.dataKeys.split(':')[0] ?? '');
+  return { db, now: h.clock.now(), root, kept, anchors, cipher };
 }
 
 export async function closeReviewStage({ db, root, anchors }: ReviewStage): Promise<void> {

@@ -17,6 +17,7 @@ import { readEvents, type FoundEvents } from './read-events';
 import { readTable, readWhere, type Row } from './read-rows';
 import { withIds, type Scope } from './scope';
 import { openRows } from './sealed-rows';
+import { ROWS_TO_HEAD_MAX, segmentEnd } from './segment-end';
 import type { EvidenceSubject } from './subject';
 import { TABLE_RULES } from './table-rules';
 
@@ -55,7 +56,7 @@ function firstSequence({ isWholeUser, ids }: Scope, head: number): number {
   if (isWholeUser) return 1;
   const sequences = ids.sequence.map(Number);
   // Without a row that matters nothing but the end of the log is told.
-  return sequences.length === 0 ? head + 1 : Math.min(...sequences);
+  return sequences.reduce((first, sequence) => Math.min(first, sequence), head + 1);
 }
 
 /** The places of audit rows in the chain, with the hash that each follows on. */
@@ -79,6 +80,8 @@ async function readPlaces(reader: Knex, auditIds: readonly Row[string][]): Promi
 interface Found {
   readonly scope: Scope;
   readonly segment: ChainSegment;
+  /** Where the segment ends, if the log goes on behind it. */
+  readonly cutAt: number | undefined;
   readonly events: FoundEvents;
 }
 
@@ -96,6 +99,7 @@ async function collect(
   parts: EvidenceParts,
   { subject, now }: EvidenceRequest,
   into: Collector,
+  rowsToHeadMax: number,
 ): Promise<Found> {
   const scope = await findScope(reader, subject);
   const events = await readEvents(reader, scope.userId);
@@ -110,20 +114,22 @@ async function collect(
   const head = Number(tables.get('users')?.[0]?.['log_sequence'] ?? 0);
   into.open(pathOf('quota_logs'));
   const onRow = (row: Row): void => into.rows(pathOf('quota_logs'), [row]);
-  const segment = await readSegment(reader, scope.userId, firstSequence(scope, head), onRow);
+  const fromSequence = firstSequence(scope, head);
+  const toSequence = await segmentEnd(reader, scope, { from: fromSequence, head }, rowsToHeadMax);
+  const segment = await readSegment(reader, scope.userId, { fromSequence, toSequence }, onRow);
   const auditIds = (tables.get('audit_logs') ?? []).map(({ id }) => id);
   into.rows(AUDIT_PROOF, await readPlaces(reader, auditIds));
   const verifiers = parts.publicKeys().map(createVerifier);
   into.rows(ANCHOR, await readNewestAnchor(reader, { verifiers, now }));
   into.text('README.md', NOTE);
-  return { scope, segment, events };
+  return { scope, segment, cutAt: toSequence < head ? toSequence : undefined, events };
 }
 
 /** The manifest of collected files. */
 function describe(
   { subject, requestedBy, now }: EvidenceRequest,
   { signer, version }: { readonly signer: Signer; readonly version: string },
-  { scope, segment, events }: Found,
+  { scope, segment, cutAt, events }: Found,
   files: Manifest['files'],
 ): Manifest {
   return {
@@ -138,6 +144,7 @@ function describe(
       from_sequence: segment.fromSequence,
       previous_hash: segment.previousHash.toString('hex'),
       balance_before: segment.balanceBefore,
+      ...(cutAt === undefined ? {} : { to_sequence: cutAt }),
     },
     events: { complete: events.isComplete, from_id: events.fromId },
     files,
@@ -148,11 +155,16 @@ function describe(
  * Makes the archive of a subject: everything as it was at one moment, signed. Throws ORDER_NOT_FOUND, USER_NOT_FOUND,
  * CONSUME_NOT_FOUND or EVIDENCE_TOO_LARGE.
  */
-export async function buildEvidence(parts: EvidenceParts, request: EvidenceRequest): Promise<Buffer> {
+export async function buildEvidence(
+  parts: EvidenceParts,
+  request: EvidenceRequest,
+  rowsToHeadMax = ROWS_TO_HEAD_MAX,
+): Promise<Buffer> {
   const options = { name: 'ExportEvidence', signal: request.signal, timeoutMs: TIMEOUT_MS };
   const { files, listed, found } = await readAtOnce(parts.db, options, async (reader) => {
     const collector = new Collector();
-    return { found: await collect(reader, parts, request, collector), ...collector.finish() };
+    const found = await collect(reader, parts, request, collector, rowsToHeadMax);
+    return { found, ...collector.finish() };
   });
   const signer = parts.signer();
   const manifest = manifestBytes(describe(request, { signer, version: parts.version }, found, listed));

@@ -20,6 +20,8 @@ const manifestShape = z.strictObject({
     from_sequence: z.number().int().min(1),
     previous_hash: hash,
     balance_before: count,
+    /** Only where the log goes on behind the segment: its last row. */
+    to_sequence: z.number().int().min(1).exactOptional(),
   }),
   /** Rows of the outbox before `from_id` were not looked at where it is not complete. */
   events: z.strictObject({ complete: z.boolean(), from_id: count }),

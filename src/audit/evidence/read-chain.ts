@@ -1,7 +1,7 @@
 import type { Knex } from 'knex';
 import { readWhere, type Row } from './read-rows';
 
-/** A user's log from one row to its end, and what stands before it: as much as it takes to compute every hash again. */
+/** A user's log from one row to another, and what stands before it: as much as it takes to compute every hash again. */
 export interface ChainSegment {
   readonly fromSequence: number;
   /** The hash and the balance that the first row follows on. */
@@ -18,23 +18,20 @@ async function readBefore(reader: Knex, userId: string, sequence: number): Promi
   return rows[0];
 }
 
-/** Reads a user's log from a row on, a page at a time. Returns what it begins with. */
+/** Reads a user's log from a row to another, a page at a time. Returns what it begins with. */
 export async function readSegment(
   reader: Knex,
   userId: string,
-  fromSequence: number,
+  { fromSequence, toSequence }: { readonly fromSequence: number; readonly toSequence: number },
   onRow: (row: Row) => void,
 ): Promise<ChainSegment> {
   const before = await readBefore(reader, userId, fromSequence);
-  let at = fromSequence - 1;
-  for (;;) {
+  for (let at = fromSequence - 1; at < toSequence; at += PAGE_SIZE) {
     const page = await readWhere(reader, RULE, {
       sql: 'user_id = ? AND sequence > ? AND sequence <= ?',
-      values: [userId, at, at + PAGE_SIZE],
+      values: [userId, at, Math.min(at + PAGE_SIZE, toSequence)],
     });
     page.forEach(onRow);
-    if (page.length === 0) break;
-    at += PAGE_SIZE;
   }
   return {
     fromSequence,

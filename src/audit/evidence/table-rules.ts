@@ -158,7 +158,7 @@ export const TABLE_RULES: readonly TableRule[] = [
 
 /** Tables whose rows are in the archive in another form. */
 export const OTHERWISE_HELD: Readonly<Record<string, string>> = {
-  quota_logs: 'as a segment of the chain, from the first row that matters to the head',
+  quota_logs: 'as a segment of the chain, from the first row that matters to the head, or to the last that does',
   outbox: 'as the events that leave, one for each user',
   audit_chain: 'as the places of the audit rows, each with the hash that it follows on',
   audit_anchors: 'the newest one',

@@ -50,11 +50,31 @@ function endProblems(state: ChainState, user: JsonRow | undefined, lots: readonl
   return problems;
 }
 
+/** The end of a segment behind which the log goes on: nothing in the archive but the signature tells how. */
+function cutProblems(state: ChainState, user: JsonRow | undefined, to: number): string[] {
+  if (user === undefined) return ['the user is missing'];
+  const problems: string[] = [];
+  if (state.sequence !== to) problems.push(`the log ends at ${state.sequence}, and the manifest says ${to}`);
+  const head = number(user, 'log_sequence');
+  if (head <= to) problems.push(`the log is said to go on behind ${to}, and the account says ${head}`);
+  return problems;
+}
+
+/** What became of the user's log. */
+interface CheckedLog {
+  readonly rows: number;
+  /** Rows that came later and are not in the archive. */
+  readonly behind: number;
+  readonly problems: readonly string[];
+}
+
 /** Follows a user's log from where the archive begins to its end. */
 export function checkQuotaChain(
   { subject, quota_chain: start }: Manifest,
   { user, lots, logs }: Readonly<{ user: JsonRow | undefined; lots: readonly JsonRow[]; logs: readonly JsonRow[] }>,
-): { readonly rows: number; readonly problems: readonly string[] } {
+): CheckedLog {
+  const { to_sequence: to } = start;
+  const behind = to === undefined || user === undefined ? 0 : number(user, 'log_sequence') - to;
   let state: ChainState = {
     sequence: start.from_sequence - 1,
     hash: Buffer.from(start.previous_hash, 'hex'),
@@ -62,15 +82,16 @@ export function checkQuotaChain(
   };
   for (const [i, row] of logs.entries()) {
     const posting = toPosting(row);
-    if (posting === undefined) return { rows: i, problems: [`row ${String(row['sequence'])} can not be read`] };
+    if (posting === undefined) return { rows: i, behind, problems: [`row ${String(row['sequence'])} can not be read`] };
     if (posting.userId !== subject.user_id) {
-      return { rows: i, problems: [`row ${posting.sequence} is of another user`] };
+      return { rows: i, behind, problems: [`row ${posting.sequence} is of another user`] };
     }
     const next = checkNextRow(state, posting);
-    if ('problem' in next) return { rows: i, problems: [`row ${next.sequence} of the log ${next.problem}`] };
+    if ('problem' in next) return { rows: i, behind, problems: [`row ${next.sequence} of the log ${next.problem}`] };
     state = next;
   }
-  return { rows: logs.length, problems: endProblems(state, user, lots) };
+  const problems = to === undefined ? endProblems(state, user, lots) : cutProblems(state, user, to);
+  return { rows: logs.length, behind, problems };
 }
 
 function toAuditContent(row: JsonRow): AuditContent {

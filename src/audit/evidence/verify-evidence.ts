@@ -22,6 +22,8 @@ export interface EvidenceReport {
   readonly rows: number;
   /** Rows of the user's log whose hashes were computed again. */
   readonly quotaRows: number;
+  /** Rows of it that came later and are not in the archive: what they say of the user's account is not proved. */
+  readonly quotaRowsBehind: number;
   /** Audit rows whose place in the chain was computed again, and those that had none yet. */
   readonly auditSealed: number;
   readonly auditUnsealed: number;
@@ -33,7 +35,16 @@ export interface EvidenceReport {
 
 const NOTHING: EvidenceReport = {
   ...{ subject: undefined, time: undefined, requestedBy: undefined, keyId: undefined },
-  ...{ files: 0, rows: 0, quotaRows: 0, auditSealed: 0, auditUnsealed: 0, anchor: undefined, problems: [] },
+  ...{
+    files: 0,
+    rows: 0,
+    quotaRows: 0,
+    quotaRowsBehind: 0,
+    auditSealed: 0,
+    auditUnsealed: 0,
+    anchor: undefined,
+    problems: [],
+  },
 };
 
 /** What is wrong with the signature; undefined when the key's owner signed exactly this manifest. */
@@ -107,7 +118,7 @@ function verifyContents(
   manifest: Manifest,
   verifiers: readonly Verifier[],
   tampered: readonly string[],
-): Pick<EvidenceReport, 'quotaRows' | 'auditSealed' | 'auditUnsealed' | 'anchor' | 'problems'> {
+): Pick<EvidenceReport, 'quotaRows' | 'quotaRowsBehind' | 'auditSealed' | 'auditUnsealed' | 'anchor' | 'problems'> {
   const problems = [...tampered];
   const rowsOf = (path: string): readonly JsonRow[] => {
     const rows = parseRows(files.get(path) ?? Buffer.alloc(0));
@@ -123,5 +134,6 @@ function verifyContents(
   const audit = checkAuditPlaces(rowsOf('tables/audit_logs.jsonl'), places);
   const { anchor, problems: anchorProblems } = checkAnchor(rowsOf('proof/audit_anchors.jsonl')[0], places, verifiers);
   problems.push(...quota.problems, ...audit.problems, ...anchorProblems);
-  return { quotaRows: quota.rows, auditSealed: audit.sealed, auditUnsealed: audit.unsealed, anchor, problems };
+  const { rows: quotaRows, behind: quotaRowsBehind } = quota;
+  return { quotaRows, quotaRowsBehind, auditSealed: audit.sealed, auditUnsealed: audit.unsealed, anchor, problems };
 }

@@ -1,3 +1,4 @@
+import type { FieldCipher } from '../../platform/crypto/field-cipher';
 import type { Snapshot } from '../../platform/db/snapshot';
 import type { Posting, StoredLot } from '../../quota';
 import type { Bilingual } from './bilingual';
@@ -39,6 +40,8 @@ export interface ReviewFacts {
   readonly backup: BackupFacts | undefined;
   /** Why what the target says of itself is not believed: somebody altered it, or it can not be read. */
   readonly backupFault?: string;
+  /** What signed originals are read and opened with; left out where the review has no data keys. */
+  readonly originals?: OriginalsFacts | undefined;
   /** Where anchors are kept outside of the database; left out where the review does not know. */
   readonly anchors?: AnchorFacts | undefined;
   /** The names of the database accounts by what they are for. */
@@ -54,6 +57,12 @@ export interface ReviewedAccounts {
   readonly backup: string;
 }
 
+/** How what is sealed is read: accounts that only read are not shown it. */
+export interface OriginalsFacts {
+  readonly databaseUrl: string;
+  readonly cipher: FieldCipher;
+}
+
 /** The directory of anchors. */
 export interface AnchorFacts {
   readonly dir: string;
@@ -64,8 +73,10 @@ export interface AnchorFacts {
 /** The last backup and the last drill, as the backup target has them; undefined where there was none. */
 export interface BackupFacts {
   readonly lastFullTime: Date | undefined;
-  /** What of the binary log reached the target. */
+  /** Until when everything acknowledged can be restored, by a full backup and the binary log that continues it. */
   readonly lastLogTime: Date | undefined;
+  /** The newest stream of the binary log where it continues no full backup. */
+  readonly looseStream?: string | undefined;
   readonly lastDrill: { readonly time: Date; readonly isClean: boolean } | undefined;
 }
 
@@ -90,6 +101,8 @@ export interface CheckTerms {
    * somewhere for a drill does not have. Left out: what is stored.
    */
   readonly about?: 'data' | 'deployment';
+  /** What the review may not have; the check is left out then, and the report says so. */
+  readonly needs?: 'data-keys';
   /** The invariant of docs/invariants.md whose SELECT this is, such as `INV-9`. */
   readonly invariant?: string;
   /** What is wrong, said of what was found: 「优惠券被使用两次」. */
@@ -150,8 +163,8 @@ export interface UnreadableRow {
 }
 
 /**
- * Takes the log row by row. Every method gives the findings that it came to, or nothing. Keep what you remember bounded by one user:
- * forget it in `endUser`.
+ * Takes the log row by row. Every method gives the findings that it came to, or nothing. Forget what you remember of a user in
+ * `endUser`; what grows with his log, and not with his lots, must be bounded beside (`checks/long-logs.ts`).
  */
 export interface LogListener {
   /** The next row: all rows of a user follow one another, in order of their sequence as it is stored. */
@@ -161,7 +174,7 @@ export interface LogListener {
   /** The user's rows are all told; what is stored beside them is here. */
   endUser?(stored: StoredAccount): readonly Finding[] | undefined;
   /** Between two pages, for what must be asked of the database: the users that ended since the last call, a few thousand. */
-  endUsers?(userIds: readonly string[]): Promise<readonly Finding[]>;
+  endUsers?(userIds: readonly string[]): AsyncIterable<Finding> | Promise<readonly Finding[]>;
   /** After the last row. */
   end?(): Promise<readonly Finding[]>;
 }

@@ -63,11 +63,11 @@ export async function passLog(
   observer: PassObserver,
 ): Promise<{ readonly rows: number; readonly users: number }> {
   const audience = new Audience(checks, context, observer);
+  let page = await readRowsAfter(context.db, START);
   let at = START;
   let currentUser: string | undefined;
   let [rows, users] = [0, 0];
   for (;;) {
-    const page = await readRowsAfter(context.db, at);
     const ended: string[] = [];
     for (const row of page) {
       if (row[0] !== currentUser) {
@@ -80,12 +80,15 @@ export async function passLog(
     const isLast = page.length < PAGE_SIZE;
     if (isLast && currentUser !== undefined) ended.push(currentUser);
     const stored = await readStored(context.db, ended);
+    // The server reads the next page while the checks are told of this one.
+    const next = isLast ? undefined : readPageAfter(context.db, at, page);
+    next?.catch(() => undefined);
     tellPage(audience, page, at.userId, stored, isLast);
     await audience.usersEnded(ended);
     rows += page.length;
     observer.progress(rows);
-    if (isLast) break;
-    at = await positionAfter(context.db, at, page);
+    if (next === undefined) break;
+    ({ page, at } = await next);
   }
   await audience.ended();
   return { rows, users };
@@ -94,9 +97,15 @@ export async function passLog(
 type RawRow = readonly unknown[];
 
 /** Where a page ends. */
-async function positionAfter(db: ReviewReader, before: Position, page: readonly RawRow[]): Promise<Position> {
-  const [userId, sequence] = (page.at(-1) ?? [before.userId, 0]) as [string, number];
-  if (!Number.isNaN(sequence)) return { userId, sequence: String(sequence) };
+function positionAfter(page: readonly RawRow[]): Position | undefined {
+  const [userId, sequence] = (page.at(-1) ?? []) as [string?, number?];
+  const isKnown = userId !== undefined && sequence !== undefined && !Number.isNaN(sequence);
+  return isKnown ? { userId, sequence: String(sequence) } : undefined;
+}
+
+/** The same of a page whose last row has a number that no number of ours holds. */
+async function findPositionAfter(db: ReviewReader, before: Position, page: readonly RawRow[]): Promise<Position> {
+  const userId = (page.at(-1)?.[0] ?? before.userId) as string;
   const sameUser = page.filter((row) => row[0] === userId).length;
   const from = userId === before.userId ? before.sequence : START.sequence;
   const [row] = await db.rows<{ sequence: string }>(
@@ -107,19 +116,45 @@ async function positionAfter(db: ReviewReader, before: Position, page: readonly 
   return { userId, sequence: row?.sequence ?? before.sequence };
 }
 
+/** A page with where the one before it ended. */
+interface Page {
+  readonly page: readonly RawRow[];
+  readonly at: Position;
+}
+
+/** The server is asked before this returns: what follows keeps the process busy. */
+async function readPageAfter(db: ReviewReader, before: Position, page: readonly RawRow[]): Promise<Page> {
+  const at = positionAfter(page) ?? (await findPositionAfter(db, before, page));
+  // Of a user whose rows fill pages the next page is mostly his, too.
+  const isHis = page[0]?.[0] === at.userId;
+  return { page: await (isHis ? readRowsAfter(db, at) : readRowsAfterAtOnce(db, at)), at };
+}
+
+/** The rows after a position, asked for at once: most of them are those of the users after, which come first therefore. */
+async function readRowsAfterAtOnce(db: ReviewReader, at: Position): Promise<readonly RawRow[]> {
+  const [others, rest] = await Promise.all([readOthers(db, at, PAGE_SIZE), readRest(db, at)]);
+  return [...rest, ...others].slice(0, PAGE_SIZE);
+}
+
 /** The rows after a position in order of the primary key: first the rest of that user, then the users after. */
 async function readRowsAfter(db: ReviewReader, at: Position): Promise<readonly RawRow[]> {
-  const rest = await db.arrays(
+  const rest = await readRest(db, at);
+  if (rest.length === PAGE_SIZE) return rest;
+  return [...rest, ...(await readOthers(db, at, PAGE_SIZE - rest.length))];
+}
+
+function readRest(db: ReviewReader, { userId, sequence }: Position): Promise<readonly RawRow[]> {
+  return db.arrays(
     `SELECT ${COLUMNS} FROM quota_logs WHERE user_id = ? AND sequence > CAST(? AS SIGNED)
     ORDER BY sequence LIMIT ${PAGE_SIZE}`,
-    [at.userId, at.sequence],
+    [userId, sequence],
   );
-  if (rest.length === PAGE_SIZE) return rest;
-  const others = await db.arrays(
-    `SELECT ${COLUMNS} FROM quota_logs WHERE user_id > ? ORDER BY user_id, sequence LIMIT ${PAGE_SIZE - rest.length}`,
-    [at.userId],
-  );
-  return [...rest, ...others];
+}
+
+function readOthers(db: ReviewReader, { userId }: Position, most: number): Promise<readonly RawRow[]> {
+  return db.arrays(`SELECT ${COLUMNS} FROM quota_logs WHERE user_id > ? ORDER BY user_id, sequence LIMIT ${most}`, [
+    userId,
+  ]);
 }
 
 /** Tells a page row by row, and each user's end before the first row of the next user. */
@@ -176,18 +211,37 @@ async function readStored(db: ReviewReader, userIds: readonly string[]): Promise
   );
 }
 
-/** Row → posting; undefined for one that can not be read as one. */
+/** Row → posting; undefined for one that can not be read as one. One object of one form: most of a pass is spent here and in hashing. */
 function toPosting(row: RawRow): Posting | undefined {
-  const [userId, sequence, origin, requestId, requestHash, type, amount, units, quotaRemaining] = row;
-  const [lots, consumeSequence, taskId, taskType, description, actor, createTime, hashVersion, hash] = row.slice(9);
-  const changes = readLots(lots as string);
-  const numbers = [sequence, amount, units, quotaRemaining, consumeSequence ?? 0];
-  if (changes === undefined || numbers.some((value) => !Number.isSafeInteger(value))) return undefined;
+  const lots = readLots(row[9] as string);
+  const createTime = row[15];
+  if (lots === undefined || !areWhole(row[1], row[6], row[7], row[8], row[10] ?? 0)) return undefined;
   // One that is no instant has no canonical form.
   if (!(createTime instanceof Date) || Number.isNaN(createTime.getTime())) return undefined;
-  const known = { userId, sequence, origin, requestId, requestHash, type, amount, units, quotaRemaining };
-  const words = { lots: changes, consumeSequence, taskId, taskType, description, actor };
-  return { ...known, ...words, createTime: fromEpochMs(createTime.getTime()), hashVersion, hash } as Posting;
+  return {
+    userId: row[0] as string,
+    sequence: row[1] as number,
+    origin: row[2] as Posting['origin'],
+    requestId: row[3] as string,
+    requestHash: row[4] as Buffer,
+    type: row[5] as Posting['type'],
+    amount: row[6] as number,
+    units: row[7] as number,
+    quotaRemaining: row[8] as number,
+    lots,
+    consumeSequence: row[10] as number | null,
+    taskId: row[11] as string,
+    taskType: row[12] as string,
+    description: row[13] as string,
+    actor: row[14] as string,
+    createTime: fromEpochMs(createTime.getTime()),
+    hashVersion: row[16] as number,
+    hash: row[17] as Buffer,
+  };
+}
+
+function areWhole(...values: readonly unknown[]): boolean {
+  return values.every((value) => Number.isSafeInteger(value));
 }
 
 /** The lots of a row: pairs of whole numbers, or it is no row of ours. */
@@ -253,10 +307,15 @@ class Audience {
   }
 
   /** One after another: they share a connection. */
-  private async eachInTurn(tell: (listener: LogListener) => Promise<readonly Finding[]> | undefined): Promise<void> {
+  private async eachInTurn(
+    tell: (listener: LogListener) => AsyncIterable<Finding> | Promise<readonly Finding[]> | undefined,
+  ): Promise<void> {
     for (const participant of this.participants) {
       try {
-        this.observer.found(participant.check, (await tell(participant.listener)) ?? []);
+        const found = tell(participant.listener) ?? [];
+        for await (const finding of 'then' in found ? await found : found) {
+          this.observer.found(participant.check, [finding]);
+        }
       } catch (error) {
         this.drop(participant, error);
       }

@@ -26,6 +26,10 @@ const WORDS = {
     zh: '仅审查数据：账户、备份与构建未审查',
     en: 'Data alone was reviewed: accounts, backups and the build were not',
   },
+  closed: {
+    zh: '未打开回调原文核对：审查方没有数据密钥（DATA_KEYS）',
+    en: 'The signed originals of callbacks were not opened: the review had no data keys (DATA_KEYS)',
+  },
 } as const satisfies Readonly<Record<string, Bilingual>>;
 
 export type Word = keyof typeof WORDS;
@@ -109,5 +113,14 @@ export function subjectLines(review: ReviewDocument, language: Language): readon
           `Rows: ${users} users, ${orders} orders, ${payments} payments, ${logs} rows of quota logs`,
           `Checks: ${checks}, in ${seconds} s`,
         ];
-  return scope === 'data' ? [...lines, say('dataOnly', language)] : lines;
+  return [
+    ...lines,
+    ...(scope === 'data' ? [say('dataOnly', language)] : []),
+    ...(areBodiesClosed(review) ? [say('closed', language)] : []),
+  ];
+}
+
+/** The check of them is about data, so nothing else leaves it out. */
+function areBodiesClosed({ checks }: ReviewDocument): boolean {
+  return checks.some(({ id, outcome }) => id === 'callback-differs-from-original' && outcome === 'left_out');
 }

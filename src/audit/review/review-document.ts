@@ -34,7 +34,7 @@ export type Verdict = 'passed' | 'failed';
 
 /**
  * `clean`: it found nothing. `found`: it did. `broken`: it could not be made, or a line of the checklist has none; severe,
- * whatever its own severity is. `left_out`: it is not about data, and only data was reviewed.
+ * whatever its own severity is. `left_out`: it is not about data, and only data was reviewed; or it needs keys that the review did not have.
  */
 export type CheckOutcome = 'clean' | 'found' | 'broken' | 'left_out';
 

@@ -27,7 +27,7 @@ async function readCommit(): Promise<string> {
 }
 
 /** Where a review gets what the database does not know. */
-interface FactSources extends Pick<ReviewFacts, 'publicKeys' | 'proofKeys' | 'accounts'> {
+interface FactSources extends Pick<ReviewFacts, 'publicKeys' | 'proofKeys' | 'accounts' | 'originals'> {
   readonly version: string;
   /** Where anchors are kept outside of the database; undefined where nobody said. */
   readonly anchorDir: string | undefined;
@@ -41,11 +41,12 @@ export async function readReviewFacts({
   publicKeys,
   proofKeys,
   accounts,
+  originals,
   anchorDir,
   readBackup,
 }: FactSources): Promise<ReviewFacts> {
   const build = { version, commit: await readCommit() };
-  const known = { build, claimsProof: await readIfThere(PROOF_FILE), publicKeys, proofKeys, accounts };
+  const known = { build, claimsProof: await readIfThere(PROOF_FILE), publicKeys, proofKeys, accounts, originals };
   const anchors = anchorDir === undefined ? undefined : await readAnchorFacts(anchorDir);
   try {
     return { ...known, anchors, backup: await readBackup?.() };

@@ -35,7 +35,7 @@ export interface ReviewRequest {
 export async function reviewDatabase(db: ReviewReader, request: ReviewRequest): Promise<ReviewDocument> {
   const startMs = monotonicMs();
   const { checks, scope, now, facts } = request;
-  const made = checks.filter(({ about }) => scope === 'all' || about !== 'deployment');
+  const made = checks.filter((check) => isMade(check, request));
   const tallies = new Map(made.map((check) => [check, new Tally(check)]));
   const desk = new Desk(db, request, tallies);
   const counted = await countRows(db);
@@ -58,6 +58,10 @@ export async function reviewDatabase(db: ReviewReader, request: ReviewRequest): 
     problems: { severe: count('severe'), medium: count('medium'), minor: count('minor') },
     checks: all,
   };
+}
+
+function isMade({ about, needs }: Check, { scope, facts }: ReviewRequest): boolean {
+  return (scope === 'all' || about !== 'deployment') && (needs === undefined || facts.originals !== undefined);
 }
 
 /** The checks at work. */

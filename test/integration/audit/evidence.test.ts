@@ -3,7 +3,6 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { nameOf, signAnchor } from '../../../src/audit/anchor/anchor-document';
 import { MANIFEST, pack, SIGNATURE, unpack } from '../../../src/audit/evidence/archive';
 import { buildEvidence } from '../../../src/audit/evidence/build-evidence';
 import { verifyEvidence } from '../../../src/audit/evidence/verify-evidence';
@@ -12,8 +11,6 @@ import { loadConfig } from '../../../src/platform/config';
 import { sha256 } from '../../../src/platform/crypto/sha256';
 import { createSigner, createVerifier, type Verifier } from '../../../src/platform/crypto/signing';
 import { PaymentChannel } from '../../../src/gen/billing/v1/order_service.pb';
-import { AnchorStage } from '../../support/anchor-stage';
-import { newSigner } from '../../support/anchors';
 import { mustSucceed } from '../../support/clients';
 import { billingAs } from '../../support/command';
 import {
@@ -287,33 +284,6 @@ describe('exported evidence', () => {
         expect((await problemsOf(resign(changed))).join('\n')).toMatch(problem);
       },
     );
-  });
-
-  test('holds the newest anchor that is ours: one that somebody put after it changes nothing', async () => {
-    const stage = await AnchorStage.open(h.db, h.infra, h.clock);
-    stage.signer = createSigner(h.infra.auditSigningKey);
-    const anchorNow = async () => verifyEvidence(await fetchEvidence(h, { userId }), [verifier]);
-    try {
-      await stage.run('2026-01-31T14');
-      const own = { problems: [], anchor: { number: 1, signature: 'good' } };
-      expect(await anchorNow()).toMatchObject(own);
-      const [ours] = await stage.anchors();
-      if (ours === undefined) throw new Error('no anchor');
-      // In the name of our key, and in another's.
-      let last = ours;
-      for (const keyId of [last.anchor.key_id, 'f'.repeat(16)]) {
-        const fields = { number: last.anchor.number + 1, previous: nameOf(last), key_id: keyId };
-        last = signAnchor(newSigner(), { ...last.anchor, ...fields });
-        const { anchor, document, hash, signature } = last;
-        const row = [anchor.number, anchor.slot, hash, Buffer.from(fields.previous.sha256, 'hex'), Buffer.alloc(32)];
-        const columns = 'number, slot, hash, previous_hash, root, document, signature, create_time';
-        const values = [...row, document, signature, new Date(anchor.time)];
-        await h.db.query(`INSERT INTO audit_anchors (${columns}) VALUES (?)`, [values], 'app');
-        expect(await anchorNow()).toMatchObject(own);
-      }
-    } finally {
-      await stage.close();
-    }
   });
 
   test('is written by `billing evidence export` to a new file of its owner, and proved by `billing evidence verify`', async () => {

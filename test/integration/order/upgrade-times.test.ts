@@ -243,12 +243,22 @@ describe('between the order of an upgrade and its payment', () => {
     ]);
     expect(await expectBalanced(shop.db, userId)).toBe(880);
     const [audit] = await shop.db.query(
-      "SELECT after_state FROM audit_logs WHERE action = 'MarkOrderPaid' AND subject_id = ?",
+      `SELECT u.before_state, u.after_state, JSON_VALUE(m.after_state, '$.period.endTime') AS sold
+      FROM audit_logs u
+      JOIN audit_logs m ON m.user_id = u.user_id AND m.action = 'MarkOrderPaid' AND m.id < u.id
+      WHERE u.action = 'MarkOrderPaid' AND u.subject_id = ?`,
       [orderId],
     );
-    expect(JSON.parse(String(audit?.['after_state']))).toMatchObject({
+    const after = JSON.parse(String(audit?.['after_state'])) as Record<string, unknown>;
+    expect(after).toMatchObject({
       ...{ kind: 'upgrade', credit_amount: 3_100, ended_units: 180, missing_units: 120 },
     });
+    // At its first instant a period is revoked and keeps its end.
+    const [replaced] = after['replaced_orders'] as string[];
+    const whole = { order_id: replaced, end_time: audit?.['sold'], revoke_time: null };
+    const started = after['period'] as { startTime: string };
+    expect(JSON.parse(String(audit?.['before_state']))).toMatchObject({ replaced_periods: [whole] });
+    expect(after['replaced_periods']).toEqual([{ ...whole, revoke_time: started.startTime }]);
   });
 
   test('spending that the new period can just make up for costs all of it', async () => {

@@ -40,6 +40,16 @@ async function actionsOf(userId: string): Promise<string[]> {
   return rows.map(({ action }) => String(action));
 }
 
+/** When the period of an order ended before each refund of it and after, as the audit trail keeps it. */
+async function countedPeriods(orderId: string): Promise<unknown[][]> {
+  const rows = await h.db.query(
+    "SELECT before_state, after_state FROM audit_logs WHERE subject_id = ? AND action = 'CountRefund' ORDER BY id",
+    [orderId],
+  );
+  const periodIn = (state: unknown) => (JSON.parse(String(state)) as { period: unknown }).period;
+  return rows.map(({ before_state: before, after_state: after }) => [periodIn(before), periodIn(after)]);
+}
+
 async function eventsOf(userId: string): Promise<string[]> {
   const sql =
     "SELECT type FROM outbox WHERE user_id = ? AND type NOT LIKE 'quota.%' AND type NOT LIKE 'payment.%' ORDER BY id";
@@ -163,6 +173,8 @@ describe('RefundOrder of a part', () => {
     expect(Math.abs(newEnd - (end - (end - start) / 3))).toBeLessThan(MINUTE_MS);
     expect(Math.abs(newEnd - (quote.periodEndTime?.getTime() ?? 0))).toBeLessThan(MINUTE_MS);
     expect((await membershipOf(userId))?.expireTime?.getTime()).toBe(newEnd);
+    const [whole, left] = [end, newEnd].map((time) => ({ end_time: new Date(time).toISOString(), revoke_time: null }));
+    expect(await countedPeriods(orderId)).toEqual([[whole, left]]);
 
     // All that is left, too: a minute later, and then everything ends.
     const rest = await refundOf(h, { userId, orderId });
@@ -171,6 +183,9 @@ describe('RefundOrder of a part', () => {
     await untilRefunds(h, orderId, ['succeeded', 'succeeded']);
     expect((await orderOf(userId, orderId)).order).toMatchObject({ status: OrderStatus.REFUNDED });
     expect(await membershipOf(userId)).toMatchObject({ active: false });
+    const [over] = await periodsOf(userId);
+    const [ended, revoked] = [over?.['end_time'], over?.['revoke_time']].map((time) => (time as Date).toISOString());
+    expect((await countedPeriods(orderId))[1]).toEqual([left, { end_time: ended, revoke_time: revoked }]);
     expect(await expectBalanced(h.db, userId)).toBe(0);
   });
 

@@ -36,6 +36,8 @@ describe('the scan for secrets', () => {
     ['APIv3 key of WeChat Pay', `WECHATPAY_APIV3_KEY=${letters(32)}`],
     ['APIv3 key of WeChat Pay', `{ "apiv3Key": "${letters(32)}" }`],
     ['password in an address', `DATABASE_URL=mysql://billing:${letters(24)}@db.internal:3306/billing`],
+    ['secret of a webhook', `ANCHOR_WEBHOOK_SECRETS=whsec_${letters(32)}`],
+    ['secret of a webhook', `{ "secrets": ["whsec_${randomBytes(64).toString('base64')}"] }`],
     ['32 bytes in base64', `DATA_KEYS=k1:${base64Key}`],
     ['32 bytes in base64', `identityIndexKey: '${base64Key}'`],
   ])('finds a planted %s', (kind, text) => {
@@ -54,6 +56,26 @@ describe('the scan for secrets', () => {
   test('lets tests have keys that open nothing, but no private key and no token', () => {
     expect(kindsIn('test/unit/x.test.ts', base64Key)).toEqual([]);
     expect(kindsIn('test/unit/x.test.ts', privateKey)).toEqual(['private key']);
+  });
+
+  test('takes hashes of packages for none, and nothing else that a lock file says', () => {
+    const integrity = `"integrity": "sha512-ghp_${letters(36)}${'A'.repeat(40)}=="`;
+    const resolved = `"resolved": "https://reader:${letters(24)}@packages.internal/a.tgz"`;
+    const kinds = kindsIn('package-lock.json', `{ ${integrity}, ${resolved}, "key": "${base64Key}" }`);
+    expect(kinds).toEqual(['password in an address', '32 bytes in base64']);
+  });
+
+  test('reads what each commit added, and nothing that it took away or only stands in', () => {
+    const commits = ['1', '2'].map((digit) => digit.repeat(40));
+    const log = [
+      ...[`commit ${commits[0]}`, '', 'diff --git a/a.env b/a.env', '--- /dev/null', '+++ b/a.env', '@@ -0,0 +1,2 @@'],
+      ...['+A=1', '+++ B=2', `commit ${commits[1]}`, '', 'diff --git a/a.env b/a.env', '--- a/a.env', '+++ /dev/null'],
+      ...['@@ -1,2 +0,0 @@', '-A=1', '-++ B=2', 'diff --git a/x/b b/x/b', '--- a/x/b', '+++ b/x/b', '+C=3', ''],
+    ].join('\n');
+    expect(judge('history.mjs', `judge.addedTexts(${JSON.stringify(log)})`)).toEqual([
+      { commit: commits[0], path: 'a.env', text: 'A=1\n++ B=2' },
+      { commit: commits[1], path: 'x/b', text: 'C=3' },
+    ]);
   });
 
   test('says where, and never what', () => {

@@ -5,7 +5,7 @@ import type { BackupFacts, Check, CheckContext, Finding } from '../check';
 
 /** A full backup is made daily; two hours are what it may be late. */
 const FULL_LATE_MS = MS_PER_DAY + 120 * MS_PER_MINUTE;
-/** The binary log arrives twice a second. */
+/** The binary log arrives several times a second. */
 const LOG_LATE_MS = 5 * MS_PER_MINUTE;
 const DRILL_LATE_MS = 31 * MS_PER_DAY;
 
@@ -62,10 +62,13 @@ const UNKNOWN: Finding = { evidence: { problem: 'nobody says where backups are k
 function findLateBackups({ now, facts }: CheckContext): readonly Finding[] {
   const { backup } = facts;
   if (backup === undefined) return [UNKNOWN];
-  return [
-    ...late('full backup', now, backup.lastFullTime, FULL_LATE_MS),
-    ...late('binary log', now, backup.lastLogTime, LOG_LATE_MS),
-  ];
+  const { lastFullTime, lastLogTime, looseStream } = backup;
+  const lateLog = late('binary log', now, lastLogTime, LOG_LATE_MS).map(({ evidence }): Finding => {
+    // A stream that has just begun waits for its first backup; after that it looks healthy, and nothing of it can be restored.
+    if (looseStream === undefined) return { evidence };
+    return { evidence: { ...evidence, problem: 'the newest stream continues no full backup', stream: looseStream } };
+  });
+  return [...late('full backup', now, lastFullTime, FULL_LATE_MS), ...lateLog];
 }
 
 function late(what: string, now: Date, time: Date | undefined, limitMs: number): readonly Finding[] {

@@ -9,6 +9,8 @@ import { PAYMENT_CHECKS } from './payments';
 import { QUOTA_CHECKS } from './quota';
 import { QUOTA_LOG_CHECKS } from './quota-log';
 import { REFUND_CHECKS } from './refunds';
+import { ROWS_GONE } from './rows-gone';
+import { SOLD_PERIODS } from './sold-periods';
 import { TRACE_CHECKS } from './traces';
 
 /** What the domains must agree about, from amounts to limbo. */
@@ -23,5 +25,7 @@ export const DOMAIN_CHECKS: readonly Check[] = [
   ...QUOTA_CHECKS,
   ...QUOTA_LOG_CHECKS,
   ...TRACE_CHECKS,
+  ROWS_GONE,
+  SOLD_PERIODS,
   ...LIMBO_CHECKS,
 ];

@@ -77,8 +77,8 @@ export const LIMBO_CHECKS: readonly Check[] = [
     severity: 'medium',
     title: { zh: '到期超过一小时的工作没有处理', en: 'Work that was due an hour ago was not done' },
     fix: {
-      zh: '检查 worker 是否在运行、Redis 与数据库是否可用；未返还的配额与未完成的退款都在其中',
-      en: 'See whether the worker runs, and Redis and the database answer: quota to be returned and refunds to be made are among it',
+      zh: '检查 worker 是否在运行、Redis 与数据库是否可用；未返还的配额、未完成的退款与未执行的个人信息删除都在其中',
+      en: 'See whether the worker runs, and Redis and the database answer: quota to be returned, refunds to be made and erasures are among it',
     },
     sql: `SELECT 'charge' AS what, CONCAT(user_id, ' ', sequence) AS subject, due_time FROM quota_charges
         WHERE due_time < ? - INTERVAL 1 HOUR
@@ -89,7 +89,14 @@ export const LIMBO_CHECKS: readonly Check[] = [
       UNION ALL
       SELECT 'notification', id, next_attempt_time FROM wechatpay_notifications WHERE next_attempt_time < ? - INTERVAL 1 HOUR
       UNION ALL
-      SELECT 'grant', order_id, next_grant_time FROM membership_periods WHERE next_grant_time < ? - INTERVAL 1 HOUR`,
+      SELECT 'grant', order_id, next_grant_time FROM membership_periods WHERE next_grant_time < ? - INTERVAL 1 HOUR
+      UNION ALL
+      SELECT 'membership notice', user_id, next_time FROM membership_notices WHERE next_time < ? - INTERVAL 1 HOUR
+      UNION ALL
+      SELECT 'erasure', id, next_run_time FROM user_erasures WHERE next_run_time < ? - INTERVAL 1 HOUR
+      UNION ALL
+      SELECT 'event delivery', CONCAT(sink, ' ', event_id), next_attempt_time FROM event_deliveries
+        WHERE state = 'pending' AND next_attempt_time < ? - INTERVAL 1 HOUR`,
   }),
   invariantCheck('INV-20', {
     id: 'charge-forgotten',

@@ -2,6 +2,7 @@ import type { Check } from '../check';
 import { evidenceOf, sqlCheck } from '../sql-check';
 import { askGuards } from './ask-guards';
 import { invariantCheck } from './invariant-check';
+import { sealedCallbacks } from './sealed-callbacks';
 
 /**
  * What WeChat Pay told us. A notification enters the inbox only after its signature was verified, together with its sealed headers
@@ -35,6 +36,7 @@ export const NOTIFICATION_CHECKS: readonly Check[] = [
     FROM wechatpay_notifications n
     WHERE NOT EXISTS (SELECT 1 FROM wechatpay_notification_bodies b WHERE b.inbox_id = n.id)`,
   ),
+  sealedCallbacks,
   sqlCheck(
     {
       id: 'payment-differs-from-callback',

@@ -1,6 +1,7 @@
 import { CHAIN_STATE_START, checkNextRow, LotTallies, type ChainState } from '../../../quota';
 import type { Finding, LogCheck } from '../check';
 import { perUser } from '../per-user';
+import { returnedTooMuch } from './quota-returns';
 
 /**
  * The log of each user recomputed from its rows alone, and what is stored beside it compared: chain, balance, equation, lots,
@@ -206,32 +207,6 @@ const lotsDisagree: LogCheck = {
       endUser: ({ tallies, isWrong }, { userId, lots }) => {
         const problem = isWrong ? undefined : tallies.compare(lots);
         return problem === undefined ? undefined : faultOf(userId, problem);
-      },
-    }),
-};
-
-const returnedTooMuch: LogCheck = {
-  id: 'returned-more-than-taken',
-  section: 'quota',
-  item: 'quota-returns',
-  severity: 'severe',
-  title: { zh: '返还的配额超过扣减', en: 'More was returned than was taken' },
-  fix: {
-    zh: '返还总额不得超过对应的扣减：找出多余的 REFUND 行及其请求来源',
-    en: 'What comes back never exceeds what was taken: find the REFUND that is too much and who asked for it',
-  },
-  start: () =>
-    // Units that may still come back, by the row that took them.
-    perUser<Map<number, number>>({
-      start: () => new Map(),
-      row: (open, { userId, sequence, type, units, consumeSequence }) => {
-        if (type === 'CONSUME') open.set(sequence, units);
-        else if (type === 'CAPTURE' && consumeSequence !== null) open.set(consumeSequence, units);
-        if (type !== 'REFUND') return undefined;
-        const left = (open.get(consumeSequence ?? 0) ?? 0) - units;
-        if (left >= 0) open.set(consumeSequence ?? 0, left);
-        if (left >= 0) return undefined;
-        return { evidence: { user_id: userId, sequence, consume_sequence: consumeSequence, units, too_much: -left } };
       },
     }),
 };

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import type { Connection } from 'mysql2/promise';
-import { checkLinks, openAnchorWebhook } from '../../../../src/audit';
+import { checkLinks, openAnchorWebhook, verifyEvidence } from '../../../../src/audit';
 import {
   nameOf,
   signAnchor,
@@ -10,10 +10,11 @@ import {
 } from '../../../../src/audit/anchor/anchor-document';
 import { ListAnchorsRequest } from '../../../../src/gen/billing/v1/audit_anchor.pb';
 import { systemClock } from '../../../../src/platform/clock';
-import { createVerifier } from '../../../../src/platform/crypto/signing';
+import { createSigner, createVerifier } from '../../../../src/platform/crypto/signing';
 import { AnchorStage } from '../../../support/anchor-stage';
 import { newSigner } from '../../../support/anchors';
 import { call, mustSucceed } from '../../../support/clients';
+import { auditVerifier, fetchEvidence } from '../../../support/evidence-calls';
 import { registerMember, registerUser, startHarness, type Harness } from '../../../support/harness';
 import { startHttpReceiver } from '../../../support/http-receiver';
 import { TestClock } from '../../../support/test-clock';
@@ -172,6 +173,21 @@ describe('an anchor that somebody forged', () => {
     const list = await mustSucceed(call(audit.listAnchors.bind(audit), ListAnchorsRequest.create({ pageSize: 200 })));
     expect(list.anchors).toHaveLength(64);
     expect(list.anchors.find(({ number }) => number === 2)).toMatchObject({ document: '{}', keyId: '', users: 0 });
+  });
+
+  test('spoils no evidence: what is exported holds the newest that is ours', async () => {
+    const userId = await registerUser(h);
+    stage.signer = createSigner(h.infra.auditSigningKey);
+    const verifier = auditVerifier(h);
+    const exported = async () => verifyEvidence(await fetchEvidence(h, { userId }), [verifier]);
+    const own = { problems: [], anchor: { number: 1, signature: 'good' } };
+    await nextHour();
+    expect(await exported()).toMatchObject(own);
+    // In the name of our key, and in that of another.
+    for (const keyId of [stage.signer.keyId, 'f'.repeat(16)]) {
+      await insert(await forge({ key_id: keyId }));
+      expect(await exported()).toMatchObject(own);
+    }
   });
 
   test('or one made while a clock was wrong, stops nothing either', async () => {

@@ -271,6 +271,38 @@ export const GUARD_FAULTS: readonly Fault[] = [
     },
   },
   {
+    what: 'an erasure that was approved is not carried out',
+    check: 'work-overdue',
+    tables: ['user_erasures'],
+    plant: async ({ one, change }) => {
+      const erasure = await one('SELECT id FROM user_erasures WHERE next_run_time IS NOT NULL');
+      await change("UPDATE user_erasures SET next_run_time = '2026-01-01' WHERE id = ?", [erasure['id']]);
+      return { what: 'erasure', subject: String(erasure['id']) };
+    },
+  },
+  {
+    what: 'a user is not told of the end of a membership',
+    check: 'work-overdue',
+    tables: ['membership_notices'],
+    plant: async ({ one, change }) => {
+      const notice = await one('SELECT user_id FROM membership_notices WHERE next_time IS NOT NULL');
+      await change("UPDATE membership_notices SET next_time = '2026-01-01' WHERE user_id = ?", [notice['user_id']]);
+      return { what: 'membership notice', subject: String(notice['user_id']) };
+    },
+  },
+  {
+    what: 'an event waits for its sink, and nobody tries to deliver it',
+    check: 'work-overdue',
+    tables: ['event_deliveries'],
+    plant: async ({ change }) => {
+      await change(
+        `INSERT INTO event_deliveries (sink, event_id, outbox_id, user_id, type, state, attempts, next_attempt_time, create_time)
+        VALUES ('mail', 'an-event', 1, 'a-user', 'order.paid', 'pending', 0, '2026-01-01', '2026-01-01')`,
+      );
+      return { what: 'event delivery', subject: 'mail an-event' };
+    },
+  },
+  {
     what: 'a critical alert is open',
     check: 'critical-alerts-open',
     tables: ['alerts'],
@@ -335,6 +367,14 @@ export const FACT_FAULTS: readonly FactFault[] = [
     check: 'backup-late',
     facts: { backup: { lastFullTime: LONG_AGO, lastLogTime: LONG_AGO, lastDrill: undefined } },
     evidence: { what: 'full backup', last_time: LONG_AGO.toISOString() },
+  },
+  {
+    what: 'the stream that runs continues no full backup',
+    check: 'backup-late',
+    facts: {
+      backup: { lastFullTime: LONG_AGO, lastLogTime: LONG_AGO, looseStream: 'a-stream', lastDrill: undefined },
+    },
+    evidence: { what: 'binary log', problem: 'the newest stream continues no full backup', stream: 'a-stream' },
   },
   {
     what: 'somebody altered a backup',

@@ -83,6 +83,53 @@ export const PAYMENT_FAULTS: readonly Fault[] = [
     },
   },
   {
+    what: 'the sealed original of a callback is overwritten with what nobody sealed',
+    check: 'callback-differs-from-original',
+    tables: ['wechatpay_notification_bodies'],
+    count: 1,
+    plant: async ({ one, change }) => {
+      const body = await one('SELECT id, inbox_id FROM wechatpay_notification_bodies');
+      await change(
+        "UPDATE wechatpay_notification_bodies SET sealed_body = CONCAT(X'01', RANDOM_BYTES(200)) WHERE id = ?",
+        [body['id']],
+      );
+      return { notification_id: String(body['inbox_id']), problem: 'does not open with the data keys' };
+    },
+  },
+  {
+    what: 'the original of one callback is put in the place of another',
+    check: 'callback-differs-from-original',
+    tables: ['wechatpay_notification_bodies'],
+    count: 1,
+    plant: async ({ rows, change }) => {
+      const [first, second] = await rows(
+        'SELECT id, inbox_id, sealed_body FROM wechatpay_notification_bodies ORDER BY id',
+      );
+      await change('UPDATE wechatpay_notification_bodies SET sealed_body = ? WHERE id = ?', [
+        first?.['sealed_body'],
+        second?.['id'],
+      ]);
+      return { body_id: String(second?.['id']), problem: 'does not open with the data keys' };
+    },
+  },
+  {
+    what: 'a payment and the callback that told of it are altered alike',
+    check: 'callback-differs-from-original',
+    tables: ['wechatpay_notifications', 'payments', 'orders'],
+    count: 1,
+    plant: async ({ one, change }) => {
+      const paid = await one(A_PAID_ORDER);
+      const told = await one('SELECT id FROM wechatpay_notifications WHERE subject_id = ?', [paid['transaction_id']]);
+      await change(
+        "UPDATE wechatpay_notifications SET content = JSON_SET(content, '$.amountTotal', JSON_VALUE(content, '$.amountTotal') + 100) WHERE id = ?",
+        [told['id']],
+      );
+      await change('UPDATE payments SET amount = amount + 100 WHERE id = ?', [paid['payment_id']]);
+      await change('UPDATE orders SET final_amount = final_amount + 100 WHERE id = ?', [paid['id']]);
+      return { notification_id: String(told['id']), problem: 'tells something else than the inbox' };
+    },
+  },
+  {
     what: 'the content of a callback is altered',
     check: 'payment-differs-from-callback',
     tables: ['wechatpay_notifications'],

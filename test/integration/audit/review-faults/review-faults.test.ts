@@ -2,6 +2,7 @@ import { CHECKS } from '../../../../src/audit/review/all-checks';
 import { problemsIn, reviewStage } from '../../../support/review-faults';
 import { closeReviewStage, openReviewStage, putBack, tamper, type ReviewStage } from '../../../support/review-stage';
 import { ANCHOR_FAULTS } from './anchor-faults';
+import { AUDIT_LOG_FAULTS } from './audit-log-faults';
 import { COUPON_FAULTS } from './coupon-faults';
 import { FACT_FAULTS, GUARD_FAULTS } from './guard-faults';
 import { PAYMENT_FAULTS } from './payment-faults';
@@ -13,6 +14,7 @@ const FAULTS = {
   'payments, refunds and their traces': PAYMENT_FAULTS,
   'quota, grants and memberships': QUOTA_FAULTS,
   'traces, cases and notices': TRACE_FAULTS,
+  'what only the audit log still tells': AUDIT_LOG_FAULTS,
   'the audit log and its anchors': ANCHOR_FAULTS,
   'what guards the ledger, and what is in limbo': GUARD_FAULTS,
 };
@@ -37,6 +39,13 @@ describe('the financial review', () => {
 
   test('finds nothing either where it does not know where anchors are kept', async () => {
     expect(problemsIn(await reviewStage(stage, { anchors: undefined }))).toEqual([]);
+  });
+
+  test('without data keys leaves the originals of callbacks closed, says so, and does not fail for it', async () => {
+    const review = await reviewStage(stage, { originals: undefined });
+    expect([review.verdict, problemsIn(review)]).toEqual(['passed', []]);
+    const leftOut = review.checks.filter(({ outcome }) => outcome === 'left_out').map(({ id }) => id);
+    expect(leftOut).toEqual(['callback-differs-from-original']);
   });
 
   test('has no check that finds none of these faults', () => {

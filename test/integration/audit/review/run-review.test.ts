@@ -1,8 +1,8 @@
 import { ReviewState, ReviewVerdict, type RunReviewRequest } from '../../../../src/gen/billing/v1/review.pb';
-import { verifyReview } from '../../../../src/audit/review/sign-review';
+import { verifyReview, type SignedReview } from '../../../../src/audit/review/sign-review';
 import { createSigner, createVerifier } from '../../../../src/platform/crypto/signing';
 import { mustSucceed, type Identity } from '../../../support/clients';
-import { billingAs } from '../../../support/command';
+import { billing, billingAs } from '../../../support/command';
 import { openTestDatabase, type TestDatabase } from '../../../support/database';
 import { registerUser, startHarness, type Harness } from '../../../support/harness';
 import { readInfra } from '../../../support/infra';
@@ -162,7 +162,24 @@ describe('billing audit review', () => {
     const report = readFileSync(join(out, 'REVIEW-BillingGuard.md'), 'utf8');
     expect(report).toContain('☑️ **The data passed**');
     expect(report).toContain('## Reviewer\ndrill\n');
+    expect(report).toContain('The signed originals of callbacks were not opened');
     expect(existsSync(join(out, json))).toBe(false);
+  });
+
+  test('with data keys opens the originals of callbacks, by an account that may read them', async () => {
+    const out = join(directory, 'opened');
+    const words = ['--database', databaseUrl, '--data-only', '--en', '--format', 'all', '--out', out];
+    const review = (env: Readonly<Record<string, string>>) => {
+      const { code } = billing(['audit', 'review', ...words], { DATA_KEYS: h.infra.dataKeys, ...env });
+      const { review: made } = JSON.parse(readFileSync(join(out, json), 'utf8')) as SignedReview;
+      const check = made.checks.find(({ id }) => id === 'callback-differs-from-original');
+      return { code, outcome: check?.outcome, error: check?.error };
+    };
+    expect(review({ ORIGINALS_DATABASE_URL: db.url })).toEqual({ code: 0, outcome: 'clean', error: '' });
+    expect(readFileSync(join(out, 'REVIEW-BillingGuard.md'), 'utf8')).not.toContain('were not opened');
+    // Keys that were given and did not help pass nothing.
+    const denied = { code: 1, outcome: 'broken', error: expect.stringContaining('sealed_body') as string };
+    expect(review({})).toEqual(denied);
   });
 
   test('that can not be made ends with 2 and says why', async () => {

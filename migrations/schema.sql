@@ -1316,7 +1316,8 @@ SELECT c.TABLE_NAME AS table_name, c.CONSTRAINT_NAME AS name, c.CHECK_CLAUSE AS 
 
 CREATE PROCEDURE `review_columns`()
     READS SQL DATA
-SELECT t.TABLE_NAME AS table_name, t.ENGINE AS engine, c.COLUMN_NAME AS column_name
+SELECT t.TABLE_NAME AS table_name, t.ENGINE AS engine, c.COLUMN_NAME AS column_name, c.COLUMN_TYPE AS column_type,
+    c.IS_NULLABLE AS is_nullable, c.COLLATION_NAME AS collation_name, c.GENERATION_EXPRESSION AS expression
   FROM information_schema.TABLES t JOIN information_schema.COLUMNS c
     ON c.TABLE_SCHEMA = t.TABLE_SCHEMA AND c.TABLE_NAME = t.TABLE_NAME
   WHERE t.TABLE_SCHEMA = DATABASE() ORDER BY t.TABLE_NAME, c.ORDINAL_POSITION;
@@ -1329,16 +1330,22 @@ SELECT TABLE_NAME AS table_name, INDEX_NAME AS key_name, COLUMN_NAME AS column_n
 
 CREATE PROCEDURE `review_privileges`()
     READS SQL DATA
-SELECT 'server' AS level, CAST(User AS CHAR) AS account, CAST(Host AS CHAR) AS host, CAST('' AS CHAR) AS name,
-    CAST('' AS CHAR) AS column_name, CAST(CONCAT_WS(',', CASE WHEN Insert_priv = 'Y' THEN 'Insert' END, CASE WHEN Update_priv = 'Y' THEN 'Update' END, CASE WHEN Delete_priv = 'Y' THEN 'Delete' END, CASE WHEN Create_priv = 'Y' THEN 'Create' END, CASE WHEN Drop_priv = 'Y' THEN 'Drop' END, CASE WHEN Alter_priv = 'Y' THEN 'Alter' END, CASE WHEN Trigger_priv = 'Y' THEN 'Trigger' END, CASE WHEN Create_user_priv = 'Y' THEN 'Create_user' END, CASE WHEN Grant_priv = 'Y' THEN 'Grant' END, CASE WHEN Super_priv = 'Y' THEN 'Super' END, CASE WHEN File_priv = 'Y' THEN 'File' END, CASE WHEN Select_priv = 'Y' THEN 'Select' END) AS CHAR) AS privileges FROM mysql.user
+SELECT 'access' AS level, CAST(User AS CHAR) AS account, CAST(Host AS CHAR) AS host, CAST('' AS CHAR) AS name,
+    CAST('' AS CHAR) AS column_name, CAST(access AS CHAR) AS privileges FROM mysql.billing_server_rights
+  UNION ALL SELECT 'role' AS level, CAST(User AS CHAR) AS account, CAST(Host AS CHAR) AS host, CAST(Role AS CHAR) AS name,
+    CAST('' AS CHAR) AS column_name, CAST('Role' AS CHAR) AS privileges FROM mysql.roles_mapping
+  UNION ALL SELECT 'proxy' AS level, CAST(User AS CHAR) AS account, CAST(Host AS CHAR) AS host, CAST(CONCAT(Proxied_user, '@', Proxied_host) AS CHAR) AS name,
+    CAST('' AS CHAR) AS column_name, CAST('Proxy' AS CHAR) AS privileges FROM mysql.proxies_priv
   UNION ALL SELECT 'schema' AS level, CAST(User AS CHAR) AS account, CAST(Host AS CHAR) AS host, CAST('' AS CHAR) AS name,
     CAST('' AS CHAR) AS column_name, CAST(CONCAT_WS(',', CASE WHEN Select_priv = 'Y' THEN 'Select' END, CASE WHEN Insert_priv = 'Y' THEN 'Insert' END, CASE WHEN Update_priv = 'Y' THEN 'Update' END, CASE WHEN Delete_priv = 'Y' THEN 'Delete' END, CASE WHEN Create_priv = 'Y' THEN 'Create' END, CASE WHEN Drop_priv = 'Y' THEN 'Drop' END, CASE WHEN Grant_priv = 'Y' THEN 'Grant' END, CASE WHEN References_priv = 'Y' THEN 'References' END, CASE WHEN Index_priv = 'Y' THEN 'Index' END, CASE WHEN Alter_priv = 'Y' THEN 'Alter' END, CASE WHEN Trigger_priv = 'Y' THEN 'Trigger' END, CASE WHEN Create_tmp_table_priv = 'Y' THEN 'Create_tmp_table' END, CASE WHEN Lock_tables_priv = 'Y' THEN 'Lock_tables' END, CASE WHEN Create_view_priv = 'Y' THEN 'Create_view' END, CASE WHEN Show_view_priv = 'Y' THEN 'Show_view' END, CASE WHEN Create_routine_priv = 'Y' THEN 'Create_routine' END, CASE WHEN Alter_routine_priv = 'Y' THEN 'Alter_routine' END, CASE WHEN Execute_priv = 'Y' THEN 'Execute' END, CASE WHEN Event_priv = 'Y' THEN 'Event' END) AS CHAR) AS privileges FROM mysql.db WHERE DATABASE() LIKE Db
-  UNION ALL SELECT 'table' AS level, CAST(User AS CHAR) AS account, CAST(Host AS CHAR) AS host, CAST(Table_name AS CHAR) AS name,
-    CAST('' AS CHAR) AS column_name, CAST(Table_priv AS CHAR) AS privileges FROM mysql.tables_priv WHERE Db = DATABASE()
-  UNION ALL SELECT 'column' AS level, CAST(User AS CHAR) AS account, CAST(Host AS CHAR) AS host, CAST(Table_name AS CHAR) AS name,
-    CAST(Column_name AS CHAR) AS column_name, CAST(Column_priv AS CHAR) AS privileges FROM mysql.columns_priv WHERE Db = DATABASE()
-  UNION ALL SELECT 'routine' AS level, CAST(User AS CHAR) AS account, CAST(Host AS CHAR) AS host, CAST(Routine_name AS CHAR) AS name,
-    CAST('' AS CHAR) AS column_name, CAST(Proc_priv AS CHAR) AS privileges FROM mysql.procs_priv WHERE Db = DATABASE();
+  UNION ALL SELECT 'schema' AS level, CAST(User AS CHAR) AS account, CAST(Host AS CHAR) AS host, CAST('mysql' AS CHAR) AS name,
+    CAST('' AS CHAR) AS column_name, CAST(CONCAT_WS(',', CASE WHEN Select_priv = 'Y' THEN 'Select' END, CASE WHEN Insert_priv = 'Y' THEN 'Insert' END, CASE WHEN Update_priv = 'Y' THEN 'Update' END, CASE WHEN Delete_priv = 'Y' THEN 'Delete' END, CASE WHEN Create_priv = 'Y' THEN 'Create' END, CASE WHEN Drop_priv = 'Y' THEN 'Drop' END, CASE WHEN Grant_priv = 'Y' THEN 'Grant' END, CASE WHEN References_priv = 'Y' THEN 'References' END, CASE WHEN Index_priv = 'Y' THEN 'Index' END, CASE WHEN Alter_priv = 'Y' THEN 'Alter' END, CASE WHEN Trigger_priv = 'Y' THEN 'Trigger' END, CASE WHEN Create_tmp_table_priv = 'Y' THEN 'Create_tmp_table' END, CASE WHEN Lock_tables_priv = 'Y' THEN 'Lock_tables' END, CASE WHEN Create_view_priv = 'Y' THEN 'Create_view' END, CASE WHEN Show_view_priv = 'Y' THEN 'Show_view' END, CASE WHEN Create_routine_priv = 'Y' THEN 'Create_routine' END, CASE WHEN Alter_routine_priv = 'Y' THEN 'Alter_routine' END, CASE WHEN Execute_priv = 'Y' THEN 'Execute' END, CASE WHEN Event_priv = 'Y' THEN 'Event' END) AS CHAR) AS privileges FROM mysql.db WHERE 'mysql' LIKE Db
+  UNION ALL SELECT 'table' AS level, CAST(User AS CHAR) AS account, CAST(Host AS CHAR) AS host, CAST(CONCAT(CASE WHEN Db = DATABASE() THEN '' ELSE 'mysql.' END, Table_name) AS CHAR) AS name,
+    CAST('' AS CHAR) AS column_name, CAST(Table_priv AS CHAR) AS privileges FROM mysql.tables_priv WHERE Db IN (DATABASE(), 'mysql')
+  UNION ALL SELECT 'column' AS level, CAST(User AS CHAR) AS account, CAST(Host AS CHAR) AS host, CAST(CONCAT(CASE WHEN Db = DATABASE() THEN '' ELSE 'mysql.' END, Table_name) AS CHAR) AS name,
+    CAST(Column_name AS CHAR) AS column_name, CAST(Column_priv AS CHAR) AS privileges FROM mysql.columns_priv WHERE Db IN (DATABASE(), 'mysql')
+  UNION ALL SELECT 'routine' AS level, CAST(User AS CHAR) AS account, CAST(Host AS CHAR) AS host, CAST(CONCAT(CASE WHEN Db = DATABASE() THEN '' ELSE 'mysql.' END, Routine_name) AS CHAR) AS name,
+    CAST('' AS CHAR) AS column_name, CAST(Proc_priv AS CHAR) AS privileges FROM mysql.procs_priv WHERE Db IN (DATABASE(), 'mysql');
 
 CREATE PROCEDURE `review_triggers`()
     READS SQL DATA

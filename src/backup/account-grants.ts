@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { MAKE_SERVER_RIGHTS_VIEW, SERVER_RIGHTS_VIEW } from '../../migrations/server-rights';
 import type { AccountGrants } from './documents';
 
 /**
@@ -145,11 +146,13 @@ function grantsOf(rows: Rows, key: string, account: string, name: string): reado
   const onDatabases = rows.databases
     .filter(isTheirs)
     .map((row) => grantStatement(databasePrivileges(row), `${schemaOf(row)}.*`, account));
-  const onTables = rows.tables.filter(isTheirs).map((row) => {
+  const onTables = rows.tables.filter(isTheirs).flatMap((row) => {
     const { Db, Table_name: table, Table_priv: set } = row;
     const columns = rows.columns.filter((other) => isTheirs(other) && other.Db === Db && other.Table_name === table);
     const privileges = [...listedPrivileges(set), ...columnPrivileges(columns)];
-    return grantStatement(privileges, `${schemaOf(row)}.${quoted(table)}`, account);
+    // A new server lacks the view, of which then nothing could be granted.
+    const before = Db === SERVER_SCHEMA && table === SERVER_RIGHTS_VIEW ? [MAKE_SERVER_RIGHTS_VIEW] : [];
+    return [...before, grantStatement(privileges, `${schemaOf(row)}.${quoted(table)}`, account)];
   });
   const onRoutines = rows.routines.filter(isTheirs).map((row) => {
     const place = `${row.Routine_type} ${schemaOf(row)}.${quoted(row.Routine_name)}`;

@@ -19,14 +19,17 @@ const SCHEMA_OWNER_PRIVILEGES = [
   'EXECUTE',
 ].join(', ');
 
+/** Shows who may do what on the whole server, and no passwords, as mysql.user does for some of it (migrations/server-rights.ts). */
+const SERVER_RIGHTS_VIEW = 'billing_server_rights';
+const MAKE_SERVER_RIGHTS_VIEW =
+  `CREATE OR REPLACE DEFINER = 'mariadb.sys'@'localhost' SQL SECURITY DEFINER VIEW mysql.${SERVER_RIGHTS_VIEW} AS ` +
+  "SELECT User, Host, JSON_VALUE(Priv, '$.access') AS access FROM mysql.global_priv";
+
 /** What those procedures read of the server's own tables: who may do what, no passwords. */
 const SEEN_BY_REVIEWS = [
-  ...['tables_priv', 'columns_priv', 'procs_priv', 'db'].map((table) => `SELECT ON mysql.${table}`),
-  `SELECT (${[
-    ...['Host', 'User', 'Select_priv', 'Insert_priv', 'Update_priv', 'Delete_priv', 'Create_priv', 'Drop_priv'],
-    ...['Alter_priv', 'Trigger_priv', 'Create_user_priv', 'Grant_priv', 'Super_priv', 'File_priv'],
-  ].join(', ')}) ON mysql.user`,
-];
+  ...['db', 'tables_priv', 'columns_priv', 'procs_priv', 'proxies_priv', 'roles_mapping'],
+  SERVER_RIGHTS_VIEW,
+].map((table) => `SELECT ON mysql.${table}`);
 
 /**
  * What a review reads of them with its own account, and asks no procedure of ours: the text of the procedures that it then calls, and
@@ -63,6 +66,7 @@ export function accountStatements(secrets) {
     `CREATE DATABASE IF NOT EXISTS \`${DATABASE}\` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`,
     // Accounts belong to this server: they stay out of the binary log, which is shipped and replayed elsewhere.
     'SET sql_log_bin = 0',
+    MAKE_SERVER_RIGHTS_VIEW,
     ...user('root', 'localhost', secrets.databaseRoot),
     ...user(MIGRATE_USER, '%', secrets.databaseMigrate),
     ...user(APP_USER, '%', secrets.databaseApp),

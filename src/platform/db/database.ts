@@ -119,13 +119,14 @@ export const QUIET = { warn: ignored, error: ignored, deprecate: ignored, debug:
 
 function sessionStatements(settings: DatabaseSettings, isMariaDb: boolean): readonly string[] {
   const lockWaitSeconds = Math.max(1, Math.ceil(settings.LOCK_WAIT_TIMEOUT_MS / 1_000));
-  const statementTimeout = isMariaDb
-    ? `max_statement_time = ${settings.STATEMENT_TIMEOUT_MS / 1_000}`
+  // What guards the ledger is at work whatever the server's own settings say; MySQL's CHECKs can not be switched off.
+  const engineSettings = isMariaDb
+    ? `max_statement_time = ${settings.STATEMENT_TIMEOUT_MS / 1_000}, check_constraint_checks = 1`
     : `max_execution_time = ${settings.STATEMENT_TIMEOUT_MS}`;
   return [
     'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
     `SET SESSION time_zone = '+00:00', sql_mode = '${SQL_MODE}', ` +
-      `innodb_lock_wait_timeout = ${lockWaitSeconds}, ${statementTimeout}`,
+      `unique_checks = 1, innodb_lock_wait_timeout = ${lockWaitSeconds}, ${engineSettings}`,
   ];
 }
 

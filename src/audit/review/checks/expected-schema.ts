@@ -11,11 +11,20 @@ export interface ExpectedSchema {
 
 export interface ExpectedTable {
   readonly engine: string;
-  readonly columns: readonly string[];
+  readonly columns: ReadonlyMap<string, Column>;
   /** Columns of each unique key, in order, joined by commas; by the name of the key. */
   readonly uniqueKeys: ReadonlyMap<string, string>;
-  /** The condition of each CHECK by its name, as MariaDB shows it. */
+  /** The condition of each CHECK by its name, as MariaDB shows it. One that was written beside its column has the column's name. */
   readonly constraints: ReadonlyMap<string, string>;
+}
+
+/** What a column holds. A unique key on one that is computed guards what it is computed of, so the expression counts, too. */
+export interface Column {
+  readonly type: string;
+  readonly isNullable: boolean;
+  readonly collation: string | null;
+  /** What it is computed of, as MariaDB shows it; null of a column that is written. */
+  readonly expression: string | null;
 }
 
 export interface Trigger {
@@ -39,7 +48,9 @@ export function expectedSchema(): ExpectedSchema {
 /** Reads what SHOW CREATE answered. It is written by `npm run schema:write` alone, so its form is known. */
 export function parseSchema(text: string): ExpectedSchema {
   const tables = new Map<string, ExpectedTable>();
-  for (const [, name = '', body = '', engine = ''] of text.matchAll(TABLE)) tables.set(name, parseTable(body, engine));
+  for (const [, name = '', body = '', engine = '', collation = ''] of text.matchAll(TABLE)) {
+    tables.set(name, parseTable(body, engine, collation));
+  }
   const triggers = new Map<string, Trigger>();
   for (const [, name = '', timing = '', event = '', table = '', body = ''] of text.matchAll(TRIGGER)) {
     triggers.set(name, { table, timing, event, body: body.trim() });
@@ -52,20 +63,29 @@ export function parseSchema(text: string): ExpectedSchema {
   return { tables, triggers, procedures };
 }
 
-const TABLE = /^CREATE TABLE `(\w+)` \(\n([^]*?)\n\) ENGINE=(\w+)/gm;
+const TABLE = /^CREATE TABLE `(\w+)` \(\n([^]*?)\n\) ENGINE=(\w+) .*COLLATE=(\w+)/gm;
 /** A body ends where the next statement begins, or the file ends. */
 const TRIGGER =
   /^CREATE TRIGGER (?:IF NOT EXISTS )?`?(\w+)`? (BEFORE|AFTER) (INSERT|UPDATE|DELETE) ON `?(\w+)`? FOR EACH ROW\s+([^]*?);\n(?=\nCREATE |$(?![^]))/gm;
 
 const PROCEDURE = /^CREATE (PROCEDURE `(\w+)`\(\)[^]*?);\n(?=\nCREATE |$(?![^]))/gm;
 
-function parseTable(body: string, engine: string): ExpectedTable {
-  const columns: string[] = [];
+const COLUMN = /^ {2}`(\w+)` (\w+(?:\([\d,]+\))?)(?: CHARACTER SET \w+ COLLATE (\w+))?(.*)$/;
+const TEXT = /^(?:var)?char|text/;
+
+function parseTable(body: string, engine: string, tableCollation: string): ExpectedTable {
+  const columns = new Map<string, Column>();
   const uniqueKeys = new Map<string, string>();
   const constraints = new Map<string, string>();
   for (const line of body.split('\n')) {
-    const column = /^ {2}`(\w+)` /.exec(line);
-    if (column?.[1] !== undefined) columns.push(column[1]);
+    const [, name, type = '', collation, rest = ''] = COLUMN.exec(line) ?? [];
+    if (name !== undefined) {
+      const expression = /^ GENERATED ALWAYS AS \((.*)\) STORED,?$/.exec(rest)?.[1] ?? null;
+      const ownCollation = TEXT.test(type) ? (collation ?? tableCollation) : null;
+      columns.set(name, { type, isNullable: !rest.includes(' NOT NULL'), collation: ownCollation, expression });
+      const condition = / CHECK \((.*)\),?$/.exec(rest)?.[1];
+      if (condition !== undefined) constraints.set(name, condition);
+    }
     const key = /^ {2}(?:PRIMARY KEY|UNIQUE KEY `(\w+)`) \((.+?)\)(?: USING \w+)?,?$/.exec(line);
     if (key !== null) uniqueKeys.set(key[1] ?? 'PRIMARY', (key[2] ?? '').replaceAll('`', ''));
     const constraint = /^ {2}CONSTRAINT `(\w+)` CHECK \(([^]*)\),?$/.exec(line);

@@ -1,6 +1,6 @@
 import type { Check, Finding, ReviewReader } from '../check';
 import { askGuards, isMariaDatabase } from './ask-guards';
-import { expectedSchema } from './expected-schema';
+import { expectedSchema, type Column } from './expected-schema';
 
 /**
  * What the tables themselves refuse, or do not: unique keys, CHECKs, the engine that locks rows. Compared with the reviewed schema,
@@ -87,16 +87,30 @@ async function findUniqueKeys(db: ReviewReader): Promise<readonly Finding[]> {
     const before = found.get(`${table}.${key}`);
     found.set(`${table}.${key}`, before === undefined ? column : `${before},${column}`);
   }
-  const findings: Finding[] = [];
-  for (const [table, { uniqueKeys }] of expectedSchema().tables) {
+  const findings: Finding[] = await findSwitchedOff(db, 'unique_checks');
+  const { tables } = expectedSchema();
+  for (const [table, { uniqueKeys }] of tables) {
     for (const [key, columns] of uniqueKeys) {
       const actual = found.get(`${table}.${key}`);
+      found.delete(`${table}.${key}`);
       if (actual === columns) continue;
       const problem = actual === undefined ? MISSING : CHANGED;
       findings.push({ evidence: { table, key, columns, problem, found: actual ?? null } });
     }
   }
+  for (const [name, columns] of found) {
+    const [table = '', key = ''] = name.split('.');
+    if (tables.has(table))
+      findings.push({ evidence: { table, key, columns: null, problem: NOT_REVIEWED, found: columns } });
+  }
   return findings;
+}
+
+/** What sessions begin with on the whole server: where it is off, whoever does not switch it on is refused nothing. */
+async function findSwitchedOff(db: ReviewReader, variable: string): Promise<Finding[]> {
+  const [row] = await db.rows<{ readonly Value: string }>('SHOW GLOBAL VARIABLES LIKE ?', [variable]);
+  if (row === undefined || row.Value === 'ON') return [];
+  return [{ evidence: { variable, problem: 'not enforced', found: row.Value } }];
 }
 
 /** A column of a unique key; they come in their order. */
@@ -114,20 +128,44 @@ const OWN_KEYS = `
 async function findConstraints(db: ReviewReader, isMeant: (table: string) => boolean): Promise<readonly Finding[]> {
   const isMariaDb = await isMariaDatabase(db);
   const rows = await askGuards<ConstraintRow>(db, 'review_checks', OWN_CONSTRAINTS);
-  const found = new Map(rows.map((row) => [`${row.table_name}.${row.name}`, row]));
-  const findings: Finding[] = [];
+  const isSame = isMariaDb ? isSameOnMariaDb : isSameOnMySql;
+  const findings: Finding[] = await findSwitchedOff(db, 'check_constraint_checks');
   for (const [table, { constraints }] of expectedSchema().tables) {
     if (!isMeant(table)) continue;
+    const found = new Map(rows.filter((row) => row.table_name === table).map((row) => [row.name, row]));
     for (const [check, condition] of constraints) {
-      const actual = found.get(`${table}.${check}`);
+      const actual = found.get(check) ?? (isMariaDb ? undefined : findUnnamed(found, constraints, condition));
+      if (actual !== undefined) found.delete(actual.name);
       const isEnforced = actual?.enforced === 'YES';
-      // Another engine writes the same condition otherwise: there the name and whether it is enforced must do.
-      if (isEnforced && (!isMariaDb || actual.clause === condition)) continue;
+      if (isEnforced && isSame(actual.clause, condition)) continue;
       const problem = actual === undefined ? MISSING : isEnforced ? CHANGED : 'not enforced';
       findings.push({ evidence: { table, check, problem, condition, found: actual?.clause ?? null } });
     }
+    for (const { name: check, clause } of found.values()) {
+      findings.push({ evidence: { table, check, problem: NOT_REVIEWED, condition: null, found: clause } });
+    }
   }
   return findings;
+}
+
+function isSameOnMariaDb(actual: string, reviewed: string): boolean {
+  return actual === reviewed;
+}
+
+/** It writes the same condition otherwise: that it is of the same columns must do. */
+function isSameOnMySql(actual: string, reviewed: string): boolean {
+  const columnsOf = (clause: string): string =>
+    [...new Set([...clause.matchAll(/`(\w+)`/g)].map(([, name]) => name))].sort().join(',');
+  return columnsOf(actual) === columnsOf(reviewed);
+}
+
+/** MySQL gives a CHECK that is written beside its column a name of its own. */
+function findUnnamed(
+  found: ReadonlyMap<string, ConstraintRow>,
+  reviewed: ReadonlyMap<string, string>,
+  condition: string,
+): ConstraintRow | undefined {
+  return [...found.values()].find(({ name, clause }) => !reviewed.has(name) && isSameOnMySql(clause, condition));
 }
 
 interface ConstraintRow {
@@ -146,16 +184,22 @@ interface ColumnRow {
   readonly table_name: string;
   readonly engine: string | null;
   readonly column_name: string;
+  readonly column_type: string;
+  readonly is_nullable: string;
+  readonly collation_name: string | null;
+  /** null or empty of a column that is written. */
+  readonly expression: string | null;
 }
 
 /** A table as it is. */
 interface FoundTable {
   readonly engine: string | null;
-  readonly columns: Set<string>;
+  readonly columns: Map<string, Column>;
 }
 
 const OWN_COLUMNS = `
-  SELECT t.TABLE_NAME AS table_name, t.ENGINE AS engine, c.COLUMN_NAME AS column_name
+  SELECT t.TABLE_NAME AS table_name, t.ENGINE AS engine, c.COLUMN_NAME AS column_name, c.COLUMN_TYPE AS column_type,
+    c.IS_NULLABLE AS is_nullable, c.COLLATION_NAME AS collation_name, c.GENERATION_EXPRESSION AS expression
   FROM information_schema.TABLES t JOIN information_schema.COLUMNS c
     ON c.TABLE_SCHEMA = t.TABLE_SCHEMA AND c.TABLE_NAME = t.TABLE_NAME
   WHERE t.TABLE_SCHEMA = DATABASE()`;
@@ -163,10 +207,11 @@ const OWN_COLUMNS = `
 async function readTables(db: ReviewReader): Promise<ReadonlyMap<string, FoundTable>> {
   const tables = new Map<string, FoundTable>();
   for (const row of await askGuards<ColumnRow>(db, 'review_columns', OWN_COLUMNS)) {
-    const { table_name: table, engine, column_name: column } = row;
-    const known = tables.get(table);
-    if (known === undefined) tables.set(table, { engine, columns: new Set([column]) });
-    else known.columns.add(column);
+    const { table_name: name, engine, column_name: column, column_type: type, collation_name: collation } = row;
+    const table = tables.get(name) ?? { engine, columns: new Map<string, Column>() };
+    const expression = row.expression === '' ? null : row.expression;
+    table.columns.set(column, { type, isNullable: row.is_nullable === 'YES', collation, expression });
+    tables.set(name, table);
   }
   return tables;
 }
@@ -186,6 +231,7 @@ async function findEngines(db: ReviewReader): Promise<readonly Finding[]> {
 async function findTables(db: ReviewReader): Promise<readonly Finding[]> {
   const found = await readTables(db);
   const { tables } = expectedSchema();
+  const inWords = describer(await isMariaDatabase(db));
   const findings: Finding[] = [];
   const tell = (table: string, column: string | null, problem: string): void => {
     findings.push({ evidence: { table, column, problem } });
@@ -193,13 +239,34 @@ async function findTables(db: ReviewReader): Promise<readonly Finding[]> {
   for (const [table, { columns }] of tables) {
     const actual = found.get(table);
     if (actual === undefined) tell(table, null, MISSING);
-    else for (const column of columns) if (!actual.columns.has(column)) tell(table, column, MISSING);
+    for (const [column, reviewed] of actual === undefined ? [] : columns) {
+      const there = actual?.columns.get(column);
+      if (there === undefined) tell(table, column, MISSING);
+      else if (inWords(there) !== inWords(reviewed))
+        findings.push({
+          evidence: { table, column, problem: CHANGED, expected: inWords(reviewed), found: inWords(there) },
+        });
+    }
   }
   for (const [table, { columns }] of found) {
     if (NOT_OURS.test(table)) continue;
     const expected = tables.get(table);
     if (expected === undefined) tell(table, null, NOT_REVIEWED);
-    else for (const column of columns) if (!expected.columns.includes(column)) tell(table, column, NOT_REVIEWED);
+    else for (const column of columns.keys()) if (!expected.columns.has(column)) tell(table, column, NOT_REVIEWED);
   }
   return findings;
+}
+
+/** Engines agree on a column in these words. The width that MariaDB shows a whole number with means nothing. */
+function describer(isMariaDb: boolean) {
+  return ({ type, isNullable, collation, expression }: Column): string => {
+    // Another engine writes the same expression otherwise: there it must do that there is one.
+    const computed = isMariaDb ? ` as (${expression ?? ''})` : ' computed';
+    return [
+      type.replace(/int\(\d+\)/, 'int'),
+      collation === null ? '' : ` ${collation}`,
+      isNullable ? '' : ' not null',
+      expression === null ? '' : computed,
+    ].join('');
+  };
 }

@@ -1,4 +1,4 @@
-import { checksSelect } from '../../../../migrations/0053_let_reviews_see_guards';
+import { checksSelect, serverRightsSelect } from '../../../../migrations/0053_let_reviews_see_guards';
 import type { Check, CheckContext, Finding, ReviewReader } from '../check';
 import { isMariaDatabase } from './ask-guards';
 import { expectedSchema } from './expected-schema';
@@ -7,7 +7,8 @@ import { words } from './sql-words';
 /**
  * The procedures by which a review sees what no reading account may: whoever replaces one by a fixed list blinds it. So the review
  * reads their text from the server itself, as the server would run it, and no procedure is asked about procedures. Of others, and of
- * events, which change rows while nobody is connected, there are none.
+ * events, which change rows while nobody is connected, there are none; nor are there statements that the server runs with the rights of
+ * whoever connects.
  */
 export const SCHEMA_ROUTINE_CHECKS: readonly Check[] = [
   {
@@ -49,6 +50,10 @@ async function findRoutines({ db, facts }: CheckContext): Promise<readonly Findi
   )) {
     findings.push({ evidence: { event: name, schema, definer, status, problem: 'not in the reviewed schema' } });
   }
+  const [initial] = await db.rows<{ readonly Value: string }>("SHOW GLOBAL VARIABLES LIKE 'init_connect'");
+  const found = initial?.Value ?? '';
+  if (found !== '')
+    findings.push({ evidence: { variable: 'init_connect', problem: 'not in the reviewed schema', found } });
   return findings;
 }
 
@@ -78,9 +83,12 @@ const MYSQL_EVENTS = `
   SELECT EVENT_SCHEMA AS schema_name, EVENT_NAME AS name, DEFINER AS definer, STATUS AS status
   FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE() ORDER BY 2`;
 
-/** On MySQL a migration writes one of them otherwise. */
+/** On MySQL a migration writes two of them otherwise. */
 function onMySql(text: string): string {
-  return words(text).replace(words(checksSelect(true)), words(checksSelect(false)));
+  return [checksSelect, serverRightsSelect].reduce(
+    (written, select) => written.replace(words(select(true)), words(select(false))),
+    words(text),
+  );
 }
 
 async function routineProblem(

@@ -5,6 +5,9 @@ import { readInfra } from '../../../support/infra';
 const { accounts, auditSigningKey } = readInfra();
 const { app, report, migrate } = accounts;
 
+/** The key of a column that is computed. */
+const KEY = /UNIQUE KEY `(\w+)` \(`open_key`\)/g;
+
 /** A procedure as it was. */
 let kept = '';
 
@@ -74,6 +77,50 @@ export const GUARD_FAULTS: readonly Fault[] = [
     },
     undo: async ({ rows }) => {
       await rows('ALTER TABLE users ADD CONSTRAINT users_quota_remaining_not_negative CHECK (quota_remaining >= 0)');
+    },
+  },
+  {
+    what: 'the constraint of a column is dropped that keeps discounts readable',
+    check: 'schema-checks',
+    tables: [],
+    plant: async ({ rows }) => {
+      await rows('ALTER TABLE payments MODIFY provider_discounts TEXT NULL');
+      return { table: 'payments', check: 'provider_discounts', problem: 'missing' };
+    },
+    undo: async ({ rows }) => {
+      await rows(
+        'ALTER TABLE payments MODIFY provider_discounts TEXT NULL CHECK (provider_discounts IS NULL OR JSON_VALID(provider_discounts))',
+      );
+    },
+  },
+  {
+    what: 'a column is not computed any more, and its unique key guards nothing',
+    check: 'schema-tables',
+    tables: [],
+    plant: async ({ rows }) => {
+      await rows('ALTER TABLE alerts MODIFY open_key VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NULL');
+      return { table: 'alerts', column: 'open_key', problem: 'changed', found: 'varchar(128) ascii_bin' };
+    },
+    undo: async ({ rows, one }) => {
+      const [[, key = ''] = []] = [...String((await one('SHOW CREATE TABLE alerts'))['Create Table']).matchAll(KEY)];
+      await rows(`ALTER TABLE alerts DROP KEY ${key}, DROP COLUMN open_key`);
+      await rows(
+        `ALTER TABLE alerts ADD COLUMN open_key VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin GENERATED ALWAYS AS
+        (CASE WHEN resolve_time IS NULL THEN CONCAT(kind, ':', subject_type, ':', subject_id) END) STORED AFTER resolution,
+        ADD UNIQUE KEY ${key} (open_key)`,
+      );
+    },
+  },
+  {
+    what: 'everybody may delete from the log',
+    check: 'privileges-too-wide',
+    tables: [],
+    plant: async ({ rows }) => {
+      await rows('GRANT DELETE ON quota_logs TO PUBLIC');
+      return { account: 'PUBLIC@', right: 'DELETE quota_logs' };
+    },
+    undo: async ({ rows }) => {
+      await rows('REVOKE DELETE ON quota_logs FROM PUBLIC');
     },
   },
   {

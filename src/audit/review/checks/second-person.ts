@@ -88,14 +88,16 @@ export const SECOND_PERSON_CHECKS: readonly Check[] = [
 
 /** The audit row from which on every row names a role; rows without one are of versions that counted nothing. */
 async function readNamedFrom(db: ReviewReader): Promise<number> {
-  const first = (condition: string, values: readonly unknown[]) =>
-    db.rows<{ readonly id: number; readonly create_time: Date }>(
-      `SELECT id, create_time FROM audit_logs FORCE INDEX (PRIMARY) WHERE role IS NOT NULL AND ${condition} ORDER BY id LIMIT 1`,
-      values,
-    );
-  const [named] = await first('TRUE', []);
+  const [named] = await db.rows<{ readonly create_time: Date }>(
+    'SELECT create_time FROM audit_logs FORCE INDEX (PRIMARY) WHERE role IS NOT NULL ORDER BY id LIMIT 1',
+  );
   if (named === undefined) return Number.MAX_SAFE_INTEGER;
-  const [since] = await first('create_time >= ?', [addMs(named.create_time, ROLLOUT_DAYS * MS_PER_DAY)]);
+  // By time: where the log is younger than that, nothing is read.
+  const [since] = await db.rows<{ readonly id: number }>(
+    `SELECT id FROM audit_logs FORCE INDEX (audit_logs_by_time) WHERE create_time >= ? AND role IS NOT NULL
+    ORDER BY create_time, id LIMIT 1`,
+    [addMs(named.create_time, ROLLOUT_DAYS * MS_PER_DAY)],
+  );
   return since?.id ?? Number.MAX_SAFE_INTEGER;
 }
 

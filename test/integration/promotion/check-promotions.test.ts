@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import type { Connection } from 'mysql2/promise';
 import { checkPromotionsOf } from '../../../src/cli/check-promotions';
 import { mustSucceed } from '../../support/clients';
-import type { TestDatabase } from '../../support/database';
+import { openTestDatabase, type TestDatabase } from '../../support/database';
 import { registerUser, startHarness, until, type Harness } from '../../support/harness';
+import { readInfra } from '../../support/infra';
 import { createOrderCall } from '../../support/order-calls';
 import { makeActive } from '../../support/promotion-calls';
 import { claim } from '../../support/promotions';
@@ -40,8 +41,8 @@ describe('billing promotion check', () => {
   }
 
   beforeAll(async () => {
-    h = await startHarness();
-    db = h.db;
+    db = await openTestDatabase(readInfra());
+    h = await startHarness({ DATABASE_URL: db.url });
     root = await db.connect('root');
     honest = (await makeUsed()).promotionId;
     ({ promotionId: victim, usedCoupon } = await makeUsed());
@@ -56,6 +57,7 @@ describe('billing promotion check', () => {
   });
   afterAll(async () => {
     await root.end();
+    await db.close();
   });
 
   const check = () => checkPromotionsOf(db.url);

@@ -5,6 +5,7 @@ import { newId, registerUser, startHarness, until, type Harness } from '../suppo
 import { createOrderCall } from '../support/order-calls';
 import { expectBooksAgree, isBehind, orderFates, theirBooks, undecided } from '../support/payment-books';
 import { claim, openPromotion } from '../support/promotions';
+import { severeProblems } from '../support/severe-problems';
 
 /**
  * Everything that can go wrong between WeChat Pay and us, one kind after another and then all of it at once: at the end every
@@ -169,3 +170,7 @@ test('all of them at once, 500 orders: the books agree at the end', async () => 
   // The storm was one: orders of every fate are among them.
   for (const fate of ['paid', 'refunded', 'closed', 'closed, money back']) expect(fates[fate]).toBeGreaterThan(0);
 }, 400_000);
+
+test('after all of that, the financial review finds nothing severe', async () => {
+  expect(await severeProblems(h.db, h.clock)).toEqual([]);
+}, 120_000);

@@ -6,6 +6,7 @@ import { drawTheYear, openStockedWorld, playAndCompare } from '../simulation/the
 import { WorkerCrew, type Trouble } from '../simulation/worker-crew';
 import type { World } from '../simulation/world';
 import { brokenInvariants } from '../support/invariants';
+import { severeProblems } from '../support/severe-problems';
 import { startPrivateRedis, type PrivateRedis } from '../support/private-redis';
 
 /**
@@ -76,5 +77,6 @@ describe('a year of memberships with workers that die and a Redis that forgets',
     expect(crew.kills).toBeGreaterThan(20);
     expect(await world.db.query("SELECT * FROM job_dead_letters WHERE state = 'open'")).toEqual([]);
     expect(await brokenInvariants(world.db)).toEqual([]);
+    expect(await severeProblems(world.db, world.clock)).toEqual([]);
   }, 3_600_000);
 });

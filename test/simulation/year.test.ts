@@ -1,4 +1,5 @@
 import { brokenInvariants } from '../support/invariants';
+import { severeProblems } from '../support/severe-problems';
 import { jobsHere } from './jobs-here';
 import { drawTheYear, openStockedWorld, playAndCompare } from './the-year';
 import type { World } from './world';
@@ -15,8 +16,9 @@ describe('a year of memberships', () => {
   });
   afterAll(() => world.close());
 
-  test('every interval, every grant and every balance is what the oracle says, and all invariants hold', async () => {
+  test('every interval, every grant and every balance is what the oracle says, all invariants hold, and the review finds nothing', async () => {
     expect(await playAndCompare(drawTheYear(), world, jobsHere(world))).toEqual([]);
     expect(await brokenInvariants(world.db)).toEqual([]);
+    expect(await severeProblems(world.db, world.clock)).toEqual([]);
   }, 1_800_000);
 });

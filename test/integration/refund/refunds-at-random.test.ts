@@ -2,6 +2,7 @@ import { seededChance } from '../../../simulator/wechatpay/chance';
 import { mustSucceed } from '../../support/clients';
 import { consume, newId, refund, registerMember, startHarness, until, type Harness } from '../../support/harness';
 import { brokenInvariants } from '../../support/invariants';
+import { severeProblems } from '../../support/severe-problems';
 import { createOrderCall } from '../../support/order-calls';
 import { capture, hold, release } from '../../support/quota-calls';
 import { readRefundRows, refundOrderCall } from '../../support/refund-calls';
@@ -145,6 +146,7 @@ test('refunds of every kind in any order leave every invariant whole, and both b
     return (await h.db.query(due, [h.clock.now()])).length === 0;
   });
   await until('every due check', async () => (await brokenInvariants(h.db)).length === 0);
+  expect(await severeProblems(h.db, h.clock)).toEqual([]);
   for (const { userId, orderIds } of members) {
     await expectBalanced(h.db, userId);
     for (const orderId of orderIds) {

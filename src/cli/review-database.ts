@@ -3,7 +3,7 @@ import { readBackupFacts } from '../backup';
 import { systemClock } from '../platform/clock';
 import { loadReviewConfig } from '../platform/config';
 import { createFieldCipher } from '../platform/crypto/field-cipher';
-import { createSigner, createVerifier } from '../platform/crypto/signing';
+import { createSigner } from '../platform/crypto/signing';
 import { mintId } from '../platform/ids';
 import { VERSION } from '../version';
 import { findLocalBackup } from './connection';
@@ -20,29 +20,11 @@ export async function reviewDirectly(
   const config = loadReviewConfig(findLocalBackup());
   const signer = config.AUDIT_SIGNING_KEY === undefined ? undefined : createSigner(config.AUDIT_SIGNING_KEY);
   const now = systemClock.now();
-  const { AUDIT_PUBLIC_KEY: earlier = [], CLAIMS_PROOF_PUBLIC_KEY: proofKey } = config;
+  const { AUDIT_PUBLIC_KEY: earlier = [], DATA_KEYS: keys, ORIGINALS_DATABASE_URL: readingUrl = databaseUrl } = config;
   const publicKeys = [...(signer === undefined ? [] : [signer.publicKeyPem]), ...earlier];
-  const proofKeys = proofKey === undefined ? [] : [proofKey];
-  const { BACKUP_DIR: directory, ANCHOR_DIR: anchorDir, REVIEW_ACCOUNTS: accounts } = config;
-  const limits = {
-    promotionCost: config.PROMOTION_COST_LIMIT,
-    refundsOfOrder: config.REFUND_SECOND_PERSON_FEN,
-    refundsOfDay: config.REFUNDS_ALONE_PER_DAY_FEN,
-  };
-  const { DATA_KEYS: keys, ORIGINALS_DATABASE_URL: readingUrl = databaseUrl } = config;
   const originals = keys === undefined ? undefined : { databaseUrl: readingUrl, cipher: createFieldCipher(keys) };
-  const verifiers = publicKeys.map(createVerifier);
-  const readBackup = directory === undefined ? undefined : () => readBackupFacts({ target: { directory }, verifiers });
-  const facts = await readReviewFacts({
-    version: VERSION,
-    publicKeys,
-    proofKeys,
-    accounts,
-    limits,
-    originals,
-    anchorDir,
-    readBackup,
-  });
+  const known = { version: VERSION, publicKeys, originals, readBackup: readBackupFacts };
+  const facts = await readReviewFacts(config, known);
   const review = await reviewAt(databaseUrl, { ...wish, reviewId: mintId(now), now, facts, onProgress });
   return signReview(review, signer);
 }

@@ -1,6 +1,5 @@
 import { makeAnchors, openAnchorWebhook, readReviewFacts, runReviews } from '../audit';
 import { readBackupFacts } from '../backup';
-import { createVerifier } from '../platform/crypto/signing';
 import type { SlotJob } from '../platform/jobs/batch-job';
 import type { QueuedJob } from '../platform/jobs/queued-job';
 import { VERSION } from '../version';
@@ -19,32 +18,12 @@ export function anchorMaker(foundation: Foundation, closables: Closable[]): Slot
 
 /** Makes the reviews that were asked for, with the account that only reads, where one is set. */
 export function reviewMaker(foundation: Foundation): QueuedJob {
-  const { config, clock, log, db, signer } = foundation;
+  const { config, clock, log, db, signer, publicKeys, cipher } = foundation;
   const databaseUrl = config.REVIEW_DATABASE_URL ?? config.DATABASE_URL;
-  return runReviews({ db, clock, log, databaseUrl, signer, readFacts: () => readFacts(foundation) });
-}
-
-/** What a review knows beside the database. */
-function readFacts({ config, publicKeys: believed, cipher }: Foundation): ReturnType<typeof readReviewFacts> {
-  const { CLAIMS_PROOF_PUBLIC_KEY: proofKey, REVIEW_ACCOUNTS: accounts, BACKUP_DIR: directory } = config;
-  const { ANCHOR_DIR: anchorDir, DATABASE_URL: databaseUrl } = config;
-  const originals = { databaseUrl, cipher };
-  const limits = {
-    promotionCost: config.PROMOTION_COST_LIMIT,
-    refundsOfOrder: config.REFUND_SECOND_PERSON_FEN,
-    refundsOfDay: config.REFUNDS_ALONE_PER_DAY_FEN,
+  const known = {
+    ...{ version: VERSION, readBackup: readBackupFacts },
+    originals: { databaseUrl: config.DATABASE_URL, cipher },
   };
-  const [publicKeys, proofKeys] = [believed(), proofKey === undefined ? [] : [proofKey]];
-  const verifiers = publicKeys.map(createVerifier);
-  const readBackup = directory === undefined ? undefined : () => readBackupFacts({ target: { directory }, verifiers });
-  return readReviewFacts({
-    version: VERSION,
-    publicKeys,
-    proofKeys,
-    accounts,
-    limits,
-    originals,
-    anchorDir,
-    readBackup,
-  });
+  const readFacts = () => readReviewFacts(config, { ...known, publicKeys: publicKeys() });
+  return runReviews({ db, clock, log, databaseUrl, signer, readFacts });
 }

@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { loadReviewConfig } from '../../platform/config';
+import { createVerifier, type Verifier } from '../../platform/crypto/signing';
 import { describeFailure } from '../../platform/jobs/job-failure';
 import { listAnchorFiles } from '../anchor/anchor-files';
 import type { AnchorFacts, BackupFacts, ReviewFacts } from './check';
@@ -26,41 +28,54 @@ async function readCommit(): Promise<string> {
   return typeof commit === 'string' ? commit : '';
 }
 
-/** Where a review gets what the database does not know. */
-interface FactSources extends Pick<ReviewFacts, 'publicKeys' | 'proofKeys' | 'accounts' | 'limits' | 'originals'> {
+/** The settings that tell a review what the database does not know: those of a worker and of the command line alike. */
+type Settings = Pick<
+  ReturnType<typeof loadReviewConfig>,
+  | 'CLAIMS_PROOF_PUBLIC_KEY'
+  | 'REVIEW_ACCOUNTS'
+  | 'BACKUP_DIR'
+  | 'ANCHOR_DIR'
+  | 'PROMOTION_COST_LIMIT'
+  | 'REFUND_SECOND_PERSON_FEN'
+  | 'REFUNDS_ALONE_PER_DAY_FEN'
+>;
+
+/** What whoever makes a review gives it beside the settings: whose signatures it believes, and where it reads originals. */
+interface FactSources extends Pick<ReviewFacts, 'publicKeys' | 'originals'> {
   readonly version: string;
-  /** Where anchors are kept outside of the database; undefined where nobody said. */
-  readonly anchorDir: string | undefined;
-  /** Asks the backup target; undefined where none is known. */
-  readonly readBackup: (() => Promise<BackupFacts>) | undefined;
+  /** Asks a backup target. */
+  readonly readBackup: (reader: {
+    readonly target: { readonly directory: string };
+    readonly verifiers: readonly Verifier[];
+  }) => Promise<BackupFacts>;
 }
 
 /** Gathers what a review knows beside the database. A target that can not be believed is a fact, too. */
-export async function readReviewFacts({
-  version,
-  publicKeys,
-  proofKeys,
-  accounts,
-  limits = {},
-  originals,
-  anchorDir,
-  readBackup,
-}: FactSources): Promise<ReviewFacts> {
-  const build = { version, commit: await readCommit() };
+export async function readReviewFacts(
+  config: Settings,
+  { version, publicKeys, originals, readBackup }: FactSources,
+): Promise<ReviewFacts> {
+  const { CLAIMS_PROOF_PUBLIC_KEY: proofKey, BACKUP_DIR: directory, ANCHOR_DIR: anchorDir } = config;
   const known = {
-    build,
+    build: { version, commit: await readCommit() },
     claimsProof: await readIfThere(PROOF_FILE),
     publicKeys,
-    proofKeys,
-    accounts,
-    limits,
+    proofKeys: proofKey === undefined ? [] : [proofKey],
+    accounts: config.REVIEW_ACCOUNTS,
+    limits: {
+      promotionCost: config.PROMOTION_COST_LIMIT,
+      refundsOfOrder: config.REFUND_SECOND_PERSON_FEN,
+      refundsOfDay: config.REFUNDS_ALONE_PER_DAY_FEN,
+    },
     originals,
+    anchors: anchorDir === undefined ? undefined : await readAnchorFacts(anchorDir),
   };
-  const anchors = anchorDir === undefined ? undefined : await readAnchorFacts(anchorDir);
+  const verifiers = publicKeys.map(createVerifier);
+  if (directory === undefined) return { ...known, backup: undefined };
   try {
-    return { ...known, anchors, backup: await readBackup?.() };
+    return { ...known, backup: await readBackup({ target: { directory }, verifiers }) };
   } catch (error) {
-    return { ...known, anchors, backup: undefined, backupFault: describeFailure(error) };
+    return { ...known, backup: undefined, backupFault: describeFailure(error) };
   }
 }
 
